@@ -1,0 +1,1 @@
+"""From prediction files to figures, tables and a report."""

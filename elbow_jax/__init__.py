@@ -1,0 +1,1 @@
+"""The convolutional networks in JAX: pure functions of variables and images."""
