@@ -1,0 +1,48 @@
+# Needs Python 3.11 to 3.13 and make; everything else is installed into .venv, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format figures clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
+	  awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/core.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	  f"error: Python 3.11 to 3.13 is needed and $(PYTHON) is {v[0]}.{v[1]}; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/full.installed: pyproject.toml | $(VENV)/core.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,vlm,dev]'
+	@touch $@
+
+demo: $(VENV)/core.installed  ## train and report on synthetic radiographs, from nothing
+	$(BIN)/python scripts/demo.py
+
+test: $(VENV)/full.installed  ## the test suite, in minutes
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu"
+
+test-slow: $(VENV)/full.installed  ## what takes longer
+	$(BIN)/python -m pytest -n $(JOBS) -m "slow and not gpu"
+
+lint: $(VENV)/full.installed  ## ruff, ruff format, pyright, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/full.installed  ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+figures: $(VENV)/full.installed  ## draw the figures of the documents again
+	$(BIN)/python scripts/make_figures.py
+
+clean:  ## remove the environment, caches, and the demo's data and runs
+	rm -rf $(VENV) .cache .hypothesis data/demo runs/demo

@@ -1,0 +1,54 @@
+"""What every test runs under: two cores, no network, a compilation cache, shapes checked."""
+
+import os
+import sys
+from pathlib import Path
+
+# Two workers share two cores, so each framework gets one thread. Before the first import.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import jax
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RADIOGRAPHS = ROOT.parent / "shared" / "data"
+
+jax.config.update("jax_compilation_cache_dir", str(ROOT / ".cache" / "jax"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def _define_missing_torchvision_operators() -> None:
+    """Let timm import where torchvision is a CUDA build beside a CPU build of torch."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return
+    torch.set_num_threads(1)
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _KEPT_ALIVE.append(library)
+
+
+_KEPT_ALIVE: list[object] = []  # an operator library is undone when it is collected
+_define_missing_torchvision_operators()
+
+
+@pytest.fixture(scope="session")
+def real_radiographs() -> Path:
+    """The folder of real radiographs that may lie beside the project."""
+    if not RADIOGRAPHS.is_dir():
+        pytest.skip("the real radiographs (../shared/data) are not on this machine")
+    return RADIOGRAPHS
