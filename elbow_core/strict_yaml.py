@@ -1,0 +1,106 @@
+"""YAML as a configuration needs it: no duplicate keys, no surprises about what is a number."""
+
+import re
+from typing import Any
+
+import yaml
+
+_FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d*)")
+_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+_WORDS |= {"true": True, "True": True, "TRUE": True}
+_WORDS |= {"false": False, "False": False, "FALSE": False}
+
+
+class StrictYamlError(ValueError):
+    """Text that is not one YAML document of this kind; the message is one line."""
+
+    def __init__(self, message: str, line: int | None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse_yaml(text: str) -> Any:
+    """Return mappings, lists and scalars of one YAML document.
+
+    Plain scalars follow the core schema of YAML 1.2 in decimal: ``1e-3`` is a number, ``no`` and
+    ``2020-01-31`` are strings, and so is ``0012``. Keys are always strings. Aliases, tags and
+    merge keys are refused, so that what stands at a place is what that place gets.
+
+    Raises `StrictYamlError` with the line, counted from 1.
+
+    Reference: YAML 1.2.2, section 10.3.
+    """
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        return None if node is None else _value(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join((error.problem or error.context or "not YAML").split())
+        raise StrictYamlError(problem, None if mark is None else mark.line + 1) from error
+    except yaml.YAMLError as error:
+        raise StrictYamlError(" ".join(str(error).split()), None) from error
+    except RecursionError as error:
+        raise StrictYamlError("nested too deeply", None) from error
+
+
+def format_yaml(value: Any) -> str:
+    """Return block YAML, keys in their order, that `parse_yaml` reads back as ``value``."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            raise StrictYamlError(f"alias *{event.anchor}: write the value out", _line(event))
+        tag = getattr(event, "tag", None)
+        if tag is not None and tag != "!":
+            raise StrictYamlError(f"tag {tag}: tags are not used here", _line(event))
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+# PyYAML's dumper would leave the string "1e-3" bare, since its YAML 1.1 reads no number there.
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(rf"^(?:{_FLOAT.pattern})$"), list("-+.0123456789")
+)
+
+
+def _line(place: Any) -> int:
+    return place.start_mark.line + 1
+
+
+def _value(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return node.value if node.style is not None else _plain(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item) for item in node.value]
+    mapping: dict[str, Any] = {}
+    for key, item in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise StrictYamlError("a key must be a plain word", _line(key))
+        if key.value == "<<" and key.style is None:
+            raise StrictYamlError("merge key <<: write the keys out", _line(key))
+        if key.value in mapping:
+            raise StrictYamlError(f"key '{key.value}' stands twice", _line(key))
+        mapping[key.value] = _value(item)
+    return mapping
+
+
+def _plain(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return _integer(text)
+    if _FLOAT.fullmatch(text) and not re.fullmatch(r"[-+]?0\d+", text):
+        return float(text)
+    return text
+
+
+def _integer(text: str) -> int | str:
+    # Python refuses to convert absurdly long digit strings; such a thing is no number here either.
+    return int(text) if len(text) < 1000 else text
