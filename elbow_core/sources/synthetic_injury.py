@@ -1,0 +1,179 @@
+"""What happens to the bones: fractures, dislocations, and how they look once treated or healed.
+
+A fracture is a region of one bone that breaks off and a rigid motion of that fragment. The same
+fracture, nearly undone and with its line faint, is a treated one; with callus, a healed one.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from elbow_core.sources.synthetic_bones import Patch, split
+
+NORMALS = (
+    "normal",
+    "contusion",
+    "treated_fracture_plate",
+    "treated_fracture_cast",
+    "healed_fracture",
+)
+INJURIES = (
+    "supracondylar_fracture",
+    "lateral_condyle_fracture",
+    "radial_head_fracture",
+    "olecranon_fracture",
+    "dislocation",
+    "fracture_dislocation",
+    "shaft_fracture",
+)
+FINDINGS = NORMALS + INJURIES
+SITES = {
+    "elbow": ("supracondylar", "lateral_condyle", "radial_head", "olecranon"),
+    "forearm": ("radius_shaft", "ulna_shaft", "both_shafts"),
+    "humerus": ("humerus_shaft",),
+}
+FAR = 400.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A map and where it lies: `matrix` takes its frame (mm) to the humerus's."""
+
+    patch: Patch
+    matrix: Float[np.ndarray, "3 3"]
+
+
+@dataclass(frozen=True)
+class Fracture:
+    """One break: the bone, the region (mm) that comes off, and how that fragment moves."""
+
+    bone: str
+    region: Float[np.ndarray, "n 2"]
+    moved: Float[np.ndarray, "3 3"]
+    carries_forearm: bool = False
+    share: float = 1.0  # of the depth inside the region: a fragment may lie before another part
+
+
+@dataclass(frozen=True)
+class Limb:
+    """The posed bones, and what the soft tissue needs to know of them."""
+
+    pieces: list[Piece]
+    forearm: Float[np.ndarray, "3 3"]
+    upper_arm: Float[np.ndarray, "3 3"]
+    sites: list[str]
+
+
+def motion(
+    dx: float = 0.0, dy: float = 0.0, degrees: float = 0.0, about: tuple[float, float] = (0.0, 0.0)
+) -> Float[np.ndarray, "3 3"]:
+    """Turn by `degrees` (from x towards y) about a point (mm), then shift by (dx, dy) mm."""
+    angle = np.deg2rad(degrees)
+    c, s = np.cos(angle), np.sin(angle)
+    px, py = about
+    return np.array(
+        [[c, -s, px - c * px + s * py + dx], [s, c, py - s * px - c * py + dy], [0, 0, 1]]
+    )
+
+
+def _band(points: list[tuple[float, float]], towards: float) -> Float[np.ndarray, "n 2"]:
+    """Everything on one side (`towards` in y) of a line that crosses the bone."""
+    (_, first), (_, last) = points[0], points[-1]
+    return np.array([(-FAR, first), *points, (FAR, last), (FAR, towards), (-FAR, towards)])
+
+
+def draw_fracture(site: str, view: str, severity: float, rng: np.random.Generator) -> Fracture:
+    """Draw a fracture of a site; `severity` from 0 (in place) to 1 (far displaced)."""
+    side = rng.choice((-1.0, 1.0))
+    wobble = rng.normal(0, 1, 4)
+    amount = severity * rng.uniform(0.75, 1.25)
+    if site == "supracondylar":
+        y = -25 + 3 * wobble[0]
+        slope = 6 * wobble[1] if view == "ap" else 5 + 3 * wobble[1]
+        width = 25 if view == "ap" else 14
+        points = [(-width, y - slope), (-4.0, y + 2 * wobble[2]), (width, y + slope)]
+        if view == "ap":
+            moved = motion(side * 13 * amount, 3 * amount, side * 16 * amount, (0, -25))
+        else:
+            moved = motion(-13 * amount, 2.5 * amount, 26 * amount, (-8, -25))
+        return Fracture("humerus", _band(points, FAR), moved, carries_forearm=True)
+    if site == "lateral_condyle":
+        if view == "ap":
+            region = [(-60, -26), (-22, -22 + wobble[0]), (-11, -8 + 2 * wobble[1]), (-2, 2)]
+            region = np.array([*region, (-2, 40), (-60, 40)], dtype=np.float64)
+            moved = motion(-7 * amount, 4 * amount, -30 * amount, (-14, 0))
+            return Fracture("humerus", region, moved)
+        region = [(-40, -24 + 2 * wobble[0]), (-8, -13 + wobble[1]), (5, -9), (40, -9)]
+        region = np.array([*region, (40, 40), (-40, 40)], dtype=np.float64)
+        moved = motion(-8 * amount, 3 * amount, 24 * amount, (0, 0))
+        return Fracture("humerus", region, moved, share=0.7)
+    if site == "radial_head":
+        centre = -12.0 if view == "ap" else 0.0
+        if rng.random() < 0.5:  # the neck gives way and the head tilts
+            points = [(centre - 12, 25 + wobble[0]), (centre, 24.0), (centre + 12, 25 + wobble[1])]
+            moved = motion(-4 * amount, -0.5 * amount, -38 * amount, (centre + 5, 24))
+            return Fracture("radius", _band(points, -FAR), moved)
+        edge = centre - side * (1.5 + wobble[0])
+        region = [(edge, -40), (edge, 16), (centre + side * 7, 27 + wobble[1])]
+        region = np.array([*region, (centre + side * 50, 27), (centre + side * 50, -40)])
+        moved = motion(side * 5 * amount, 5.5 * amount, side * 18 * amount, (centre, 15))
+        return Fracture("radius", region, moved)
+    if site == "olecranon":
+        if view == "ap":
+            points = [(-4.0, 1 + 3 * wobble[0]), (9.0, wobble[1]), (22.0, 1 + 3 * wobble[2])]
+            moved = motion(2 * side * amount, -13 * amount, 10 * side * amount, (9, 0))
+        else:
+            points = [(-34.0, 3 + 4 * wobble[0]), (-14.0, -1 + 2 * wobble[1]), (0.0, -2.0)]
+            moved = motion(-1 * amount, -13 * amount, -16 * amount, (-14, -2))
+        return Fracture("ulna", _band(points, -FAR), moved)
+    return _draw_shaft_fracture(site, view, amount, side, wobble)
+
+
+def _draw_shaft_fracture(
+    site: str, view: str, amount: float, side: float, wobble: Float[np.ndarray, "4"]
+) -> Fracture:
+    bone = site.removesuffix("_shaft")
+    y = (-95 if bone == "humerus" else 95) + 9 * wobble[0]
+    offsets = {"ap": {"humerus": 0, "radius": -14, "ulna": 11}}
+    offsets["lateral"] = {"humerus": -7, "radius": -3, "ulna": -23}
+    centre = offsets[view][bone]
+    slope = 7 * wobble[1]
+    points = [(centre - 12.0, y - slope), (centre + 1.0, y), (centre + 12.0, y + slope)]
+    moved = motion(side * 10 * amount, 2 * amount, side * 16 * amount, (centre, y))
+    return Fracture(bone, _band(points, FAR), moved, carries_forearm=bone == "humerus")
+
+
+def dislocate(view: str, rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
+    """Draw where the forearm goes: mostly behind and above (lateral), aside and above (AP)."""
+    turn = rng.normal(0, 6)
+    if view == "ap":
+        side = rng.choice((-1.0, 1.0), p=(0.7, 0.3))
+        return motion(
+            side * rng.uniform(8, 24), -rng.uniform(8, 22), turn + side * rng.uniform(0, 12)
+        )
+    if rng.random() < 0.1:
+        return motion(rng.uniform(18, 26), rng.uniform(-18, -4), turn)
+    return motion(-rng.uniform(17, 28), rng.uniform(-16, 4), turn)
+
+
+def break_bone(
+    patch: Patch, fracture: Fracture, stage: str, rng: np.random.Generator
+) -> tuple[Patch, Patch]:
+    """Split a bone; `stage` is fresh (a dark line), treated (a faint one) or healed (callus)."""
+    rest, fragment = split(patch, fracture.region, rng)
+    if fracture.share < 1:
+        stays = fragment.depth * (1 - fracture.share)
+        rest = rest.with_depth(rest.depth + stays)
+        fragment = fragment.with_depth(fragment.depth - stays)
+    inside = fragment.depth / np.maximum(patch.depth, 1e-3)
+    if stage == "healed":
+        near = cv2.GaussianBlur(inside, (0, 0), 4.5 / patch.resolution)
+        callus = cv2.GaussianBlur(patch.depth, (0, 0), 2.2 / patch.resolution)
+        bridge = 4 * near * (1 - near) * callus * rng.uniform(0.5, 0.9)
+        return rest.with_depth((rest.depth + bridge).astype(np.float32)), fragment
+    faintness = {"fresh": rng.uniform(0.75, 0.95), "treated": rng.uniform(0.15, 0.4)}[stage]
+    near = cv2.GaussianBlur(inside, (0, 0), 0.8 / patch.resolution)
+    line = (1 - faintness * np.clip(4 * near * (1 - near), 0, 1)).astype(np.float32)
+    return rest.with_depth(rest.depth * line), fragment.with_depth(fragment.depth * line)
