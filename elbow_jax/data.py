@@ -1,0 +1,213 @@
+"""Batches for training and scoring: a prepared archive, read through Grain.
+
+Every element is a pure function of its position, so that batches do not depend on the number of
+workers or processes and a run can go on from any step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grain
+import numpy as np
+from absl import flags
+
+from elbow_core.archive import Archive, open_archive
+from elbow_core.augment import Augmentation, apply_affine, draw_affine
+from elbow_core.errors import ArchiveError, ConfigError
+from elbow_core.manifest import ManifestRow, read_manifest
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A directory written by `elbow_core.prepare`: its images and, in the same order, its rows."""
+
+    directory: Path
+    archive: Archive
+    rows: tuple[ManifestRow, ...]
+
+    def positions(self, split: str) -> np.ndarray:
+        """Return where the images of a split lie in the archive, int64 [N], in manifest order."""
+        return np.asarray([i for i, row in enumerate(self.rows) if row.split == split], np.int64)
+
+
+def open_prepared(directory: Path) -> PreparedData:
+    """Open a prepared directory.
+
+    Raises:
+        ConfigError: if the directory does not exist.
+        ArchiveError: if its archive and manifest do not list the same images in the same order.
+    """
+    if not directory.is_dir():
+        raise ConfigError(
+            f"{directory}: no such prepared data; write it with "
+            "`python -m elbow_core.prepare --config F`"
+        )
+    archive = open_archive(directory)
+    rows = tuple(read_manifest(directory / "manifest.csv"))
+    if tuple(row.image_id for row in rows) != archive.ids:
+        raise ArchiveError(
+            f"{directory}: manifest.csv and index.json do not list the same images; prepare again"
+        )
+    return PreparedData(directory, archive, rows)
+
+
+@dataclass(frozen=True)
+class _LoadTraining:
+    """Read one image of the training set, turned as its seed says.
+
+    The set is ``1 + copies`` times as long as the split: originals first, then copy after copy.
+    """
+
+    data: PreparedData
+    positions: np.ndarray
+    augmentation: Augmentation
+    seed: int
+    copies: int
+    redraw: bool
+
+    def __call__(self, index: int, element: Any) -> dict[str, np.ndarray]:
+        epoch = index // (len(self.positions) * (1 + self.copies))
+        copy, within = divmod(int(element), len(self.positions))
+        position = int(self.positions[within])
+        image = self.data.archive[position]
+        if copy > 0 or self.redraw:
+            drawn = (
+                (self.seed, position, copy, epoch) if self.redraw else (self.seed, position, copy)
+            )
+            generator = np.random.default_rng(drawn)
+            image = apply_affine(image, draw_affine(generator, image.shape[0], self.augmentation))
+        return _element(image, self.data.rows[position], position)
+
+
+@dataclass(frozen=True)
+class _LoadScoring:
+    """Read one image as it is; positions past the end give blank padding of weight 0."""
+
+    data: PreparedData
+    positions: np.ndarray
+
+    def __call__(self, element: Any) -> dict[str, np.ndarray]:
+        if element < len(self.positions):
+            position = int(self.positions[element])
+            return _element(self.data.archive[position], self.data.rows[position], position)
+        blank = np.zeros((self.data.archive.size,) * 2, np.uint8)
+        return {
+            "image": blank[..., None],
+            "label": np.int32(0),
+            "position": np.int32(-1),
+            "weight": np.float32(0),
+        }
+
+
+def _element(image: np.ndarray, row: ManifestRow, position: int) -> dict[str, Any]:
+    return {
+        "image": image[..., None],
+        "label": np.int32(row.label),
+        "position": np.int32(position),
+        "weight": np.float32(1),
+    }
+
+
+def steps_per_epoch(images: int, copies: int, batch_size: int) -> int:
+    """Return the number of whole batches in one pass over the augmented training set."""
+    return images * (1 + copies) // batch_size
+
+
+def training_batches(
+    data: PreparedData,
+    *,
+    batch_size: int,
+    seed: int,
+    copies: int,
+    augmentation: Augmentation,
+    redraw: bool = False,
+    workers: int = 0,
+    process: tuple[int, int] = (0, 1),
+) -> grain.DatasetIterator:
+    """Return an endless, resumable iterator over shuffled, augmented training batches.
+
+    A batch is a dict: ``image`` uint8 [B, S, S, 1], ``label`` int32 [B], ``position`` int32 [B]
+    (in the archive) and ``weight`` float32 [B]. Each epoch is a new order of the originals and
+    their ``copies``; what does not fill a batch is left out, and differs from epoch to epoch.
+
+    Args:
+        data: prepared data with a ``train`` split.
+        batch_size: images of the global batch, over all processes.
+        seed: of the order and of the affine maps.
+        copies: augmented copies of each image beside the original (the report: 2, MURA 1).
+        augmentation: from which the copies' affine maps are drawn.
+        redraw: draw every map (the originals' too) anew in each epoch, instead of fixed copies.
+        workers: processes that read; 0 reads in threads of this one. Batches are the same.
+        process: this process's index and the number of processes; each gets its share of every
+            batch.
+
+    Raises:
+        ConfigError: if the split is smaller than a batch or a batch cannot be shared evenly.
+    """
+    positions = data.positions("train")
+    steps = steps_per_epoch(len(positions), copies, batch_size)
+    index, count = process
+    if steps == 0:
+        raise ConfigError(
+            f"{data.directory}: {len(positions)} training images with {copies} copies do not fill "
+            f"a batch of {batch_size}; lower batch_size or raise data.copies"
+        )
+    if batch_size % count:
+        raise ConfigError(f"batch_size: {batch_size} cannot be shared by {count} processes")
+    load = _LoadTraining(data, positions, augmentation, seed, copies, redraw)
+    dataset = (
+        grain.MapDataset.range(len(positions) * (1 + copies))
+        .shuffle(seed=seed)
+        .map_with_index(load)[: steps * batch_size][index::count]
+        .batch(batch_size // count, drop_remainder=True)
+        .repeat()
+    )
+    return iter(_read_ahead(dataset, workers))
+
+
+def scoring_batches(
+    data: PreparedData,
+    split: str,
+    *,
+    batch_size: int,
+    workers: int = 0,
+    process: tuple[int, int] = (0, 1),
+) -> grain.DatasetIterator:
+    """Return an iterator over the images of a split, once and in manifest order.
+
+    Batches are those of `training_batches`; the last one is padded with blank images of weight 0
+    and position -1, so that a compiled step sees one shape.
+
+    Raises:
+        ConfigError: if the split has no image.
+    """
+    positions = data.positions(split)
+    if not len(positions):
+        raise ConfigError(f"{data.directory}: no image in split {split!r}")
+    index, count = process
+    batches = -(-len(positions) // batch_size)
+    dataset = (
+        grain.MapDataset.range(batches * batch_size)
+        .map(_LoadScoring(data, positions))[index::count]
+        .batch(batch_size // count, drop_remainder=True)
+    )
+    return iter(_read_ahead(dataset, workers))
+
+
+def _read_ahead(dataset: grain.MapDataset, workers: int) -> grain.IterDataset:
+    """Read batches ahead of the device, in threads or in worker processes."""
+    if workers == 0:
+        return dataset.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
+    if not flags.FLAGS.is_parsed():  # Grain's workers read absl flags; this program has none
+        flags.FLAGS.mark_as_parsed()
+    in_worker = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)
+    return dataset.to_iter_dataset(in_worker).mp_prefetch(
+        grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
+    )
+
+
+def image_ids(data: PreparedData, positions: Sequence[int] | np.ndarray) -> list[str]:
+    """Return the ids of the images at these positions, leaving out padding."""
+    return [data.rows[int(position)].image_id for position in positions if position >= 0]

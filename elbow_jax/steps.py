@@ -1,0 +1,128 @@
+"""One step of training and one of scoring: pure functions of a state and a batch.
+
+`jit` is left to the caller, so that each function can be read, tested and differentiated alone.
+A batch is a dict of arrays:
+
+    image   uint8 [B, H, W, 1], grey levels 0..255
+    label   int32 [B], 0 normal, 1 injury
+    weight  float32 [B], 0 for the padding of a last batch, else 1
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Float32, Int32, UInt8, UInt32
+
+# ImageNet's channel means and deviations, averaged to one grey channel.
+GREY_MEAN = 0.449
+GREY_DEVIATION = 0.226
+
+Batch = Mapping[str, Array]
+Metrics = dict[str, Float32[Array, ""]]
+Variables = Mapping[str, Any]
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that one training step reads and the next one needs.
+
+    Attributes:
+        step: optimiser steps taken so far.
+        params: trained parameters, float32.
+        batch_stats: running statistics of batch normalisation, float32; empty if there is none.
+        optimizer_state: momentum and step counts of Optax.
+        key: raw data of the run's random key; a step folds its number into it.
+    """
+
+    step: Int32[Array, ""]
+    params: Any
+    batch_stats: Any
+    optimizer_state: Any
+    key: UInt32[Array, "..."]
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The variables that ``module.apply`` takes."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+
+def create_state(
+    variables: Variables, optimizer: optax.GradientTransformation, seed: int
+) -> TrainState:
+    """Return the state before the first step, from a network's variables."""
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=variables["params"],
+        batch_stats=variables.get("batch_stats", {}),
+        optimizer_state=optimizer.init(variables["params"]),
+        key=jax.random.key_data(jax.random.key(seed)),
+    )
+
+
+def normalise(
+    image: UInt8[Array, "batch height width 1"], dtype: jnp.dtype | type = jnp.float32
+) -> Float[Array, "batch height width 1"]:
+    """Map grey levels 0..255 to zero mean and unit deviation over ImageNet, as `dtype`."""
+    grey = image.astype(jnp.float32) / 255.0
+    return ((grey - GREY_MEAN) / GREY_DEVIATION).astype(dtype)
+
+
+def weighted_loss(logits: Float32[Array, " batch"], batch: Batch) -> Float32[Array, ""]:
+    """Return the mean sigmoid cross-entropy of one logit an image, over images of weight 1."""
+    loss = optax.sigmoid_binary_cross_entropy(logits, batch["label"].astype(jnp.float32))
+    return jnp.sum(loss * batch["weight"]) / jnp.maximum(jnp.sum(batch["weight"]), 1.0)
+
+
+def make_train_step(
+    apply: Callable[..., Any], optimizer: optax.GradientTransformation, dtype: jnp.dtype | type
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Return the pure function ``train_step(state, batch) -> (state, metrics)``.
+
+    ``apply`` is a network's: ``apply(variables, image, train, mutable, rngs)``. ``metrics`` holds
+    ``loss`` and ``gradient_norm`` (the global L2 norm), float32 scalars.
+    """
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+
+        def loss_of(params: Any) -> tuple[Array, Any]:
+            (logits, _), updated = apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                normalise(batch["image"], dtype),
+                train=True,
+                mutable=["batch_stats"],
+                rngs={"dropout": key},
+            )
+            return weighted_loss(logits, batch), updated.get("batch_stats", {})
+
+        (loss, batch_stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.params)
+        advanced = TrainState(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            batch_stats=batch_stats,
+            optimizer_state=optimizer_state,
+            key=state.key,
+        )
+        return advanced, {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
+
+    return train_step
+
+
+def make_eval_step(
+    apply: Callable[..., Any], dtype: jnp.dtype | type
+) -> Callable[[Variables, Batch], Float32[Array, " batch"]]:
+    """Return the pure function ``eval_step(variables, batch) -> logits``, float32 [B].
+
+    The logits of padding are computed and mean nothing; the caller drops them by weight.
+    """
+
+    def eval_step(variables: Variables, batch: Batch) -> Float32[Array, " batch"]:
+        logits, _ = apply(variables, normalise(batch["image"], dtype), train=False)
+        return logits
+
+    return eval_step
