@@ -7,6 +7,7 @@ radiographic lines: the anterior humeral line crosses the middle of the capitell
 points at the capitellum, the trochlear notch is concentric with the trochlea.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ class Anatomy:
     """What stays the same in every radiograph of one patient."""
 
     shape_seed: int
-    robustness: float  # breadth of the bones over an average adult's
+    breadth: float  # of the bones from the front, over an average adult's
     cortex: float  # thickness of the cortex over an average adult's
     density: float  # of spongy bone: low in osteopenia
     muscle: float  # half-thickness of the arm, mm
@@ -45,7 +46,7 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
     """Draw a patient."""
     return Anatomy(
         shape_seed=int(rng.integers(2**31)),
-        robustness=float(rng.uniform(0.9, 1.1)),
+        breadth=float(rng.uniform(0.93, 1.07)),
         cortex=float(rng.uniform(0.75, 1.2)),
         density=float(rng.uniform(0.7, 1.3)),
         muscle=float(rng.uniform(30, 44)),
@@ -83,8 +84,8 @@ HUMERUS_LATERAL = np.array([
 ULNA_LATERAL = np.array([
     (-13.4, 1.5), (-12.6, 5), (-10.4, 8.8), (-6.7, 12), (0, 13.8), (6.9, 11.9), (11.4, 7.7),
     (13.4, 2.4), (13.6, -2.5), (15.8, -4.5), (18, -1), (21, 5.5), (27, 10.5), (40, 13.5), (60, 15),
-    (95, 16), (999, 17), (999, 30.5), (95, 30.5), (60, 31), (30, 30.5), (10, 29.5), (-8, 28),
-    (-19, 25), (-26, 18.5), (-28, 10), (-26.5, 2), (-21.5, -2.5), (-16.5, -1.8),
+    (95, 16), (999, 17), (999, 30.5), (95, 30.5), (60, 31), (30, 31), (10, 30.5), (-8, 29),
+    (-19, 26), (-26.5, 18.5), (-28.5, 9), (-27, 0), (-22.5, -5.5), (-17, -6), (-13.8, -3),
 ])
 RADIUS_LATERAL = np.array([
     (14.3, -10.5), (14.9, -5), (15.4, 0), (14.9, 5), (14.3, 10.5), (17, 11.6), (22.5, 11),
@@ -96,18 +97,26 @@ PROFILES = {  # y, half-depth, cortex, density of the marrow
     ("humerus", "ap"): [(-140, 11, 3.8, .5), (-70, 10.5, 3.8, .5), (-45, 9, 2.8, .9),
                         (-28, 7.5, 1.6, 1.3), (-15, 8, 1.1, 1.4),
                         (0, 10.5, 1, 1.5), (10, 10, 1, 1.5)],
-    ("ulna", "ap"): [(-24, 7, 1.2, 1.2), (0, 8.5, 1.2, 1.2), (15, 10, 1.3, 1.3), (30, 8, 2, 1),
+    ("ulna", "ap"): [(-24, 4.5, 1, 1), (0, 5.5, 1, 1.1), (15, 10, 1.3, 1.3), (30, 8, 2, 1),
                      (50, 6.6, 2.6, .6), (140, 6.4, 3, .4)],
     ("radius", "ap"): [(11, 9.5, 1, 1.3), (21, 9, 1, 1.2), (26, 6.5, 1.3, 1), (40, 7.5, 1.8, .8),
                        (55, 6.8, 2.4, .5), (140, 7, 2.8, .4)],
     ("humerus", "lateral"): [(-140, 10, 3.8, .5), (-70, 10, 3.6, .5), (-45, 9.5, 2.6, .9),
                              (-28, 9, 1.6, 1.2), (-12, 9, 1.2, 1.2),
                              (0, 11, 1, 1.2), (10, 10, 1, 1.2)],
-    ("ulna", "lateral"): [(-28, 9, 1.3, 1.2), (-10, 9.5, 1.3, 1.3), (10, 10, 1.5, 1.3),
+    ("ulna", "lateral"): [(-28, 11, 1.8, 1.4), (-10, 11, 1.8, 1.4), (10, 10, 1.8, 1.3),
                           (30, 8, 2, 1), (50, 7, 2.6, .6), (140, 6.6, 3, .4)],
     ("radius", "lateral"): [(14, 9.5, 1, 1.2), (22, 9, 1, 1.2), (27, 6.5, 1.3, 1),
                             (40, 7.3, 1.8, .8),
                             (55, 6.8, 2.4, .5), (140, 6.8, 2.8, .4)],
+}
+GROWTH_PLATES = {
+    "ap": [("humerus", [(-27, -5), (-17, -8), (-8, -5), (2, -4.5), (12, -6), (23, -3)]),
+           ("humerus", [(26, -24), (25, -14), (24.5, -3)]),
+           ("radius", [(-25, 19.5), (-12, 18.5), (0, 19.5)])],
+    "lateral": [("humerus", [(14, -7), (5, -9), (-3, -6), (-9, 1), (-13, 5)]),
+                ("radius", [(-13, 19.5), (0, 18.5), (13, 19.5)]),
+                ("ulna", [(1, -13), (-8, -17), (-18, -20), (-26, -24)])],
 }
 # fmt: on
 
@@ -132,57 +141,70 @@ def draw_bones(anatomy: Anatomy, view: str, reach: float, resolution: float) -> 
     rng = np.random.default_rng(anatomy.shape_seed)
     bones = {}
     for name in BONES:
-        outline = np.where(np.abs(OUTLINES[name, view]) > 500, np.nan, OUTLINES[name, view])
-        end = np.sign(OUTLINES[name, view][:, 1]) * reach
-        outline[:, 1] = np.where(np.isnan(outline[:, 1]), end, outline[:, 1])
-        outline = outline + rng.normal(0, 0.25, outline.shape)
+        outline = OUTLINES[name, view].copy()
+        far = np.abs(outline[:, 1]) > 500
+        outline[far, 1] = np.sign(outline[far, 1]) * reach
+        outline += rng.normal(0, 0.25, outline.shape)
+        if view == "ap":
+            outline[:, 0] *= anatomy.breadth
+        # An end given twice keeps the shaft straight: the curve's slope there is along the shaft.
+        outline = np.repeat(outline, 1 + far, axis=0)
         profile = np.array(PROFILES[name, view], dtype=np.float64)
         profile[:, 2] *= anatomy.cortex
         profile[:, 3] *= anatomy.density
         bones[name] = render_bone(Bone(outline, profile), resolution, rng)
     if view == "ap":
         bones["humerus"] = _front_of_humerus(bones["humerus"])
-        bones["ulna"] = _joint_surface(
-            bones["ulna"], [(-1, 7), (4, 8.5), (10, 6), (16, 8), (22, 12)]
-        )
+        surface = [(-1, 7), (4, 8.5), (10, 6), (16, 8), (22, 12)]
+        bones["ulna"] = _lined(bones["ulna"], surface, 1.5, CORTICAL * 3.5)
     else:
-        bones["humerus"] = _side_of_humerus(bones["humerus"])
+        bones["humerus"] = _side_of_humerus(bones["humerus"], rng)
+        bones["ulna"] = _thinned(bones["ulna"], (4.5, 15.5), (7, 6), 0.5)  # the coronoid is slender
+    if anatomy.growth_plates > 0:
+        for name, line in GROWTH_PLATES[view]:
+            gap = _lined(bones[name], line, 1.3, 1.0).depth - bones[name].depth
+            rim = _lined(bones[name], line, 3.4, 1.0).depth - bones[name].depth - gap
+            change = 1 - 0.55 * anatomy.growth_plates * gap + 0.12 * np.maximum(rim, 0)
+            bones[name] = bones[name].with_depth((bones[name].depth * change).astype(np.float32))
     return bones
 
 
 def _front_of_humerus(patch: Patch) -> Patch:
     """Thin the olecranon fossa, and draw its rim."""
-    x, y = patch.grid()
-    fossa = np.exp(-((((x - 3.5) / 9) ** 2 + ((y + 19) / 7.5) ** 2) ** 2))
-    rim = smooth_curve(
-        np.array([(-6, -17), (-4, -25), (4, -28), (12, -25), (14, -17)]), closed=False
-    )
-    depth = patch.depth * (1 - 0.5 * fossa) + CORTICAL * 2.2 * stroke(patch, rim, 1.6, 0.6)
-    return patch.with_depth(depth.astype(np.float32))
+    patch = _thinned(patch, (3.5, -19), (9, 7.5), 0.5)
+    rim = [(-6, -17), (-4, -25), (4, -28), (12, -25), (14, -17)]
+    return _lined(patch, rim, 1.6, CORTICAL * 2.2)
 
 
-def _side_of_humerus(patch: Patch) -> Patch:
+def _side_of_humerus(patch: Patch, rng: np.random.Generator) -> Patch:
     """Add the condyles, seen end on, and the hourglass of the two fossae."""
+    patch = _thinned(patch, (-4.5, -19), (6, 8), 0.35)
     depth = patch.depth.copy()
-    x, y = patch.grid()
-    waist = np.exp(-(((x + 4.5) / 6) ** 2 + ((y + 19) / 9) ** 2))
-    depth *= 1 - 0.45 * waist
-    for cx, cy, radius, weight in ((1.0, 0.5, 11.2, 0.32), (-0.3, 0.5, 9.0, 0.16)):
-        angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        circle = np.stack([cx + radius * np.cos(angles), cy + radius * np.sin(angles)], 1)
-        disc = fill(circle, depth.shape, patch.origin, patch.resolution)
-        ring = stroke(patch, np.concatenate([circle, circle[:1]]), 1.0, 0.4)
-        depth += weight * disc + CORTICAL * 3.5 * ring
-    for curve in (
-        [(2.5, -42), (-0.5, -30), (-3, -20), (-0.5, -13), (4, -10)],
-        [(-15.5, -42), (-10, -31), (-6.5, -21), (-7.5, -13), (-10, -8)],
-    ):
-        line = smooth_curve(np.array(curve, dtype=np.float64), closed=False)
-        depth += CORTICAL * 4.5 * stroke(patch, line, 1.5, 0.5)
-    return patch.with_depth(depth.astype(np.float32))
+    angles = np.linspace(0, 2 * np.pi, 41)
+    for centre, radius, weight in (((0.8, 0.5), 11.2, 0.2), ((-0.3, 0.5), 8.8, 0.1)):
+        x, y = np.asarray(centre) + rng.normal(0, 0.7, 2)  # the view is rarely strictly lateral
+        circle = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1)
+        depth += weight * fill(circle, depth.shape, patch.origin, patch.resolution)
+        depth += CORTICAL * 2.6 * stroke(patch, circle, 1.0, 0.4)
+    patch = patch.with_depth(depth)
+    front = [(2.5, -42), (-0.5, -30), (-3, -20), (-0.5, -13), (4, -10)]
+    back = [(-15.5, -42), (-10, -31), (-6.5, -21), (-7.5, -13), (-10, -8)]
+    return _lined(_lined(patch, front, 1.5, CORTICAL * 4.5), back, 1.5, CORTICAL * 4.5)
 
 
-def _joint_surface(patch: Patch, points: list[tuple[float, float]]) -> Patch:
-    """Add the dense plate of bone under a joint surface."""
+def _lined(
+    patch: Patch, points: Sequence[tuple[float, float]], width: float, strength: float
+) -> Patch:
+    """Add a dense line, as of a joint surface or a rim seen end on."""
     line = smooth_curve(np.array(points, dtype=np.float64), closed=False)
-    return patch.with_depth(patch.depth + CORTICAL * 3.5 * stroke(patch, line, 1.5, 0.5))
+    depth = patch.depth + np.float32(strength) * stroke(patch, line, width, 0.5)
+    return patch.with_depth(depth)
+
+
+def _thinned(
+    patch: Patch, centre: tuple[float, float], extent: tuple[float, float], share: float
+) -> Patch:
+    """Take away a share of the depth in an ellipse (mm) with soft edges."""
+    x, y = patch.grid()
+    square = ((x - centre[0]) / extent[0]) ** 2 + ((y - centre[1]) / extent[1]) ** 2
+    return patch.with_depth((patch.depth * (1 - share * np.exp(-(square**2)))).astype(np.float32))

@@ -56,16 +56,6 @@ class Fracture:
     share: float = 1.0  # of the depth inside the region: a fragment may lie before another part
 
 
-@dataclass(frozen=True)
-class Limb:
-    """The posed bones, and what the soft tissue needs to know of them."""
-
-    pieces: list[Piece]
-    forearm: Float[np.ndarray, "3 3"]
-    upper_arm: Float[np.ndarray, "3 3"]
-    sites: list[str]
-
-
 def motion(
     dx: float = 0.0, dy: float = 0.0, degrees: float = 0.0, about: tuple[float, float] = (0.0, 0.0)
 ) -> Float[np.ndarray, "3 3"]:
@@ -107,23 +97,24 @@ def draw_fracture(site: str, view: str, severity: float, rng: np.random.Generato
             return Fracture("humerus", region, moved)
         region = [(-40, -24 + 2 * wobble[0]), (-8, -13 + wobble[1]), (5, -9), (40, -9)]
         region = np.array([*region, (40, 40), (-40, 40)], dtype=np.float64)
-        moved = motion(-8 * amount, 3 * amount, 24 * amount, (0, 0))
-        return Fracture("humerus", region, moved, share=0.7)
+        moved = motion(-9 * amount, 5 * amount, 30 * amount, (0, 0))
+        return Fracture("humerus", region, moved, share=0.6)
     if site == "radial_head":
         centre = -12.0 if view == "ap" else 0.0
         if rng.random() < 0.5:  # the neck gives way and the head tilts
             points = [(centre - 12, 25 + wobble[0]), (centre, 24.0), (centre + 12, 25 + wobble[1])]
-            moved = motion(-4 * amount, -0.5 * amount, -38 * amount, (centre + 5, 24))
+            tilt = -1.0 if view == "ap" else side
+            moved = motion(4 * tilt * amount, -0.5 * amount, 38 * tilt * amount, (centre, 24))
             return Fracture("radius", _band(points, -FAR), moved)
         edge = centre - side * (1.5 + wobble[0])
         region = [(edge, -40), (edge, 16), (centre + side * 7, 27 + wobble[1])]
         region = np.array([*region, (centre + side * 50, 27), (centre + side * 50, -40)])
-        moved = motion(side * 5 * amount, 5.5 * amount, side * 18 * amount, (centre, 15))
+        moved = motion(side * 6 * amount, 6.5 * amount, side * 20 * amount, (centre, 15))
         return Fracture("radius", region, moved)
     if site == "olecranon":
         if view == "ap":
             points = [(-4.0, 1 + 3 * wobble[0]), (9.0, wobble[1]), (22.0, 1 + 3 * wobble[2])]
-            moved = motion(2 * side * amount, -13 * amount, 10 * side * amount, (9, 0))
+            moved = motion(3 * side * amount, -15 * amount, 14 * side * amount, (9, 0))
         else:
             points = [(-34.0, 3 + 4 * wobble[0]), (-14.0, -1 + 2 * wobble[1]), (0.0, -2.0)]
             moved = motion(-1 * amount, -13 * amount, -16 * amount, (-14, -2))
@@ -160,20 +151,48 @@ def dislocate(view: str, rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
 
 def break_bone(
     patch: Patch, fracture: Fracture, stage: str, rng: np.random.Generator
-) -> tuple[Patch, Patch]:
-    """Split a bone; `stage` is fresh (a dark line), treated (a faint one) or healed (callus)."""
+) -> list[Piece]:
+    """Break a bone into pieces in its own frame.
+
+    `stage` is "fresh" (a dark line), "treated" (a faint one) or "healed" (one piece, with callus).
+    """
     rest, fragment = split(patch, fracture.region, rng)
     if fracture.share < 1:
-        stays = fragment.depth * (1 - fracture.share)
+        stays = fragment.depth * np.float32(1 - fracture.share)
         rest = rest.with_depth(rest.depth + stays)
         fragment = fragment.with_depth(fragment.depth - stays)
     inside = fragment.depth / np.maximum(patch.depth, 1e-3)
     if stage == "healed":
-        near = cv2.GaussianBlur(inside, (0, 0), 4.5 / patch.resolution)
-        callus = cv2.GaussianBlur(patch.depth, (0, 0), 2.2 / patch.resolution)
-        bridge = 4 * near * (1 - near) * callus * rng.uniform(0.5, 0.9)
-        return rest.with_depth((rest.depth + bridge).astype(np.float32)), fragment
-    faintness = {"fresh": rng.uniform(0.75, 0.95), "treated": rng.uniform(0.15, 0.4)}[stage]
-    near = cv2.GaussianBlur(inside, (0, 0), 0.8 / patch.resolution)
-    line = (1 - faintness * np.clip(4 * near * (1 - near), 0, 1)).astype(np.float32)
-    return rest.with_depth(rest.depth * line), fragment.with_depth(fragment.depth * line)
+        return [Piece(_healed(rest, fragment, inside, fracture.moved, rng), np.eye(3))]
+    lucency = rng.uniform(0.75, 0.95) if stage == "fresh" else rng.uniform(0.15, 0.4)
+    line = 1 - np.float32(lucency) * _along_break(inside, 0.8 / patch.resolution)
+    return [
+        Piece(rest.with_depth(rest.depth * line), np.eye(3)),
+        Piece(fragment.with_depth(fragment.depth * line), fracture.moved),
+    ]
+
+
+def _along_break(inside: Float[np.ndarray, "h w"], sigma: float) -> Float[np.ndarray, "h w"]:
+    """Give 1 on the border of the fragment, falling to 0 over some `sigma` pixels."""
+    soft = cv2.GaussianBlur(inside, (0, 0), sigma)
+    return np.clip(4 * soft * (1 - soft), 0, 1)
+
+
+def _healed(
+    rest: Patch,
+    fragment: Patch,
+    inside: Float[np.ndarray, "h w"],
+    moved: Float[np.ndarray, "3 3"],
+    rng: np.random.Generator,
+) -> Patch:
+    """Join two fragments as callus does: the gap filled, the outline swollen, the site dense."""
+    step = rest.resolution
+    to_mm = np.array([[step, 0, rest.origin[0]], [0, step, rest.origin[1]], [0, 0, 1]])
+    warp = (np.linalg.inv(to_mm) @ moved @ to_mm)[:2]
+    size = rest.depth.shape[::-1]
+    depth = rest.depth + cv2.warpAffine(fragment.depth, warp, size)
+    site = _along_break(cv2.warpAffine(inside, warp, size), 4.0 / step)
+    cloud = cv2.GaussianBlur(depth, (0, 0), 3.0 / step)
+    depth = depth + site * np.maximum(1.1 * cloud - depth, 0)
+    halo = cv2.GaussianBlur(depth, (0, 0), 1.8 / step)
+    return rest.with_depth(depth + np.float32(rng.uniform(0.25, 0.5)) * site * halo)

@@ -10,10 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from elbow_core.sources.synthetic_bones import Patch, chord
-
-SOFT = 0.021  # optical depth per mm
-FAT = 0.016
+from elbow_core.sources.synthetic_bones import Patch
 
 
 @dataclass(frozen=True)
@@ -55,43 +52,6 @@ def place(frame: Frame, patch: Patch, matrix: Float[np.ndarray, "3 3"]) -> Float
     )
     warp = (frame.matrix @ matrix @ from_patch)[:2]
     return cv2.warpAffine(patch.depth, warp, (frame.width, frame.height), flags=cv2.INTER_LINEAR)
-
-
-def envelope(frame: Frame, limbs: list[Float[np.ndarray, "n 3"]]) -> Float[np.ndarray, "h w"]:
-    """Distance (mm) to the skin, above 0 inside; limbs are rows of (x, y, radius) in mm."""
-    half = (frame.height // 2 + 1, frame.width // 2 + 1)
-    mask = np.zeros(half, np.uint8)
-    scale = 0.5
-    for limb in limbs:
-        centres = (limb[:, :2] @ frame.matrix[:2, :2].T + frame.matrix[:2, 2]) * scale
-        radii = limb[:, 2] / frame.resolution * scale
-        steps = np.linspace(0, len(limb) - 1, 24)
-        index = np.arange(len(limb))
-        xs, ys, rs = (np.interp(steps, index, v) for v in (centres[:, 0], centres[:, 1], radii))
-        for x, y, r in zip(xs, ys, rs, strict=True):
-            cv2.circle(mask, (round(x * 16), round(y * 16)), round(r * 16), 255, -1, cv2.LINE_8, 4)
-    sigma = 7.0 / frame.resolution * scale
-    smooth = cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    inside = (smooth > 127).astype(np.uint8)
-    border = np.pad(inside, 40, mode="edge")
-    distance = cv2.distanceTransform(border, cv2.DIST_L2, 5)
-    distance -= cv2.distanceTransform(1 - border, cv2.DIST_L2, 5)
-    distance = distance[40:-40, 40:-40] * (frame.resolution / scale)
-    return cv2.resize(distance, (frame.width, frame.height), interpolation=cv2.INTER_LINEAR)
-
-
-def soft_tissue(
-    skin: Float[np.ndarray, "h w"], muscle: float, fat: float, rng: np.random.Generator
-) -> Float[np.ndarray, "h w"]:
-    """Optical depth of muscle, fat and skin, from the distance to the skin (mm)."""
-    radius = np.full((1, 1), muscle, np.float32)
-    depth = FAT * 2 * muscle * chord(skin, radius)
-    depth += (SOFT - FAT) * 2 * (muscle - fat) * chord(skin - fat, radius - fat)
-    grain = rng.standard_normal((12, 12), np.float32)
-    grain = cv2.resize(grain, skin.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return (depth * (1 + 0.035 * grain) + 0.03 * np.exp(-(((skin - 0.8) / 0.8) ** 2))).astype(
-        np.float32
-    )
 
 
 def expose(
