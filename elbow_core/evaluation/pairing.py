@@ -1,0 +1,60 @@
+"""Several models on the same images: rows in one order, or an error that names file and line."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.predictions import Predictions
+
+
+def align(predictions: Sequence[Predictions]) -> list[Predictions]:
+    """The predictions with every file's rows in the first file's order.
+
+    Raises `PredictionsError` if two files cover different images, give one image two labels,
+    patients or studies, or name the same model.
+    """
+    if not predictions:
+        raise PredictionsError("no predictions to compare")
+    first = predictions[0]
+    aligned = [first]
+    for other in predictions[1:]:
+        if other.model in (known.model for known in aligned):
+            raise PredictionsError(
+                f"{other.path or other.model}: the model {other.model!r} is in two files; "
+                "give each its own name in the column model, or with --names"
+            )
+        aligned.append(_in_order(first, other))
+    return aligned
+
+
+def _in_order(first: Predictions, other: Predictions) -> Predictions:
+    for here, there in ((first, other), (other, first)):
+        absent = ~np.isin(here.image_id, there.image_id)
+        if absent.any():
+            row = int(np.argmax(absent))
+            raise PredictionsError(
+                f"{here.where(row)}: image {str(here.image_id[row])!r} is not in "
+                f"{there.path or there.model}; files of one report must cover the same images"
+            )
+    order = np.argsort(other.image_id)[np.argsort(np.argsort(first.image_id))]
+    for column in ("label", "patient_id", "study_id"):
+        ours, theirs = getattr(first, column), getattr(other, column)[order]
+        if (ours != theirs).any():
+            row = int(np.argmax(ours != theirs))
+            raise PredictionsError(
+                f"{other.where(int(order[row]))}: image {str(first.image_id[row])!r} has {column} "
+                f"{str(theirs[row])!r}, but {str(ours[row])!r} at {first.where(row)}"
+            )
+    return replace(
+        other,
+        image_id=other.image_id[order],
+        patient_id=other.patient_id[order],
+        study_id=other.study_id[order],
+        label=other.label[order],
+        score=other.score[order],
+        prediction=other.prediction[order],
+        answer=None if other.answer is None else other.answer[order],
+        lines=None if other.lines is None else other.lines[order],
+    )
