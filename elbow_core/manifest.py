@@ -53,10 +53,10 @@ class ManifestRow:
     body_part: str
     finding: str
     source: str
-    sha256: str
+    sha256: str = ""
     """Of the file's bytes, 64 hexadecimal digits, or empty."""
-    height: int
-    width: int
+    height: int = 0
+    width: int = 0
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(ManifestRow))

@@ -1,0 +1,101 @@
+"""The elbow set: a folder of radiographs, each named after its patient, finding and view."""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
+
+from elbow_core.config import StrictModel
+from elbow_core.errors import UserError
+from elbow_core.manifest import ManifestRow
+from elbow_core.sources.listing import (
+    PatientPattern,
+    Pattern,
+    ScanResult,
+    list_images,
+    match_patient,
+    name_all,
+)
+
+
+class FindingRule(StrictModel):
+    """Files whose name matches have this finding; the first rule that matches decides."""
+
+    pattern: Pattern
+    """Regular expression, searched in the file's name without its suffix, case ignored."""
+    finding: Annotated[str, Field(min_length=1)]
+    """What the manifest calls it."""
+    label: Literal[0, 1]
+    """0 normal, 1 injury: an untreated fracture or a dislocation."""
+
+
+class ViewRule(StrictModel):
+    """Files whose name matches show this view; the first rule that matches decides."""
+
+    pattern: Pattern
+    """Regular expression, searched in the file's name without its suffix, case ignored."""
+    view: Literal["ap", "lateral", "oblique"]
+    """The projection."""
+
+
+Rule = TypeVar("Rule", FindingRule, ViewRule)
+
+
+class ElbowSource(StrictModel):
+    """A folder of files named after patient, finding and view, as the report's elbow set."""
+
+    kind: Literal["elbow"] = "elbow"
+    rules: Annotated[tuple[FindingRule, ...], Field(min_length=1)]
+    """In order: treated before fracture. A file that no rule matches is an error."""
+    views: tuple[ViewRule, ...] = ()
+    """In order. A file that no rule matches has no known view."""
+    patient: PatientPattern
+    """Searched in the path: groups ``patient`` and, if there are studies, ``study``."""
+    body_part: str = "elbow"
+    """What the manifest calls the part."""
+
+
+def scan(root: Path, config: ElbowSource) -> ScanResult:
+    """Return a row an image file below ``root``, labelled by the rules.
+
+    Raises `UserError` that lists all files without a finding, or all without a patient: neither is
+    guessed, since a wrong *normal* or a patient in two splits would go unseen.
+    """
+    paths, rejected = list_images(root)
+    rows: list[ManifestRow] = []
+    without_finding, without_patient = [], []
+    for path in paths:
+        stem = PurePosixPath(path).stem
+        rule = _first(config.rules, stem)
+        ids = match_patient(config.patient, path)
+        if rule is None:
+            without_finding.append(path)
+        if ids is None:
+            without_patient.append(path)
+        if rule is None or ids is None:
+            continue
+        view = _first(config.views, stem)
+        rows.append(
+            ManifestRow(
+                image_id=path,
+                path=path,
+                label=rule.label,
+                split="",
+                patient_id=ids[0],
+                study_id=ids[1],
+                view=view.view if view else "",
+                body_part=config.body_part,
+                finding=rule.finding,
+                source=config.kind,
+            )
+        )
+    if without_finding:
+        raise UserError(f"{root}: {name_all('match no rule; add one', without_finding)}")
+    if without_patient:
+        raise UserError(f"{root}: {name_all('do not match the patient pattern', without_patient)}")
+    return ScanResult(rows, rejected)
+
+
+def _first(rules: tuple[Rule, ...], stem: str) -> Rule | None:
+    return next((rule for rule in rules if re.search(rule.pattern, stem, re.IGNORECASE)), None)

@@ -1,0 +1,143 @@
+"""MURA v1.1 (Rajpurkar et al., "MURA: large dataset for abnormality detection", MIDL 2018)."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from elbow_core.config import StrictModel
+from elbow_core.errors import UserError
+from elbow_core.manifest import ManifestRow
+from elbow_core.sources.listing import Rejection, ScanResult, list_images, name_all
+
+Part = Literal["elbow", "finger", "forearm", "hand", "humerus", "shoulder", "wrist"]
+
+_PARTS: tuple[Part, ...] = ("elbow", "finger", "forearm", "hand", "humerus", "shoulder", "wrist")
+_SPLITS = {"train": "train", "valid": "validation"}
+_IMAGE = re.compile(
+    r"(?P<split>train|valid)/XR_(?P<part>[A-Z]+)/(?P<patient>patient\d+)/"
+    r"(?P<study>study\d+)_(?P<result>positive|negative)/[^/]+"
+)
+
+
+class MuraSource(StrictModel):
+    """MURA as it is unpacked; ``valid`` becomes the split *validation*."""
+
+    kind: Literal["mura"] = "mura"
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)] = _PARTS
+    """The body parts to use."""
+
+
+def scan(root: Path, config: MuraSource) -> ScanResult:
+    """Return a row an image of the wanted parts, labelled by its study's folder.
+
+    ``root`` is the folder ``MURA-v1.1`` or the one around it. Where MURA's own tables are there
+    they are checked against the folders: an image that is in only one of the two is rejected.
+
+    Raises `UserError` for a missing folder, and for studies whose folder and table disagree.
+    """
+    base = next((at for at in (root, root / "MURA-v1.1") if (at / "train").is_dir()), None)
+    if base is None:
+        raise UserError(f"{root}: holds no folder train, nor MURA-v1.1/train; is it MURA?")
+    rows: list[ManifestRow] = []
+    rejected: list[Rejection] = []
+    for split in _SPLITS:
+        if (base / split).is_dir():
+            found = _scan_split(root, base, split, config)
+            rows += found.rows
+            rejected += found.rejected
+    return ScanResult(rows, rejected)
+
+
+def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanResult:
+    prefix = base.relative_to(root).as_posix().removeprefix(".")
+    prefix = f"{prefix}/" if prefix else ""
+    paths, rejected = list_images(root, f"{prefix}{split}")
+    listed = _listed_images(base, split)
+    studies = _listed_studies(base, split)
+    rows = []
+    contradictions: dict[str, None] = {}
+    for path in paths:
+        inside = path.removeprefix(prefix)
+        found = _IMAGE.fullmatch(inside)
+        if found is None:
+            rejected.append(Rejection(path, "lies where MURA has no images"))
+            continue
+        part = found["part"].lower()
+        if part not in config.parts:
+            rejected.append(Rejection(path, f"shows the {part}, which is not among the parts"))
+            continue
+        if listed is not None and inside not in listed:
+            rejected.append(Rejection(path, f"is not listed in {split}_image_paths.csv"))
+            continue
+        label = int(found["result"] == "positive")
+        study = inside.rpartition("/")[0]
+        if studies is not None and studies.get(study, label) != label:
+            contradictions[study] = None
+        rows.append(
+            ManifestRow(
+                image_id=inside,
+                path=path,
+                label=label,
+                split=_SPLITS[split],
+                patient_id=found["patient"],
+                study_id=f"{found['patient']}/{part}/{found['study']}",
+                view="",
+                body_part=part,
+                finding="abnormal" if label else "normal",
+                source="mura",
+            )
+        )
+    if contradictions:
+        raise UserError(
+            f"{base / f'{split}_labeled_studies.csv'}: "
+            + name_all("are labelled unlike their folder", list(contradictions))
+        )
+    wanted = tuple(f"{split}/XR_{part.upper()}/" for part in config.parts)
+    present = {path.removeprefix(prefix) for path in paths}
+    rejected += [
+        Rejection(f"{prefix}{path}", f"is listed in {split}_image_paths.csv but is not there")
+        for path in sorted((listed or set()) - present)
+        if path.startswith(wanted)
+    ]
+    return ScanResult(rows, rejected)
+
+
+def _listed_images(base: Path, split: str) -> set[str] | None:
+    lines = _read_lines(base / f"{split}_image_paths.csv", split)
+    return None if lines is None else set(lines)
+
+
+def _listed_studies(base: Path, split: str) -> dict[str, int] | None:
+    table = base / f"{split}_labeled_studies.csv"
+    lines = _read_lines(table, split)
+    if lines is None:
+        return None
+    studies = {}
+    for line in lines:
+        path, _, label = line.rpartition(",")
+        if label.strip() not in ("0", "1"):
+            raise UserError(f"{table}: {line!r} does not end in ,0 or ,1")
+        studies[path.rstrip("/")] = int(label)
+    return studies
+
+
+def _read_lines(table: Path, split: str) -> list[str] | None:
+    """Return a table's lines from the split's folder on; a header or an empty line has none."""
+    if not table.is_file():
+        return None
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{table}: cannot be read: {error}") from error
+    lines = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = re.search(rf"(?:^|/)({split}/.*)", line.strip())
+        if found:
+            lines.append(found[1].rstrip())
+        elif line.strip() and number > 1:
+            raise UserError(f"{table}:{number}: {line!r} is no path in {split}")
+    if not lines:
+        raise UserError(f"{table}: lists nothing; delete it or get it again")
+    return lines
