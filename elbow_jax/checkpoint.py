@@ -3,13 +3,14 @@
 import dataclasses
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from elbow_core.errors import ConfigError
+from elbow_jax.networks import shapes_by_path
 from elbow_jax.steps import TrainState
 
 
@@ -43,7 +44,7 @@ class Checkpoints:
             self._directory, options=options, item_names=("state", "host")
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(
@@ -95,18 +96,20 @@ class Checkpoints:
             ConfigError: if the checkpoint does not fit `like`.
         """
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, _as_tree(like))
-        try:
-            restored = self._manager.restore(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardRestore(target), host=ocp.args.JsonRestore()
-                ),
-            )
-        except (ValueError, KeyError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise ConfigError(
-                f"{self._directory / str(step)}: does not fit this run's network ({first})"
-            ) from error
+        have = shapes_by_path(self._manager.item_metadata(step)["state"].tree)
+        want = shapes_by_path(target)
+        for path in sorted(have.keys() | want.keys()):
+            if have.get(path) != want.get(path):
+                raise ConfigError(
+                    f"{self._directory / str(step)}: is of another network: {path} is "
+                    f"{have.get(path, 'missing')} there and {want.get(path, 'missing')} here"
+                )
+        restored = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(target), host=ocp.args.JsonRestore()
+            ),
+        )
         return TrainState(**restored["state"]), dict(restored["host"])
 
 

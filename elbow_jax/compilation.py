@@ -12,6 +12,6 @@ def use_cache() -> None:
     Otherwise in ``$XDG_CACHE_HOME/elbow_jax`` or ``~/.cache/elbow_jax``. Programs that compile in
     under a second are not kept.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         jax.config.update("jax_compilation_cache_dir", str(Path(home) / "elbow_jax"))

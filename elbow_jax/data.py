@@ -67,7 +67,7 @@ class _LoadTraining:
     copies: int
     redraw: bool
 
-    def __call__(self, index: int, element: Any) -> dict[str, np.ndarray]:
+    def __call__(self, index: int, element: Any) -> dict[str, Any]:
         epoch = index // (len(self.positions) * (1 + self.copies))
         copy, within = divmod(int(element), len(self.positions))
         position = int(self.positions[within])
@@ -88,7 +88,7 @@ class _LoadScoring:
     data: PreparedData
     positions: np.ndarray
 
-    def __call__(self, element: Any) -> dict[str, np.ndarray]:
+    def __call__(self, element: Any) -> dict[str, Any]:
         if element < len(self.positions):
             position = int(self.positions[element])
             return _element(self.data.archive[position], self.data.rows[position], position)

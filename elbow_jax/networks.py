@@ -1,6 +1,6 @@
 """From a configuration to a network ready to run: module, precision and variables."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
@@ -9,8 +9,6 @@ from flax.traverse_util import flatten_dict
 
 from elbow_core.errors import ConfigError
 from elbow_jax.models import ModelConfig, build_model
-from elbow_jax.released import read_released
-from elbow_jax.run_directory import RunDirectory
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -41,32 +39,8 @@ def initialise(module: Any, size: int, seed: int) -> dict[str, Any]:
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
 
 
-def start_from_run(path: Path, config: ModelConfig, variables: dict[str, Any]) -> dict[str, Any]:
-    """Return the variables of a finished run, checked to be of the same network.
-
-    Args:
-        path: the run's directory.
-        config: the network to start.
-        variables: its initial variables, whose shapes the run's must have.
-
-    Raises:
-        ConfigError: if the run is not finished or is of another network.
-    """
-    run = RunDirectory(path)
-    if not run.config.exists():
-        raise ConfigError(f"init: {path} is not a run")
-    if not run.model.is_dir():
-        raise ConfigError(f"init: {path} is not finished; go on with it by --resume first")
-    released = read_released(run.model)
-    theirs = released.card.architecture
-    if theirs.backbone != config.backbone:
-        raise ConfigError(f"init: {path} is a {theirs.backbone}, this run a {config.backbone}")
-    want = {key: array.shape for key, array in flatten_dict(variables, sep="/").items()}
-    have = {key: array.shape for key, array in flatten_dict(released.variables, sep="/").items()}
-    if want != have:
-        key = min(key for key in want.keys() | have.keys() if want.get(key) != have.get(key))
-        raise ConfigError(
-            f"init: {path} is of another network: {key} is {have.get(key, 'missing')} there and "
-            f"{want.get(key, 'missing')} here; give both runs the same `model:`"
-        )
-    return jax.tree.map(jnp.asarray, released.variables)
+def shapes_by_path(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each leaf of ``params`` and ``batch_stats`` by its path with slashes."""
+    parts = {name: variables.get(name) or {} for name in ("params", "batch_stats")}
+    leaves: dict[Any, Any] = flatten_dict(parts, sep="/")
+    return {path: tuple(leaf.shape) for path, leaf in leaves.items()}

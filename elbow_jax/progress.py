@@ -2,7 +2,6 @@
 
 import time
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -35,7 +34,7 @@ class TrainingProgress:
         self._batch_size = batch_size
         self._last = (done, time.monotonic())
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TrainingProgress":
         self._progress.start()
         return self
 

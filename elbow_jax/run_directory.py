@@ -1,4 +1,4 @@
-"""A run on disk: made whole or not at all, and gone on with only by the configuration it began with.
+"""A run on disk: made whole or not at all, gone on with only by the configuration it began with.
 
 runs/<name>/config.yaml     resolved configuration
             run.json        versions, commit, devices, seed, fingerprint of the data
@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import yaml
 
-from elbow_core.config import dump_config
+from elbow_core.config import dump_config, load_config
 from elbow_core.errors import ConfigError
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import PreparedData
@@ -95,8 +94,8 @@ def resume_run(config: TrainConfig, data: PreparedData) -> RunDirectory:
     run = RunDirectory(config.run)
     if not run.config.exists():
         return create_run(config, data)
-    began = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-    now = yaml.safe_load(dump_config(config))
+    began = load_config(TrainConfig, run.config).model_dump(mode="json")
+    now = config.model_dump(mode="json")
     if difference := _first_difference(began, now):
         key, before, after = difference
         raise ConfigError(
@@ -127,12 +126,12 @@ class MetricsLog:
     """
 
     def __init__(self, path: Path, after: int):
-        kept = []
+        kept: list[str] = []
         if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-                # A killed run can leave its last line cut short.
-                if line.endswith("\n") and json.loads(line)["step"] <= after:
-                    kept.append(line)
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            # A killed run can leave its last line cut short.
+            whole = [line for line in lines if line.endswith("\n")]
+            kept = [line for line in whole if json.loads(line)["step"] <= after]
         aside = path.with_suffix(".jsonl.aside")
         aside.write_text("".join(kept), encoding="utf-8")
         aside.replace(path)

@@ -23,6 +23,7 @@ from elbow_jax.progress import TrainingProgress
 from elbow_jax.released import write_released
 from elbow_jax.run_directory import MetricsLog, RunDirectory, create_run, resume_run
 from elbow_jax.scoring import sigmoid
+from elbow_jax.transfer import refuse_seen_images
 
 
 def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirectory) -> None:
@@ -68,14 +69,15 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
                     log.write({"step": step, "epoch": epoch, "loss": loss, "learning_rate": rate})
                     progress.step(step, loss, rate)
                     losses = []
-                figures = None
+                score: float | None = None
                 if ends_epoch:
                     figures = validate(engine, state, data, config.batch_size)
                     log.write({"step": step, "epoch": epoch, "validation": figures})
-                    progress.epoch(round(epoch), config.epochs, loss, figures["auroc"])
+                    score = figures["auroc"]
+                    progress.epoch(round(epoch), config.epochs, loss, score)
                 if saves:
                     host = {"batches": batches.get_state(), "losses": losses}
-                    checkpoints.save(step, state, host, figures and figures["auroc"])
+                    checkpoints.save(step, state, host, score)
         checkpoints.wait()
 
 
@@ -133,7 +135,7 @@ def train(config: TrainConfig, resume: bool) -> RunDirectory:
         if not len(data.positions(split)):
             raise ConfigError(f"{data.directory}: no image in split {split!r}")
     if config.init is not None:
-        check_disjoint_from(config, data)
+        refuse_seen_images(config.init, data)
     engine = build_engine(config, data)
     run = resume_run(config, data) if resume else create_run(config, data)
     if run.model.is_dir():

@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,15 @@ from elbow_jax.data import (
 )
 from tests.small_data import SPLITS, write_prepared
 
-SETTINGS = {"batch_size": 8, "seed": 3, "copies": 1, "augmentation": Augmentation()}
+
+def shuffled(data, **changes: Any):
+    settings: dict[str, Any] = {
+        "batch_size": 8,
+        "seed": 3,
+        "copies": 1,
+        "augmentation": Augmentation(),
+    }
+    return training_batches(data, **(settings | changes))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +45,7 @@ def assert_equal_batches(ours, theirs):
 
 
 def test_batch_has_the_documented_shapes_and_types(data):
-    batch = next(training_batches(data, **SETTINGS))
+    batch = next(shuffled(data))
     described = {name: (array.shape, str(array.dtype)) for name, array in batch.items()}
     assert described == {
         "image": ((8, 32, 32, 1), "uint8"),
@@ -48,14 +57,14 @@ def test_batch_has_the_documented_shapes_and_types(data):
 
 def test_epoch_shows_each_image_once_a_copy(data):
     steps = steps_per_epoch(SPLITS["train"], 1, 8)
-    batches = take(training_batches(data, **SETTINGS), steps)
+    batches = take(shuffled(data), steps)
     shown = np.concatenate([batch["position"] for batch in batches])
     assert steps == 6
     np.testing.assert_array_equal(np.bincount(shown), np.full(SPLITS["train"], 2))
 
 
 def test_originals_are_untouched_and_copies_are_not(data):
-    batches = take(training_batches(data, **SETTINGS), 6)
+    batches = take(shuffled(data), 6)
     untouched = [
         np.array_equal(image[..., 0], data.archive[int(position)])
         for batch in batches
@@ -65,15 +74,15 @@ def test_originals_are_untouched_and_copies_are_not(data):
 
 
 def test_labels_are_the_manifests(data):
-    batch = next(training_batches(data, **SETTINGS))
+    batch = next(shuffled(data))
     assert [data.rows[position].label for position in batch["position"]] == list(batch["label"])
 
 
 def test_each_epoch_has_another_order_and_the_same_copies(data):
-    batches = take(training_batches(data, **SETTINGS), 12)
+    batches = take(shuffled(data), 12)
     epochs = [batches[:6], batches[6:]]
     orders = [np.concatenate([batch["position"] for batch in epoch]) for epoch in epochs]
-    assert not np.array_equal(*orders)
+    assert not np.array_equal(orders[0], orders[1])
     contents = [
         sorted(image.tobytes() for batch in epoch for image in batch["image"]) for epoch in epochs
     ]
@@ -81,7 +90,7 @@ def test_each_epoch_has_another_order_and_the_same_copies(data):
 
 
 def test_redrawn_epochs_share_no_image(data):
-    batches = take(training_batches(data, **SETTINGS, redraw=True), 12)
+    batches = take(shuffled(data, redraw=True), 12)
     first, second = (
         {image.tobytes() for batch in half for image in batch["image"]}
         for half in (batches[:6], batches[6:])
@@ -91,41 +100,37 @@ def test_redrawn_epochs_share_no_image(data):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_batches_do_not_depend_on_the_number_of_workers(data, workers):
-    alone = take(training_batches(data, **SETTINGS), 9)
-    assert_equal_batches(take(training_batches(data, **SETTINGS, workers=workers), 9), alone)
+    alone = take(shuffled(data), 9)
+    assert_equal_batches(take(shuffled(data, workers=workers), 9), alone)
 
 
 def test_iterator_goes_on_exactly_from_a_saved_state(data):
-    unbroken = take(training_batches(data, **SETTINGS), 10)
-    iterator = training_batches(data, **SETTINGS)
+    unbroken = take(shuffled(data), 10)
+    iterator = shuffled(data)
     take(iterator, 4)
     state = iterator.get_state()
-    resumed = training_batches(data, **SETTINGS)
+    resumed = shuffled(data)
     resumed.set_state(state)
     assert_equal_batches(take(resumed, 6), unbroken[4:])
 
 
 @pytest.mark.parametrize("batch_size", [8, 10])
 def test_processes_share_every_batch_without_overlap(data, batch_size):
-    settings = SETTINGS | {"batch_size": batch_size}
-    whole = take(training_batches(data, **settings), 11)
-    parts = [take(training_batches(data, **settings, process=(i, 2)), 11) for i in range(2)]
+    whole = take(shuffled(data, batch_size=batch_size), 11)
+    parts = [take(shuffled(data, batch_size=batch_size, process=(i, 2)), 11) for i in range(2)]
     for batch, mine, theirs in zip(whole, *parts, strict=True):
         together = np.concatenate([mine["position"], theirs["position"]])
         assert sorted(together) == sorted(batch["position"])
 
 
 def test_seed_decides_order_and_maps(data):
-    one, same, other = (
-        next(training_batches(data, **(SETTINGS | {"seed": seed}))) for seed in (3, 3, 4)
-    )
+    one, same, other = (next(shuffled(data, seed=seed)) for seed in (3, 3, 4))
     assert_equal_batches([one], [same])
     assert not np.array_equal(one["image"], other["image"])
 
 
 def test_copies_without_augmentation_are_the_originals(data):
-    settings = SETTINGS | {"augmentation": NO_AUGMENTATION}
-    for batch in take(training_batches(data, **settings), 6):
+    for batch in take(shuffled(data, augmentation=NO_AUGMENTATION), 6):
         for image, position in zip(batch["image"], batch["position"], strict=True):
             np.testing.assert_array_equal(image[..., 0], data.archive[int(position)])
 
@@ -144,12 +149,12 @@ def test_scoring_shows_each_image_once_and_pads_the_last_batch(data, process_cou
 
 def test_too_few_images_for_a_batch_is_an_error_before_reading(data):
     with pytest.raises(ConfigError, match="do not fill a batch of 64"):
-        training_batches(data, **(SETTINGS | {"batch_size": 64}))
+        shuffled(data, batch_size=64)
 
 
 def test_batch_that_processes_cannot_share_is_refused(data):
     with pytest.raises(ConfigError, match="cannot be shared by 3 processes"):
-        training_batches(data, **SETTINGS, process=(0, 3))
+        shuffled(data, process=(0, 3))
 
 
 def test_empty_split_is_refused_by_name(tmp_path):

@@ -21,7 +21,7 @@ def test_rates_are_torchs_over_a_whole_run(t_0, t_mult, epochs):
     expected = []
     for step in range(epochs * STEPS_PER_EPOCH):
         optimizer.step()
-        scheduler.step(step / STEPS_PER_EPOCH)
+        scheduler.step(step / STEPS_PER_EPOCH)  # pyright: ignore[reportArgumentType]
         expected.append(optimizer.param_groups[0]["lr"])
     rates = np.asarray(jax.vmap(schedule)(jnp.arange(len(expected))))
     np.testing.assert_allclose(rates, expected, atol=OPTIMIZER * 0.1)
@@ -64,7 +64,7 @@ def test_parameters_are_torchs_after_200_steps_with_momentum_and_decay():
             return optax.apply_updates(parameters, updates), state
 
         for step in range(200):
-            restarts.step(step / STEPS_PER_EPOCH)
+            restarts.step(step / STEPS_PER_EPOCH)  # pyright: ignore[reportArgumentType]
             descent.zero_grad()
             weights = torch.cat([theirs["head"], theirs["backbone"]])
             ((torch.tensor(matrix) @ weights - torch.tensor(target)) ** 2).mean().backward()

@@ -1,0 +1,73 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from elbow_core.errors import ConfigError
+from elbow_jax.checkpoint import Checkpoints
+from elbow_jax.optimizer import sgd
+from elbow_jax.steps import create_state
+
+
+def state_of(value, width=3):
+    variables = {"params": {"head": {"kernel": jnp.full(width, value)}}, "batch_stats": {}}
+    return create_state(variables, sgd(lambda step: 0.1, 0.9, 1e-3), seed=1)
+
+
+def kept(directory):
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
+
+
+def test_restored_state_is_the_saved_one_to_the_bit(tmp_path):
+    state = state_of(np.pi)
+    host = {"losses": [0.1, 1 / 3], "batches": {"next_index": 7}}
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(3, state, host, auroc=0.5)
+        checkpoints.wait()
+        restored, restored_host = checkpoints.restore(3, state_of(0.0))
+    assert restored_host == host
+    assert jax.tree.structure(restored) == jax.tree.structure(state)
+    for one, other in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_best_and_the_latest_two_are_kept(tmp_path):
+    aurocs = {1: 0.6, 2: 0.9, 3: None, 4: 0.7, 5: None, 6: 0.8}
+    with Checkpoints(tmp_path) as checkpoints:
+        for step, auroc in aurocs.items():
+            checkpoints.save(step, state_of(step), {}, auroc)
+        checkpoints.wait()
+        assert (checkpoints.best(), checkpoints.latest()) == (2, 6)
+    assert kept(tmp_path) == [2, 5, 6]
+
+
+def test_what_a_killed_save_left_is_no_checkpoint_and_is_cleaned_by_the_next_save(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, state_of(1.0), {}, auroc=0.5)
+        checkpoints.wait()
+    leftover = tmp_path / "2.orbax-checkpoint-tmp-12"
+    (tmp_path / "1").rename(leftover)
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.latest() is None
+        checkpoints.save(3, state_of(1.0), {}, auroc=0.5)
+    assert kept(tmp_path) == [3]
+    assert not leftover.exists()
+
+
+def test_reading_only_touches_nothing(tmp_path):
+    leftover = tmp_path / "2.orbax-checkpoint-tmp-12"
+    leftover.mkdir()
+    with Checkpoints(tmp_path, read_only=True) as checkpoints:
+        assert checkpoints.best() is None
+    assert leftover.exists()
+
+
+def test_state_of_another_network_is_refused_by_path(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, state_of(1.0), {}, auroc=0.5)
+        checkpoints.wait()
+        with pytest.raises(
+            ConfigError, match=r"params/head/kernel is \(3,\) there and \(4,\) here"
+        ):
+            checkpoints.restore(1, state_of(1.0, width=4))

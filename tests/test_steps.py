@@ -1,0 +1,102 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from elbow_jax.models import ModelConfig, build_model
+from elbow_jax.optimizer import sgd
+from elbow_jax.steps import (
+    GREY_DEVIATION,
+    GREY_MEAN,
+    create_state,
+    make_eval_step,
+    make_train_step,
+    normalise,
+    weighted_loss,
+)
+
+MODULE = build_model(ModelConfig(backbone="mobilenetv3_large", variant="small"))
+
+
+@pytest.fixture(scope="module")
+def batch():
+    rng = np.random.default_rng(0)
+    return {
+        "image": jnp.asarray(rng.integers(0, 256, (4, 32, 32, 1)), jnp.uint8),
+        "label": jnp.asarray([0, 1, 1, 0], jnp.int32),
+        "weight": jnp.ones(4, jnp.float32),
+    }
+
+
+@pytest.fixture(scope="module")
+def begin():
+    variables = jax.jit(lambda key: MODULE.init(key, jnp.zeros((1, 32, 32, 1)), train=False))(
+        jax.random.key(0)
+    )
+    optimizer = sgd(lambda step: 0.05, momentum=0.8, weight_decay=1e-3)
+    return create_state(variables, optimizer, seed=5), optimizer
+
+
+@pytest.fixture(scope="module")
+def train_step(begin):
+    return jax.jit(make_train_step(MODULE.apply, begin[1], jnp.float32))
+
+
+def test_normalise_maps_grey_levels_to_imagenets_mean_and_deviation():
+    image = jnp.asarray([[[[0], [255]]]], jnp.uint8)
+    expected = np.asarray([-GREY_MEAN, 1 - GREY_MEAN]) / GREY_DEVIATION
+    np.testing.assert_allclose(normalise(image).ravel(), expected, rtol=1e-6)
+    assert normalise(image, jnp.bfloat16).dtype == jnp.bfloat16
+
+
+def test_loss_is_the_mean_over_images_of_weight_one():
+    logits = jnp.asarray([0.5, -1.0, 30.0])
+    batch = {"label": jnp.asarray([1, 0, 0]), "weight": jnp.asarray([1.0, 1.0, 0.0])}
+    expected = np.mean([np.log1p(np.exp(-0.5)), np.log1p(np.exp(-1.0))])
+    assert float(weighted_loss(logits, batch)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_loss_of_a_sure_and_wrong_logit_is_finite():
+    batch = {"label": jnp.asarray([0]), "weight": jnp.asarray([1.0])}
+    assert float(weighted_loss(jnp.asarray([1e4]), batch)) == pytest.approx(1e4)
+
+
+def test_step_moves_parameters_and_statistics_and_counts(begin, batch, train_step):
+    state, _ = begin
+    after, metrics = train_step(state, batch)
+    assert int(after.step) == 1
+    for before, moved in ((state.params, after.params), (state.batch_stats, after.batch_stats)):
+        change = optax.tree.norm(jax.tree.map(jnp.subtract, moved, before))
+        assert float(change) > 0
+    assert {name: value.shape for name, value in metrics.items()} == {
+        "loss": (),
+        "gradient_norm": (),
+    }
+
+
+def test_loss_falls_on_a_batch_that_is_learnt_by_heart(begin, batch, train_step):
+    state, losses = begin[0], []
+    for _ in range(25):
+        state, metrics = train_step(state, batch)
+        losses.append(float(metrics["loss"]))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_step_is_a_function_of_its_arguments_alone(begin, batch, train_step):
+    once, again = train_step(begin[0], batch), train_step(begin[0], batch)
+    for one, other in zip(jax.tree.leaves(once), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_dropout_differs_from_step_to_step(begin, batch, train_step):
+    state = begin[0]
+    later = state.replace(step=state.step + 1)
+    assert float(train_step(state, batch)[1]["loss"]) != float(train_step(later, batch)[1]["loss"])
+
+
+def test_padding_changes_no_score(begin, batch):
+    eval_step = jax.jit(make_eval_step(MODULE.apply, jnp.float32))
+    blank = batch | {"image": batch["image"].at[2:].set(0)}
+    variables = begin[0].variables
+    np.testing.assert_array_equal(eval_step(variables, batch)[:2], eval_step(variables, blank)[:2])
