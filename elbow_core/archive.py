@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -49,7 +50,12 @@ class ArchiveWriter:
             raise ArchiveError(f"{image_id}: stands twice")
         self._seen.add(image_id)
         self._ids.append(image_id)
-        self._writer.write(image.tobytes())
+        try:
+            self._writer.write(image.tobytes())
+        except RuntimeError as error:
+            raise ArchiveError(
+                f"{self._directory / RECORDS}: cannot be written: {error}"
+            ) from error
 
     def finish(self, settings: Mapping[str, Any], fingerprint: str = "") -> None:
         """Close the record and write the index.
@@ -57,8 +63,11 @@ class ArchiveWriter:
         ``settings`` are the preprocessing settings; ``fingerprint`` stands for everything that the
         archive was made from.
         """
-        self._writer.close()
         records = self._directory / RECORDS
+        try:
+            self._writer.close()
+        except RuntimeError as error:
+            raise ArchiveError(f"{records}: cannot be written: {error}") from error
         index = {
             "format": _FORMAT,
             "size": self._size,
@@ -73,9 +82,10 @@ class ArchiveWriter:
             partial.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
     def close(self) -> None:
-        """Close the record without an index, after an error."""
-        if self._writer.is_open():
-            self._writer.close()
+        """Close the record without an index, after an error, which it does not hide."""
+        with suppress(RuntimeError):
+            if self._writer.is_open():
+                self._writer.close()
 
 
 def write_archive(

@@ -10,7 +10,13 @@ from jaxtyping import Shaped, UInt8
 from elbow_core.errors import RadiographError
 from elbow_core.image_header import HeaderError, ImageHeader, read_header
 
-__all__ = ["RadiographError", "decode_radiograph", "read_bytes", "read_radiograph"]
+__all__ = [
+    "RadiographError",
+    "check_radiograph",
+    "decode_radiograph",
+    "read_bytes",
+    "read_radiograph",
+]
 
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 32
@@ -52,11 +58,7 @@ def read_bytes(path: Path | str) -> bytes:
 
 def decode_radiograph(data: bytes, name: str) -> UInt8[np.ndarray, "height width"]:
     """Decode a file's bytes as `read_radiograph` does; ``name`` is for the error."""
-    try:
-        header = read_header(data)
-        _check_size(header.height, header.width)
-    except HeaderError as error:
-        raise RadiographError(f"{name}: {error}") from error
+    header = check_radiograph(data, name)
     try:
         stored = _decode(data, header)
     except cv2.error as error:
@@ -64,6 +66,16 @@ def decode_radiograph(data: bytes, name: str) -> UInt8[np.ndarray, "height width
     if stored is None:
         raise RadiographError(f"{name}: is a damaged {header.kind}: it cannot be decoded")
     return scale_to_8_bits(stored)
+
+
+def check_radiograph(data: bytes, name: str) -> ImageHeader:
+    """Return the header of a file's bytes; raises `RadiographError` for what it can tell."""
+    try:
+        header = read_header(data)
+        _check_size(header.height, header.width)
+    except HeaderError as error:
+        raise RadiographError(f"{name}: {error}") from error
+    return header
 
 
 def scale_to_8_bits(
