@@ -67,7 +67,7 @@ class ArchiveWriter:
         try:
             self._writer.close()
         except RuntimeError as error:
-            raise ArchiveError(f"{records}: cannot be written: {error}") from error
+            raise ArchiveError(f"{self._directory}: cannot be written: {error}") from error
         index = {
             "format": _FORMAT,
             "size": self._size,
