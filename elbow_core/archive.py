@@ -103,15 +103,13 @@ def write_archive(
     Path(directory).mkdir(parents=True, exist_ok=True)
     writer = ArchiveWriter(directory, settings["size"])
     try:
-        pairs = zip(ids, images, strict=True)
-        while True:
-            try:
-                image_id, image = next(pairs)
-            except StopIteration:
+        written = 0
+        for written, image in enumerate(images, start=1):
+            if written > len(ids):
                 break
-            except ValueError as error:
-                raise ArchiveError(f"{directory}: as many images as ids are needed") from error
-            writer.append(image_id, image)
+            writer.append(ids[written - 1], image)
+        if written != len(ids):
+            raise ArchiveError(f"{directory}: as many images as ids are needed")
         writer.finish(settings, fingerprint)
     finally:
         writer.close()
