@@ -15,7 +15,7 @@ from elbow_core.sources.listing import (
     ScanResult,
     list_images,
     match_patient,
-    name_all,
+    name_files,
 )
 
 
@@ -91,9 +91,9 @@ def scan(root: Path, config: ElbowSource) -> ScanResult:
             )
         )
     if without_finding:
-        raise UserError(f"{root}: {name_all('match no rule; add one', without_finding)}")
+        raise UserError(f"{root}: no rule (add one) matches {name_files(without_finding)}")
     if without_patient:
-        raise UserError(f"{root}: {name_all('do not match the patient pattern', without_patient)}")
+        raise UserError(f"{root}: the patient pattern does not match {name_files(without_patient)}")
     return ScanResult(rows, rejected)
 
 

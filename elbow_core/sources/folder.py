@@ -14,7 +14,7 @@ from elbow_core.sources.listing import (
     ScanResult,
     list_images,
     match_patient,
-    name_all,
+    name_files,
 )
 
 
@@ -74,5 +74,5 @@ def scan(root: Path, config: FolderSource) -> ScanResult:
                 )
             )
     if without_patient:
-        raise UserError(f"{root}: {name_all('do not match the patient pattern', without_patient)}")
+        raise UserError(f"{root}: the patient pattern does not match {name_files(without_patient)}")
     return ScanResult(rows, rejected)

@@ -10,7 +10,7 @@ from pydantic import Field
 from elbow_core.config import StrictModel
 from elbow_core.errors import UserError
 from elbow_core.manifest import ManifestRow
-from elbow_core.sources.listing import Rejection, ScanResult, list_images, name_all
+from elbow_core.sources.listing import Rejection, ScanResult, list_images, name_files
 
 Part = Literal["hand", "leg", "hip", "shoulder"]
 
@@ -72,7 +72,7 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
             contradictions.append(path)
         rows.append(_row(name, path, shown, line))
     if contradictions:
-        raise UserError(f"{table}: {name_all('are labelled unlike their folder', contradictions)}")
+        raise UserError(f"{table}: contradicts the folder of {name_files(contradictions)}")
     return ScanResult(rows, rejected)
 
 

@@ -88,9 +88,9 @@ def match_patient(pattern: str, path: str) -> tuple[str, str] | None:
     return patient, f"{patient}/{study}"
 
 
-def name_all(problem: str, paths: list[str]) -> str:
-    """Return one line that names every path."""
-    return f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {problem}: {', '.join(paths)}"
+def name_files(paths: list[str]) -> str:
+    """Return how many files these are, and every one of them, on one line."""
+    return f"{len(paths)} {'file' if len(paths) == 1 else 'files'}: {', '.join(paths)}"
 
 
 def _reason_to_pass_over(file: Path, path: str, inside: Path) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from elbow_core.config import StrictModel
 from elbow_core.errors import UserError
 from elbow_core.manifest import ManifestRow
-from elbow_core.sources.listing import Rejection, ScanResult, list_images, name_all
+from elbow_core.sources.listing import Rejection, ScanResult, list_images
 
 Part = Literal["elbow", "finger", "forearm", "hand", "humerus", "shoulder", "wrist"]
 
@@ -91,8 +91,8 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
         )
     if contradictions:
         raise UserError(
-            f"{base / f'{split}_labeled_studies.csv'}: "
-            + name_all("are labelled unlike their folder", list(contradictions))
+            f"{base / f'{split}_labeled_studies.csv'}: contradicts the name of "
+            f"{len(contradictions)} studies: {', '.join(contradictions)}"
         )
     wanted = tuple(f"{split}/XR_{part.upper()}/" for part in config.parts)
     present = {path.removeprefix(prefix) for path in paths}

@@ -1,0 +1,147 @@
+from pathlib import Path
+
+import pytest
+
+from elbow_core.errors import UserError
+from elbow_core.sources import FracAtlasSource, scan
+
+FULL = (
+    "image_id,hand,leg,hip,shoulder,mixed,hardware,multiscan,fractured,fracture_count,"
+    "frontal,lateral,oblique"
+)
+LINES = {
+    "IMG0000001.jpg": "1,0,0,0,0,0,0,1,2,1,0,0",
+    "IMG0000002.jpg": "0,1,0,0,0,1,0,0,0,0,1,0",
+    "IMG0000003.jpg": "1,0,0,1,1,0,1,0,0,1,0,1",
+}
+FOLDERS = {"1": "Fractured", "0": "Non_fractured"}
+
+
+def write_table(root: Path, lines: dict[str, str], header: str = FULL) -> None:
+    (root / "dataset.csv").write_text(
+        "\n".join([header, *(f"{name},{values}" for name, values in lines.items())]) + "\n"
+    )
+
+
+@pytest.fixture
+def download(tmp_path) -> Path:
+    write_table(tmp_path, LINES)
+    for name, values in LINES.items():
+        folder = tmp_path / "images" / FOLDERS[values.split(",")[7]]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return tmp_path
+
+
+def test_download_gives_label_part_view_and_metal(download):
+    rows = {row.image_id: row for row in scan(download, FracAtlasSource()).rows}
+    assert len(rows) == 3
+    first = rows["IMG0000001.jpg"]
+    assert first.path == "images/Fractured/IMG0000001.jpg"
+    assert (first.label, first.finding, first.body_part, first.view) == (
+        1,
+        "fracture",
+        "hand",
+        "ap",
+    )
+    second = rows["IMG0000002.jpg"]
+    assert (second.label, second.finding) == (0, "no fracture, hardware")
+    assert (second.body_part, second.view) == ("leg", "lateral")
+    third = rows["IMG0000003.jpg"]
+    assert (third.body_part, third.view) == ("hand+shoulder", "")  # Two views in one picture.
+
+
+def test_each_image_is_its_own_patient(download):
+    rows = scan(download, FracAtlasSource()).rows
+    assert [row.patient_id for row in rows] == [Path(row.path).stem for row in rows]
+    assert [row.study_id for row in rows] == [row.patient_id for row in rows]
+    assert {row.split for row in rows} == {""}
+
+
+def test_flat_subset_is_read_too(tmp_path):
+    header = "image_id,fractured,hand,shoulder,mixed,hardware,multiscan,frontal,lateral,oblique"
+    (tmp_path / "labels.csv").write_text(f"{header}\nIMG1.jpg,1,1,0,0,0,0,0,0,1\n")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/IMG1.jpg").write_bytes(b"x")
+    (row,) = scan(tmp_path, FracAtlasSource(parts=("hand",))).rows
+    assert (row.path, row.label, row.view) == ("images/IMG1.jpg", 1, "oblique")
+
+
+def test_root_may_be_the_folder_around_it(download, tmp_path_factory):
+    around = tmp_path_factory.mktemp("around")
+    download.rename(around / "FracAtlas")
+    rows = scan(around, FracAtlasSource()).rows
+    assert {row.path.split("/")[0] for row in rows} == {"FracAtlas"}
+    assert "IMG0000001.jpg" in {row.image_id for row in rows}
+
+
+def test_images_of_other_parts_are_rejected(download):
+    found = scan(download, FracAtlasSource(parts=("hand",)))
+    assert [row.image_id for row in found.rows] == ["IMG0000001.jpg"]
+    assert [entry.reason for entry in found.rejected] == [
+        "shows leg, not only wanted parts",
+        "shows hand, shoulder, not only wanted parts",
+    ]
+
+
+def test_image_in_only_one_of_folder_and_table_is_rejected(download):
+    (download / "images/Fractured/IMG0000009.jpg").write_bytes(b"x")
+    (download / "images/Non_fractured/IMG0000002.jpg").unlink()
+    found = scan(download, FracAtlasSource())
+    assert [row.image_id for row in found.rows] == ["IMG0000001.jpg", "IMG0000003.jpg"]
+    assert [(entry.path, entry.reason) for entry in found.rejected] == [
+        ("IMG0000002.jpg", "is listed in dataset.csv but is not there"),
+        ("images/Fractured/IMG0000009.jpg", "is not listed in dataset.csv"),
+    ]
+
+
+def test_label_unlike_its_folder_stops_the_scan(download):
+    (download / "images/Fractured/IMG0000001.jpg").rename(
+        download / "images/Non_fractured/IMG0000001.jpg"
+    )
+    with pytest.raises(UserError, match=r"contradicts the folder of 1 file: .*/IMG0000001\.jpg"):
+        scan(download, FracAtlasSource())
+
+
+def test_name_in_both_folders_stops_the_scan(download):
+    (download / "images/Non_fractured/IMG0000001.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match="the same name lies at"):
+        scan(download, FracAtlasSource())
+
+
+@pytest.mark.parametrize(
+    ("lines", "header", "message"),
+    [
+        ({}, FULL, "lists no images"),
+        (LINES, FULL.replace("fractured,", "broken,", 1), "has no column fractured"),
+        (
+            LINES | {"IMG0000002.jpg": "0,1,0,0,0,1,0,x,0,0,1,0"},
+            FULL,
+            "csv:3: fractured: 'x' is neither 0 nor 1",
+        ),
+        (LINES | {"IMG0000003.jpg": "1,0"}, FULL, "csv:4: fractured: None is neither 0 nor 1"),
+    ],
+)
+def test_broken_table_is_named(download, lines, header, message):
+    write_table(download, lines, header)
+    with pytest.raises(UserError, match=message):
+        scan(download, FracAtlasSource())
+
+
+def test_image_that_the_table_lists_twice_is_named(download):
+    with (download / "dataset.csv").open("a") as table:
+        table.write(f"IMG0000001.jpg,{LINES['IMG0000001.jpg']}\n")
+    with pytest.raises(UserError, match=r"csv:5: IMG0000001\.jpg stands twice"):
+        scan(download, FracAtlasSource())
+
+
+def test_folder_that_is_not_fracatlas_is_named(tmp_path):
+    with pytest.raises(UserError, match="is it FracAtlas"):
+        scan(tmp_path, FracAtlasSource())
+
+
+def test_real_subset_has_its_published_counts(real_radiographs):
+    found = scan(real_radiographs / "fracatlas_upper_limb", FracAtlasSource())
+    assert len(found.rows) == 1062
+    assert sum(row.label for row in found.rows) == 296
+    assert found.rejected == []
