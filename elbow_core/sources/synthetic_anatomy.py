@@ -17,6 +17,7 @@ from elbow_core.sources.synthetic_bones import (
     CORTICAL,
     Bone,
     Patch,
+    Point,
     fill,
     render_bone,
     smooth_curve,
@@ -49,7 +50,7 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         breadth=float(rng.uniform(0.93, 1.07)),
         cortex=float(rng.uniform(0.75, 1.2)),
         density=float(rng.uniform(0.7, 1.3)),
-        muscle=float(rng.uniform(30, 44)),
+        muscle=float(rng.uniform(29, 46)),
         fat=float(rng.uniform(2.5, 9)),
         carrying_angle=float(rng.uniform(4, 14)),
         growth_plates=float(rng.uniform(0.4, 1.0)) if rng.random() < 0.3 else 0.0,
@@ -77,8 +78,8 @@ RADIUS_AP = np.array([
 ])
 HUMERUS_LATERAL = np.array([
     (3, -999), (2.5, -70), (2.5, -45), (3.5, -32), (3, -22), (3.5, -14), (8, -10), (11.5, -4),
-    (12, 2), (9, 8.5), (2.5, 12.2), (-4.5, 11), (-9.5, 6.5), (-11.5, 0), (-11.5, -6), (-12.5, -14),
-    (-14, -24), (-16, -36), (-17, -55), (-17.5, -75), (-17.5, -999),
+    (12, 2), (9, 8.5), (2.5, 12.2), (-4.5, 11), (-9.5, 6.5), (-11.8, 0), (-12.5, -7), (-14, -14),
+    (-15.5, -24), (-16.5, -36), (-17, -55), (-17.5, -75), (-17.5, -999),
 ])
 # (along the forearm, dorsal), as it lies at 90 degrees of flexion: turned into the frame below.
 ULNA_LATERAL = np.array([
@@ -97,13 +98,13 @@ PROFILES = {  # y, half-depth, cortex, density of the marrow
     ("humerus", "ap"): [(-140, 11, 3.8, .5), (-70, 10.5, 3.8, .5), (-45, 9, 2.8, .9),
                         (-28, 7.5, 1.6, 1.3), (-15, 8, 1.1, 1.4),
                         (0, 10.5, 1, 1.5), (10, 10, 1, 1.5)],
-    ("ulna", "ap"): [(-24, 4.5, 1, 1), (0, 5.5, 1, 1.1), (15, 10, 1.3, 1.3), (30, 8, 2, 1),
+    ("ulna", "ap"): [(-24, 7.5, 1.8, 1), (0, 8, 1.8, 1.1), (15, 10, 1.3, 1.3), (30, 8, 2, 1),
                      (50, 6.6, 2.6, .6), (140, 6.4, 3, .4)],
     ("radius", "ap"): [(11, 9.5, 1, 1.3), (21, 9, 1, 1.2), (26, 6.5, 1.3, 1), (40, 7.5, 1.8, .8),
                        (55, 6.8, 2.4, .5), (140, 7, 2.8, .4)],
     ("humerus", "lateral"): [(-140, 10, 3.8, .5), (-70, 10, 3.6, .5), (-45, 9.5, 2.6, .9),
                              (-28, 9, 1.6, 1.2), (-12, 9, 1.2, 1.2),
-                             (0, 11, 1, 1.2), (10, 10, 1, 1.2)],
+                             (0, 10, 1, 1.2), (10, 10, 1, 1.2)],
     ("ulna", "lateral"): [(-28, 11, 1.8, 1.4), (-10, 11, 1.8, 1.4), (10, 10, 1.8, 1.3),
                           (30, 8, 2, 1), (50, 7, 2.6, .6), (140, 6.6, 3, .4)],
     ("radius", "lateral"): [(14, 9.5, 1, 1.2), (22, 9, 1, 1.2), (27, 6.5, 1.3, 1),
@@ -159,7 +160,7 @@ def draw_bones(anatomy: Anatomy, view: str, reach: float, resolution: float) -> 
         bones["ulna"] = _lined(bones["ulna"], surface, 1.5, CORTICAL * 3.5)
     else:
         bones["humerus"] = _side_of_humerus(bones["humerus"], rng)
-        bones["ulna"] = _thinned(bones["ulna"], (4.5, 15.5), (7, 6), 0.5)  # the coronoid is slender
+        bones["ulna"] = _thinned(bones["ulna"], (4, 15), (9, 7), 0.7)  # the coronoid is slender
     if anatomy.growth_plates > 0:
         for name, line in GROWTH_PLATES[view]:
             gap = _lined(bones[name], line, 1.3, 1.0).depth - bones[name].depth
@@ -181,29 +182,25 @@ def _side_of_humerus(patch: Patch, rng: np.random.Generator) -> Patch:
     patch = _thinned(patch, (-4.5, -19), (6, 8), 0.35)
     depth = patch.depth.copy()
     angles = np.linspace(0, 2 * np.pi, 41)
-    for centre, radius, weight in (((0.8, 0.5), 11.2, 0.2), ((-0.3, 0.5), 8.8, 0.1)):
+    for centre, radius, weight in (((0.8, 0.5), 11.2, 0.12), ((-0.3, 0.5), 8.8, 0.08)):
         x, y = np.asarray(centre) + rng.normal(0, 0.7, 2)  # the view is rarely strictly lateral
         circle = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1)
         depth += weight * fill(circle, depth.shape, patch.origin, patch.resolution)
-        depth += CORTICAL * 2.6 * stroke(patch, circle, 1.0, 0.4)
+        depth += CORTICAL * 2.2 * stroke(patch, circle, 1.0, 0.4)
     patch = patch.with_depth(depth)
     front = [(2.5, -42), (-0.5, -30), (-3, -20), (-0.5, -13), (4, -10)]
     back = [(-15.5, -42), (-10, -31), (-6.5, -21), (-7.5, -13), (-10, -8)]
     return _lined(_lined(patch, front, 1.5, CORTICAL * 4.5), back, 1.5, CORTICAL * 4.5)
 
 
-def _lined(
-    patch: Patch, points: Sequence[tuple[float, float]], width: float, strength: float
-) -> Patch:
+def _lined(patch: Patch, points: Sequence[Point], width: float, strength: float) -> Patch:
     """Add a dense line, as of a joint surface or a rim seen end on."""
     line = smooth_curve(np.array(points, dtype=np.float64), closed=False)
     depth = patch.depth + np.float32(strength) * stroke(patch, line, width, 0.5)
     return patch.with_depth(depth)
 
 
-def _thinned(
-    patch: Patch, centre: tuple[float, float], extent: tuple[float, float], share: float
-) -> Patch:
+def _thinned(patch: Patch, centre: Point, extent: Point, share: float) -> Patch:
     """Take away a share of the depth in an ellipse (mm) with soft edges."""
     x, y = patch.grid()
     square = ((x - centre[0]) / extent[0]) ** 2 + ((y - centre[1]) / extent[1]) ** 2

@@ -12,8 +12,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-CORTICAL = 0.045  # optical depth per mm beyond that of the soft tissue the bone displaces
-TRABECULAR = 0.015
+CORTICAL = 0.056  # optical depth per mm beyond that of the soft tissue the bone displaces
+TRABECULAR = 0.019
+
+Point = tuple[float | int, float | int]
+"""A place, x and y in mm."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def stroke(
 
 
 def chord(
-    distance: Float[np.ndarray, "h w"], radius: Float[np.ndarray, "h 1"]
+    distance: Float[np.ndarray, "h w"], radius: Float[np.ndarray, "#h 1"]
 ) -> Float[np.ndarray, "h w"]:
     """Half the chord of a circle at a distance (mm) inside its edge, over its radius: 0 to 1."""
     inside = np.clip(distance, 0, radius)
@@ -124,9 +127,9 @@ def trabeculae(
     """Draw the streaky texture of spongy bone, about 1, streaks along the bone."""
     coarse = (shape[0] // 2 + 1, shape[1] // 2 + 1)
     noise = rng.standard_normal(coarse, np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.3 / resolution, sigmaY=0.8 / resolution)
+    noise = cv2.GaussianBlur(noise, (0, 0), 0.2 / resolution, sigmaY=0.6 / resolution)
     noise = cv2.resize(noise, (shape[1], shape[0]))
-    return 1 + 0.16 * noise / (noise.std() + 1e-6)
+    return 1 + 0.09 * noise / (noise.std() + 1e-6)
 
 
 def split(

@@ -4,13 +4,14 @@ A fracture is a region of one bone that breaks off and a rigid motion of that fr
 fracture, nearly undone and with its line faint, is a treated one; with callus, a healed one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from elbow_core.sources.synthetic_bones import Patch, split
+from elbow_core.sources.synthetic_bones import Patch, Point, split
 
 NORMALS = (
     "normal",
@@ -43,6 +44,7 @@ class Piece:
 
     patch: Patch
     matrix: Float[np.ndarray, "3 3"]
+    metal: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Fracture:
 
 
 def motion(
-    dx: float = 0.0, dy: float = 0.0, degrees: float = 0.0, about: tuple[float, float] = (0.0, 0.0)
+    dx: float = 0.0, dy: float = 0.0, degrees: float = 0.0, about: Point = (0.0, 0.0)
 ) -> Float[np.ndarray, "3 3"]:
     """Turn by `degrees` (from x towards y) about a point (mm), then shift by (dx, dy) mm."""
     angle = np.deg2rad(degrees)
@@ -68,7 +70,7 @@ def motion(
     )
 
 
-def _band(points: list[tuple[float, float]], towards: float) -> Float[np.ndarray, "n 2"]:
+def _band(points: Sequence[Point], towards: float) -> Float[np.ndarray, "n 2"]:
     """Everything on one side (`towards` in y) of a line that crosses the bone."""
     (_, first), (_, last) = points[0], points[-1]
     return np.array([(-FAR, first), *points, (FAR, last), (FAR, towards), (-FAR, towards)])
@@ -80,14 +82,14 @@ def draw_fracture(site: str, view: str, severity: float, rng: np.random.Generato
     wobble = rng.normal(0, 1, 4)
     amount = severity * rng.uniform(0.75, 1.25)
     if site == "supracondylar":
-        y = -25 + 3 * wobble[0]
+        y = -30 + 3 * wobble[0]
         slope = 6 * wobble[1] if view == "ap" else 5 + 3 * wobble[1]
         width = 25 if view == "ap" else 14
         points = [(-width, y - slope), (-4.0, y + 2 * wobble[2]), (width, y + slope)]
         if view == "ap":
-            moved = motion(side * 13 * amount, 3 * amount, side * 16 * amount, (0, -25))
+            moved = motion(side * 14 * amount, 1.5 + 2 * amount, side * 19 * amount, (0, -30))
         else:
-            moved = motion(-13 * amount, 2.5 * amount, 26 * amount, (-8, -25))
+            moved = motion(-13 * amount, 1.5 + 2 * amount, 26 * amount, (-8, -30))
         return Fracture("humerus", _band(points, FAR), moved, carries_forearm=True)
     if site == "lateral_condyle":
         if view == "ap":
@@ -113,11 +115,12 @@ def draw_fracture(site: str, view: str, severity: float, rng: np.random.Generato
         return Fracture("radius", region, moved)
     if site == "olecranon":
         if view == "ap":
-            points = [(-4.0, 1 + 3 * wobble[0]), (9.0, wobble[1]), (22.0, 1 + 3 * wobble[2])]
-            moved = motion(3 * side * amount, -15 * amount, 14 * side * amount, (9, 0))
-        else:
-            points = [(-34.0, 3 + 4 * wobble[0]), (-14.0, -1 + 2 * wobble[1]), (0.0, -2.0)]
-            moved = motion(-1 * amount, -13 * amount, -16 * amount, (-14, -2))
+            points = [(-4.0, 12 + 2 * wobble[0]), (9.0, 13 + wobble[1]), (24.0, 14 + 2 * wobble[2])]
+            moved = motion(4 * side * amount, -3 - 12 * amount, 18 * side * amount, (9, 6))
+            # The break runs to the back of the ulna; the coronoid, in front, stays in its place.
+            return Fracture("ulna", _band(points, -FAR), moved, share=0.85)
+        points = [(-34.0, 3 + 4 * wobble[0]), (-14.0, -1 + 2 * wobble[1]), (0.0, -2.0)]
+        moved = motion(-1 * amount, -13 * amount, -16 * amount, (-14, -2))
         return Fracture("ulna", _band(points, -FAR), moved)
     return _draw_shaft_fracture(site, view, amount, side, wobble)
 
@@ -142,7 +145,7 @@ def dislocate(view: str, rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
     if view == "ap":
         side = rng.choice((-1.0, 1.0), p=(0.7, 0.3))
         return motion(
-            side * rng.uniform(8, 24), -rng.uniform(8, 22), turn + side * rng.uniform(0, 12)
+            side * rng.uniform(8, 22), -rng.uniform(7, 18), turn - side * rng.uniform(0, 12)
         )
     if rng.random() < 0.1:
         return motion(rng.uniform(18, 26), rng.uniform(-18, -4), turn)
@@ -157,15 +160,16 @@ def break_bone(
     `stage` is "fresh" (a dark line), "treated" (a faint one) or "healed" (one piece, with callus).
     """
     rest, fragment = split(patch, fracture.region, rng)
+    inside = fragment.depth / np.maximum(patch.depth, 1e-3)
     if fracture.share < 1:
         stays = fragment.depth * np.float32(1 - fracture.share)
         rest = rest.with_depth(rest.depth + stays)
         fragment = fragment.with_depth(fragment.depth - stays)
-    inside = fragment.depth / np.maximum(patch.depth, 1e-3)
     if stage == "healed":
         return [Piece(_healed(rest, fragment, inside, fracture.moved, rng), np.eye(3))]
-    lucency = rng.uniform(0.75, 0.95) if stage == "fresh" else rng.uniform(0.15, 0.4)
-    line = 1 - np.float32(lucency) * _along_break(inside, 0.8 / patch.resolution)
+    lucency = rng.uniform(0.85, 1.0) if stage == "fresh" else rng.uniform(0.1, 0.35)
+    width = 1.1 if stage == "fresh" else 0.7
+    line = 1 - np.float32(lucency) * _along_break(inside, width / patch.resolution)
     return [
         Piece(rest.with_depth(rest.depth * line), np.eye(3)),
         Piece(fragment.with_depth(fragment.depth * line), fracture.moved),
@@ -195,4 +199,4 @@ def _healed(
     cloud = cv2.GaussianBlur(depth, (0, 0), 3.0 / step)
     depth = depth + site * np.maximum(1.1 * cloud - depth, 0)
     halo = cv2.GaussianBlur(depth, (0, 0), 1.8 / step)
-    return rest.with_depth(depth + np.float32(rng.uniform(0.25, 0.5)) * site * halo)
+    return rest.with_depth(depth + np.float32(rng.uniform(0.35, 0.65)) * site * halo)

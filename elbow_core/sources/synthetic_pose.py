@@ -20,7 +20,7 @@ from elbow_core.sources.synthetic_injury import (
 )
 
 OLD_METAL = 0.1  # of the injured limbs carry a plate from an earlier fracture
-SUBTLE = 0.12  # of the fractures are hardly displaced
+SUBTLE = 0.1  # of the fractures are hardly displaced
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def pose_limb(
                 broken = break_bone(patch, fracture, stage, rng)
         pieces += [Piece(piece.patch, base[name] @ piece.matrix) for piece in broken]
     for bone, metal in _metal(finding, part, view, sites, fractures, bones, rng):
-        pieces.append(Piece(metal, base[bone]))
+        pieces.append(Piece(metal, base[bone], metal=True))
     upper_arm = carried[0].moved if part == "humerus" and carried else motion()
     return Limb(pieces, forearm, upper_arm if part == "humerus" else motion())
 
@@ -80,9 +80,9 @@ def _broken_sites(finding: str, part: str, rng: np.random.Generator) -> tuple[st
 
 
 def _severity(stage: str, rng: np.random.Generator) -> float:
-    low, high = {"fresh": (0.35, 1.0), "treated": (0.0, 0.06), "healed": (0.08, 0.3)}[stage]
+    low, high = {"fresh": (0.45, 1.0), "treated": (0.0, 0.06), "healed": (0.12, 0.38)}[stage]
     if stage == "fresh" and rng.random() < SUBTLE:
-        low, high = 0.15, 0.35
+        low, high = 0.2, 0.45
     return float(rng.uniform(low, high))
 
 

@@ -14,7 +14,7 @@ from elbow_core.sources.synthetic_rendering import (
     marker,
     place,
 )
-from elbow_core.sources.synthetic_soft_tissue import cast, wrap
+from elbow_core.sources.synthetic_soft_tissue import MUSCLE, cast, wrap
 
 VIEWS = ("ap", "lateral")
 PARTS = ("elbow", "forearm", "humerus")
@@ -39,12 +39,12 @@ def draw_radiograph(
             raise ValueError(f"{value!r} is not one of {', '.join(known)}")
     if anatomy is None:
         anatomy = draw_anatomy(rng)
-    field = rng.uniform(150, 195)  # mm along the long side
+    field = rng.uniform(142, 200)  # mm along the long side
     bones = draw_bones(anatomy, view, REACH[part], 0.85 * field / size)
     limb = pose_limb(bones, view, finding, part, anatomy, rng)
     frame = _aim(limb.forearm, view, part, anatomy, field, size, rng)
     hurt = finding in INJURIES or finding == "contusion"
-    swelling = rng.uniform(0, 6) if hurt else rng.uniform(0, 1.5)
+    swelling = rng.uniform(0, 5) if hurt else rng.uniform(0, 1.5)
     effusion = rng.random() < (0.8 if finding in INJURIES else 0.35 if hurt else 0.03)
     depth, skin = wrap(frame, limb, view, anatomy, swelling, bool(effusion), rng)
     for piece in limb.pieces:
@@ -52,7 +52,8 @@ def draw_radiograph(
     if finding == "treated_fracture_cast" or rng.random() < (0.14 if finding in INJURIES else 0.02):
         depth += cast(skin, frame.resolution, bool(rng.random() < 0.35), rng)
     depth += marker(frame, anatomy.left, rng)
-    return display(expose(depth, frame, rng), frame, rng)
+    usual = 2 * anatomy.muscle * MUSCLE + 0.56
+    return display(expose(depth, usual, frame, rng), frame, rng)
 
 
 def _aim(

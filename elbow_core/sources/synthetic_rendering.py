@@ -55,31 +55,36 @@ def place(frame: Frame, patch: Patch, matrix: Float[np.ndarray, "3 3"]) -> Float
 
 
 def expose(
-    depth: Float[np.ndarray, "h w"], frame: Frame, rng: np.random.Generator
+    depth: Float[np.ndarray, "h w"], usual: float, frame: Frame, rng: np.random.Generator
 ) -> Float[np.ndarray, "h w"]:
-    """Form the detector's picture of an optical depth: 0 is air, about 1 the densest bone."""
-    beam = depth * rng.uniform(0.85, 1.2)
-    primary = np.exp(-beam)
+    """Form the detector's picture of an optical depth: 0 is air, about 1 the densest bone.
+
+    `usual` is the depth of cortical bone in this limb when whole: exposure is set for the patient,
+    so that bones that overlap, or metal, do not darken the rest of the picture.
+    """
+    energy = rng.uniform(0.85, 1.2)
+    primary = np.exp(depth * -energy)
     small = cv2.resize(primary, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), max(1.0, 18 / frame.resolution / 8))
     scatter = cv2.resize(small, primary.shape[::-1], interpolation=cv2.INTER_LINEAR)
     signal = primary + rng.uniform(0.05, 0.16) * scatter
     signal = cv2.GaussianBlur(signal, (0, 0), rng.uniform(0.35, 0.75))
     photons = 10 ** rng.uniform(2.9, 4.2)
-    noise = rng.standard_normal(signal.shape, np.float32)
-    signal = np.maximum(signal + np.sqrt(signal / photons) * noise, 0.004)
-    dark = -np.log(signal)
+    signal += rng.standard_normal(signal.shape, np.float32) * np.sqrt(signal / photons)
+    dark = -np.log(np.maximum(signal, 0.004))
     air = -np.log(1.12)
-    bright = np.percentile(dark[::4, ::4], rng.uniform(98.5, 99.7))
-    return (dark - air) / max(float(bright) - air, 0.8)
+    return (dark - air) / (energy * usual * rng.uniform(0.85, 1.15) - air)
 
 
 def display(
     picture: Float[np.ndarray, "h w"], frame: Frame, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "h w"]:
-    """Apply the display curve and the collimator's edges."""
-    gamma = rng.uniform(0.8, 1.5)
-    level = np.clip(picture, 0, 1) ** gamma * rng.uniform(0.82, 1.0)
+    """Apply the display curve, with its shoulder, and the collimator's edges."""
+    gamma, air = rng.uniform(0.7, 1.5), rng.uniform(0, 0.1)
+    input_level = np.arange(2048) / 1024
+    curve = input_level**gamma / (1 + input_level ** (7 * gamma)) ** (1 / 7)
+    curve = (air + (rng.uniform(0.8, 1.0) - air) * curve).astype(np.float32)
+    level = curve[np.clip(picture * 1024, 0, 2047).astype(np.int16)]
     if rng.random() < 0.6:
         shape = np.array([frame.width, frame.height])
         corners = (np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) - 0.5) * rng.uniform(0.84, 0.98, 2)

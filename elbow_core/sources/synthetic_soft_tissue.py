@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import Float
 
 from elbow_core.sources.synthetic_anatomy import Anatomy
-from elbow_core.sources.synthetic_bones import chord
+from elbow_core.sources.synthetic_bones import Point, chord
 from elbow_core.sources.synthetic_pose import Limb
 from elbow_core.sources.synthetic_rendering import Frame
 
-MUSCLE = 0.021  # optical depth per mm
-FAT = 0.0145
+MUSCLE = 0.0175  # optical depth per mm
+FAT = 0.0115
 PLASTER = 0.02
 
 # fmt: off
@@ -58,7 +58,7 @@ def wrap(
 
 
 def _limb_in_frame(
-    rows: list[tuple[float, float, float]], matrix: Float[np.ndarray, "3 3"], swelling: float
+    rows: Sequence[Sequence[float | int]], matrix: Float[np.ndarray, "3 3"], swelling: float
 ) -> Float[np.ndarray, "n 3"]:
     limb = np.array(rows, dtype=np.float64)
     placed = np.concatenate([limb[:, :2], np.ones((len(limb), 1))], axis=1) @ matrix.T
@@ -67,7 +67,7 @@ def _limb_in_frame(
 
 
 def _pad(
-    frame: Frame, points: Sequence[tuple[float, float]], rng: np.random.Generator
+    frame: Frame, points: Sequence[Point], rng: np.random.Generator
 ) -> Float[np.ndarray, "h w"]:
     outline = np.array(points, dtype=np.float64) + rng.normal(0, 0.5, (len(points), 2))
     pixels = outline @ frame.matrix[:2, :2].T + frame.matrix[:2, 2]
@@ -76,7 +76,7 @@ def _pad(
     return cv2.GaussianBlur(mask, (0, 0), 1.1 / frame.resolution).astype(np.float32) / 255
 
 
-def envelope(frame: Frame, limbs: list[Float[np.ndarray, "n 3"]]) -> Float[np.ndarray, "h w"]:
+def envelope(frame: Frame, limbs: list[Float[np.ndarray, "_ 3"]]) -> Float[np.ndarray, "h w"]:
     """Give the distance (mm) to the skin, above 0 inside; a limb is rows of (x, y, radius), mm."""
     scale, margin = 0.5, 40
     mask = np.zeros((frame.height // 2 + 2 * margin, frame.width // 2 + 2 * margin), np.uint8)
@@ -106,6 +106,8 @@ def soft_tissue(
     bundles = rng.standard_normal((14, 14), np.float32)
     bundles = cv2.resize(bundles, skin.shape[::-1], interpolation=cv2.INTER_CUBIC)
     depth *= 1 + 0.03 * bundles
+    for place in rng.uniform(fat + 6, fat + 20, 1):  # planes of fat between the muscles
+        depth -= 0.04 * np.exp(-(((skin - np.float32(place) - 2 * bundles) / 1.7) ** 2))
     return depth + np.float32(0.05) * np.exp(-(((skin - 0.8) / 0.8) ** 2))
 
 
@@ -115,13 +117,13 @@ def cast(
     """Compute the optical depth of plaster round the skin; a splint covers one side only."""
     thickness, padding = np.float32(rng.uniform(4, 7)), np.float32(rng.uniform(1.5, 5))
     outside = -skin - padding
-    wall = np.exp(-(((outside - thickness / 2) / (thickness / 2)) ** 4))
+    wall = np.exp(-np.square(np.square((outside - thickness / 2) / (thickness / 2))))
     over = 1 / (1 + np.exp(np.clip(outside / np.float32(0.8), -30, 30)))
     weave = rng.standard_normal((skin.shape[0] // 2 + 1, skin.shape[1] // 2 + 1), np.float32)
     weave = cv2.GaussianBlur(weave, (0, 0), max(0.5, 0.7 / resolution))
     weave = cv2.resize(weave, skin.shape[::-1]) / (weave.std() + 1e-6)
     # A ray along the wall of a tube crosses far more plaster than one across the limb.
-    depth = np.float32(PLASTER) * thickness * (4.0 * wall + 2.0 * over) * (1 + 0.12 * weave)
+    depth = np.float32(PLASTER) * thickness * (5.5 * wall + 2.0 * over) * (1 + 0.12 * weave)
     if splint:
         angle = rng.uniform(0, 2 * np.pi)
         x = np.linspace(-1, 1, skin.shape[1], dtype=np.float32)[None, :] * np.float32(np.cos(angle))
