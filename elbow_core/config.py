@@ -25,7 +25,6 @@ class StrictModel(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        validate_default=True,
         use_attribute_docstrings=True,
     )
 

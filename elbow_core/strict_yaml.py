@@ -61,7 +61,13 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    pass
+    def represent_text(self, text: str) -> yaml.Node:
+        # Bare or in single quotes these would be line breaks, which YAML folds into spaces.
+        style = '"' if any(mark in text for mark in "\x85\u2028\u2029\ufeff") else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 
 # PyYAML's dumper would leave the string "1e-3" bare, since its YAML 1.1 reads no number there.
