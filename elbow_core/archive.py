@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, SupportsIndex
@@ -138,6 +138,9 @@ class Archive:
 
     def __getitem__(self, position: SupportsIndex) -> UInt8[np.ndarray, "size size"]:
         return self.__getitems__([position])[0]
+
+    def __iter__(self) -> Iterator[UInt8[np.ndarray, "size size"]]:
+        return (self[position] for position in range(len(self)))
 
     def __getitems__(
         self, positions: Sequence[SupportsIndex]
