@@ -41,7 +41,12 @@ class Checkpoints:
                 cleanup_tmp_directories=True,
             )
         self._manager = ocp.CheckpointManager(
-            self._directory, options=options, item_names=("state", "host")
+            self._directory,
+            options=options,
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(),
+                "host": ocp.JsonCheckpointHandler(),
+            },
         )
 
     def __enter__(self) -> "Checkpoints":

@@ -110,8 +110,18 @@ def _element(image: np.ndarray, row: ManifestRow, position: int) -> dict[str, An
     }
 
 
-def steps_per_epoch(images: int, copies: int, batch_size: int) -> int:
-    """Return the number of whole batches in one pass over the augmented training set."""
+def steps_per_epoch(data: PreparedData, copies: int, batch_size: int) -> int:
+    """Return the number of whole batches in one pass over the augmented training set.
+
+    Raises:
+        ConfigError: if the set is smaller than a batch.
+    """
+    images = len(data.positions("train"))
+    if images * (1 + copies) < batch_size:
+        raise ConfigError(
+            f"{data.directory}: {images} training images with {copies} copies do not fill a batch "
+            f"of {batch_size}; lower batch_size or raise data.copies"
+        )
     return images * (1 + copies) // batch_size
 
 
@@ -147,13 +157,8 @@ def training_batches(
         ConfigError: if the split is smaller than a batch or a batch cannot be shared evenly.
     """
     positions = data.positions("train")
-    steps = steps_per_epoch(len(positions), copies, batch_size)
+    steps = steps_per_epoch(data, copies, batch_size)
     index, count = process
-    if steps == 0:
-        raise ConfigError(
-            f"{data.directory}: {len(positions)} training images with {copies} copies do not fill "
-            f"a batch of {batch_size}; lower batch_size or raise data.copies"
-        )
     if batch_size % count:
         raise ConfigError(f"batch_size: {batch_size} cannot be shared by {count} processes")
     load = _LoadTraining(data, positions, augmentation, seed, copies, redraw)

@@ -46,13 +46,13 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
     variables = networks.initialise(module, data.archive.size, config.seed)
     if config.init is not None:
         variables = start_from_run(config.init, config.model, variables)
-    steps = steps_per_epoch(len(data.positions("train")), config.data.copies, config.batch_size)
+    steps = steps_per_epoch(data, config.data.copies, config.batch_size)
     restarts = config.optimizer.warm_restarts
     schedule = functools.partial(
         warm_restarts,
         t_0=restarts.t_0,
         t_mult=restarts.t_mult,
-        steps_per_epoch=max(steps, 1),
+        steps_per_epoch=steps,
         epochs=config.epochs,
     )
     rate = config.optimizer.learning_rate

@@ -13,14 +13,13 @@ os.environ.setdefault(
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-ROOT = Path(__file__).parent.parent
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache/jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 import jax
 import pytest
 
-RADIOGRAPHS = ROOT.parent / "shared" / "data"
+RADIOGRAPHS = Path(__file__).parents[2] / "shared" / "data"
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -56,7 +56,7 @@ def test_batch_has_the_documented_shapes_and_types(data):
 
 
 def test_epoch_shows_each_image_once_a_copy(data):
-    steps = steps_per_epoch(SPLITS["train"], 1, 8)
+    steps = steps_per_epoch(data, 1, 8)
     batches = take(shuffled(data), steps)
     shown = np.concatenate([batch["position"] for batch in batches])
     assert steps == 6
