@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
+from elbow_core.atomic import replacing
 from elbow_core.errors import PredictionsError
 
 COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction", "model")
@@ -120,7 +120,6 @@ def write_predictions(path: Path | str, predictions: Predictions) -> None:
     """Write one predictions file, aside and then renamed; scores keep every digit."""
     path = Path(path)
     header = [*COLUMNS, *(["answer"] if predictions.answer is not None else [])]
-    aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     columns = [
         predictions.image_id.tolist(),
         predictions.patient_id.tolist(),
@@ -133,18 +132,18 @@ def write_predictions(path: Path | str, predictions: Predictions) -> None:
     if predictions.answer is not None:
         columns.append(predictions.answer.tolist())
     try:
-        with aside.open("w", encoding="utf-8", newline="") as file:
+        with (
+            replacing(path) as partial,
+            partial.open("w", encoding="utf-8", newline="") as file,
+        ):
             plain = csv.writer(file, lineterminator="\n")
             # Before Python 3.13 a lone carriage return is not quoted, and would end the row.
             quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
             plain.writerow(header)
             for row in zip(*columns, strict=True):
                 (quoted if "\r" in "".join(map(str, row)) else plain).writerow(row)
-        aside.replace(path)
     except OSError as error:
         raise PredictionsError(f"{path}: cannot be written: {error}") from None
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _check_header(path: Path, header: list[str]) -> None:
