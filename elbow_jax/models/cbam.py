@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from elbow_jax.models.layers import ConvNorm, Dense, spatial_mean
+from elbow_jax.models.layers import ConvNorm, Convolution, spatial_mean
 
 
 class CBAM(nn.Module):
@@ -37,11 +37,11 @@ class ChannelGate(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         """Multiply each channel by its gate in 0..1."""
         channels = x.shape[-1]
-        reduce = Dense(max(channels // self.reduction, 1), False, dtype=self.dtype, name="reduce")
-        expand = Dense(channels, False, dtype=self.dtype, name="expand")
-        pooled = jnp.stack([spatial_mean(x), x.max((1, 2)).astype(jnp.float32)])
-        gate = expand(nn.relu(reduce(pooled))).sum(0)
-        return x * nn.sigmoid(gate)[:, None, None, :]
+        reduce = Convolution(max(channels // self.reduction, 1), dtype=self.dtype, name="reduce")
+        expand = Convolution(channels, dtype=self.dtype, name="expand")
+        mean, peak = spatial_mean(x), x.max((1, 2), keepdims=True).astype(jnp.float32)
+        gate = sum(expand(nn.relu(reduce(pooled))) for pooled in (mean, peak))
+        return x * nn.sigmoid(gate)
 
 
 class SpatialGate(nn.Module):
@@ -53,7 +53,7 @@ class SpatialGate(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], train: bool) -> Float[Array, "b h w c"]:
         """Multiply each pixel by its gate in 0..1."""
-        mean = x.astype(jnp.float32).mean(-1, keepdims=True)
-        pooled = jnp.concatenate([mean.astype(x.dtype), x.max(-1, keepdims=True)], axis=-1)
+        mean = x.astype(jnp.float32).mean(-1, keepdims=True).astype(x.dtype)
+        pooled = jnp.concatenate([mean, x.max(-1, keepdims=True)], axis=-1)
         gate = ConvNorm(1, self.kernel_size, dtype=self.dtype, name="conv")(pooled, train)
         return x * nn.sigmoid(gate)

@@ -1,12 +1,9 @@
 """A backbone and a head: images in, one logit for each out."""
 
-from typing import Any
-
 import flax.linen as nn
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from elbow_jax.models.layers import Dense
+from elbow_jax.models.layers import Dense, normal
 
 SMALLEST_SIDE = 32
 
@@ -17,7 +14,6 @@ class Classifier(nn.Module):
     backbone: nn.Module
     in_channels: int = 1
     dropout: float = 0.0
-    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(
@@ -35,7 +31,7 @@ class Classifier(nn.Module):
         check_image(image, self.in_channels)
         feature_map, features = self.backbone(image, train)
         x = nn.Dropout(self.dropout, deterministic=not train)(features)
-        x = Dense(1, kernel_init=nn.initializers.normal(0.01), name="head")(x)
+        x = Dense(1, normal(0.01), name="head")(x)
         return x[:, 0], {"feature_map": feature_map, "features": features}
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 Backbone = Literal["convnext_tiny", "efficientnetv2_s", "mobilenetv3_large", "fusion"]
 Variant = Literal["full", "small"]
+Convention = Literal["timm", "torchvision"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,8 @@ class ModelConfig:
     Attributes:
         backbone: one of the three networks, or `fusion` of all three.
         variant: `full` as published; `small` is the same code with fewer and narrower stages.
+        convention: the library whose padding and epsilon the network follows. It goes with the
+            weights that it starts from; the two differ in EfficientNetV2 and in MobileNetV3.
         cbam: whether attention follows the stages that the report names.
         features: width of the pooled vector (of each backbone, for `fusion`). None takes the
             report's 768 for `full` and the variant's own for `small`.
@@ -28,6 +31,7 @@ class ModelConfig:
 
     backbone: Backbone
     variant: Variant = "full"
+    convention: Convention = "timm"
     cbam: bool = True
     features: int | None = None
     in_channels: int = 1

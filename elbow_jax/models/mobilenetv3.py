@@ -72,33 +72,85 @@ VARIANTS = {
             (Block(5, 72, 40, True, False, 2), Block(5, 120, 40, True, False, 1)),
             (Block(3, 160, 64, True, True, 2), Block(3, 192, 64, True, True, 1)),
         ),
-        last=192,
-        features=128,
+        last=256,
+        features=192,
     ),
 }
 
 
-class InvertedResidual(nn.Module):
-    """Expand, convolve each channel by itself, gate, project; a residual where shapes agree."""
+class MobileNetV3(nn.Module):
+    """Stem, inverted residuals, last convolution, the report's convolution and CBAM, mean.
 
-    block: Block
+    A width equal to the last convolution's leaves the report's convolution out.
+    """
+
+    variant: Variant
+    features: int = 768
+    cbam: bool = True
     drop_path: float = 0.0
+    epsilon: float = 1e-5
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], train: bool) -> Float[Array, "b h2 w2 c2"]:
+    def __call__(
+        self, image: Float[Array, "b h w c"], train: bool = False
+    ) -> tuple[Float[Array, "b h_out w_out f"], Float[Array, "b f"]]:
+        """The last feature map and its mean over the image."""
+
+        def conv_norm(width: int, kernel_size: int, stride: int, name: str) -> ConvNorm:
+            return ConvNorm(
+                width,
+                kernel_size,
+                stride,
+                epsilon=self.epsilon,
+                activation=nn.hard_swish,
+                dtype=self.dtype,
+                name=name,
+            )
+
+        total = sum(len(stage) for stage in self.variant.stages)
+        done = 0
+        x = conv_norm(self.variant.stem, 3, 2, "stem")(image, train)
+        for number, stage in enumerate(self.variant.stages):
+            for position, block in enumerate(stage):
+                rate, name = self.drop_path * done / total, f"stage{number}_block{position}"
+                x = InvertedResidual(block, rate, self.epsilon, self.dtype, name=name)(x, train)
+                done += 1
+        x = conv_norm(self.variant.last, 1, 1, "last")(x, train)
+        if self.features != self.variant.last:
+            x = conv_norm(self.features, 1, 1, "narrow")(x, train)
+        if self.cbam:
+            x = CBAM(dtype=self.dtype, name="cbam0")(x, train)
+        return x, spatial_mean(x)[:, 0, 0]
+
+
+class InvertedResidual(nn.Module):
+    """Widen, convolve each channel by itself, gate, project; a residual where shapes agree."""
+
+    block: Block
+    drop_path: float = 0.0
+    epsilon: float = 1e-5
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], train: bool) -> Float[Array, "b h_out w_out f"]:
         """Apply the block to a feature map."""
         block, shortcut = self.block, x
         activation = nn.hard_swish if block.hard_swish else nn.relu
         if block.expanded != x.shape[-1]:
-            x = ConvNorm(block.expanded, activation=activation, dtype=self.dtype, name="expand")(
-                x, train
-            )
+            x = ConvNorm(
+                block.expanded,
+                epsilon=self.epsilon,
+                activation=activation,
+                dtype=self.dtype,
+                name="expand",
+            )(x, train)
         x = ConvNorm(
             block.expanded,
             block.kernel_size,
             block.stride,
             depthwise=True,
+            epsilon=self.epsilon,
             activation=activation,
             dtype=self.dtype,
             name="depthwise",
@@ -106,44 +158,9 @@ class InvertedResidual(nn.Module):
         if block.squeeze:
             reduced = divisible(block.expanded / 4)
             x = SqueezeExcite(reduced, nn.relu, nn.hard_sigmoid, self.dtype, name="squeeze")(x)
-        x = ConvNorm(block.features, dtype=self.dtype, name="project")(x, train)
-        if x.shape == shortcut.shape:
-            x = shortcut + DropPath(self.drop_path)(x, train)
-        return x
-
-
-class MobileNetV3(nn.Module):
-    """Stem, inverted residuals, last convolution, the report's convolution and CBAM, mean."""
-
-    variant: Variant
-    features: int = 768
-    cbam: bool = True
-    drop_path: float = 0.0
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, image: Float[Array, "b h w c"], train: bool = False
-    ) -> tuple[Float[Array, "b h2 w2 features"], Float[Array, "b features"]]:
-        """The last feature map and its mean over the image."""
-        x = ConvNorm(
-            self.variant.stem, 3, 2, activation=nn.hard_swish, dtype=self.dtype, name="stem"
-        )(image, train)
-        depth = sum(len(stage) for stage in self.variant.stages)
-        done = 0
-        for number, stage in enumerate(self.variant.stages):
-            for position, block in enumerate(stage):
-                rate = self.drop_path * done / depth
-                name = f"stage{number}_block{position}"
-                x = InvertedResidual(block, rate, self.dtype, name=name)(x, train)
-                done += 1
-        x = ConvNorm(self.variant.last, activation=nn.hard_swish, dtype=self.dtype, name="last")(
+        x = ConvNorm(block.features, epsilon=self.epsilon, dtype=self.dtype, name="project")(
             x, train
         )
-        if self.features != self.variant.last:
-            x = ConvNorm(self.features, activation=nn.hard_swish, dtype=self.dtype, name="narrow")(
-                x, train
-            )
-        if self.cbam:
-            x = CBAM(dtype=self.dtype, name="cbam")(x, train)
-        return x, spatial_mean(x)
+        if x.shape == shortcut.shape:
+            x = shortcut + DropPath()(x, self.drop_path, train)
+        return x

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-Padding = Literal["same", "symmetric"]
+Padding = Literal["same", "symmetric", "valid"]
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -25,8 +25,10 @@ def pads(height: int, width: int, kernel: int, stride: int, padding: Padding) ->
     """Rows and columns of zeros that a convolution puts around an image.
 
     `same` is TensorFlow's: ceil(n / stride) outputs, the odd row at the far side. `symmetric` is
-    torch's: kernel // 2 on every side.
+    torch's: kernel // 2 on every side. `valid` is none.
     """
+    if padding == "valid":
+        return ((0, 0), (0, 0))
     if padding == "symmetric":
         return ((kernel // 2, kernel // 2), (kernel // 2, kernel // 2))
     along_height, along_width = (
