@@ -22,9 +22,19 @@ from elbow_core.sources.synthetic_anatomy import draw_anatomy
 from elbow_core.sources.synthetic_injury import FINDINGS, INJURIES, NORMALS
 from elbow_core.sources.synthetic_radiograph import VIEWS, draw_radiograph
 
-__all__ = ["FINDINGS", "INJURIES", "NORMALS", "VIEWS", "draw_radiograph", "label_of"]
+__all__ = [
+    "FINDINGS",
+    "INJURIES",
+    "NORMALS",
+    "RECORD",
+    "VIEWS",
+    "draw_radiograph",
+    "label_of",
+    "write_elbow_tree",
+    "write_mura_tree",
+]
 
-GENERATOR = 2  # raise it when the pixels or names change: an older tree is then not taken for new
+GENERATOR = 3  # raise it when the pixels or names change: an older tree is then not taken for new
 RECORD = "synthetic.json"
 VALID_SHARE = 0.1
 

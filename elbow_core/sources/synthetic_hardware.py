@@ -50,20 +50,24 @@ def plate(patch: Patch, site: str, view: str, rng: np.random.Generator) -> Patch
     """Draw a plate with its screws; `patch` gives the bone's frame."""
     _, points, side = PLATES[site, view]
     path = smooth_curve(np.array(points, dtype=np.float64) + rng.normal(0, 0.4, 2), closed=False)
-    metal = METAL * stroke(patch, path, 8.5 if side == 0 else 3.0, 0.15)
+    metal = (
+        METAL * (0.5 if side == 0 else 1.0) * stroke(patch, path, 8.5 if side == 0 else 3.0, 0.15)
+    )
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     tangents = np.gradient(path, axis=0)
     for at in np.linspace(4, length[-1] - 4, max(3, round(length[-1] / rng.uniform(9, 13)))):
         place = _along(path, length, at)
         if side == 0:
             hole = place + np.array([(-0.4, 0.0), (0.4, 0.0)])
-            metal += 0.6 * METAL * stroke(patch, hole, 3.2, 0.15)
+            metal += METAL * (
+                0.9 * stroke(patch, hole, 3.0, 0.15) - 0.3 * stroke(patch, hole, 5.0, 0.15)
+            )
         elif rng.random() < 0.85:
             along = _along(tangents, length, at)
             inward = side * np.array([along[1], -along[0]]) / np.hypot(*along)
             screw = np.stack([place, place + inward * rng.uniform(13, 20)])
             metal = np.maximum(metal, METAL * stroke(patch, screw, 2.3, 0.15))
-    return patch.with_depth(np.minimum(metal, 1.5 * METAL).astype(np.float32))
+    return patch.with_depth(np.clip(metal, 0, 1.3 * METAL).astype(np.float32))
 
 
 def wires(patch: Patch, site: str, view: str, rng: np.random.Generator) -> Patch:

@@ -59,7 +59,7 @@ class Fracture:
 
 
 def motion(
-    dx: float = 0.0, dy: float = 0.0, degrees: float = 0.0, about: Point = (0.0, 0.0)
+    dx: float = 0.0, dy: float = 0.0, degrees: float = 0.0, about: Point = (0, 0)
 ) -> Float[np.ndarray, "3 3"]:
     """Turn by `degrees` (from x towards y) about a point (mm), then shift by (dx, dy) mm."""
     angle = np.deg2rad(degrees)
@@ -78,65 +78,94 @@ def _band(points: Sequence[Point], towards: float) -> Float[np.ndarray, "n 2"]:
 
 def draw_fracture(site: str, view: str, severity: float, rng: np.random.Generator) -> Fracture:
     """Draw a fracture of a site; `severity` from 0 (in place) to 1 (far displaced)."""
-    side = rng.choice((-1.0, 1.0))
+    side = float(rng.choice((-1.0, 1.0)))
     wobble = rng.normal(0, 1, 4)
     amount = severity * rng.uniform(0.75, 1.25)
     if site == "supracondylar":
-        y = -30 + 3 * wobble[0]
-        slope = 6 * wobble[1] if view == "ap" else 5 + 3 * wobble[1]
-        width = 25 if view == "ap" else 14
-        points = [(-width, y - slope), (-4.0, y + 2 * wobble[2]), (width, y + slope)]
-        if view == "ap":
-            moved = motion(side * 14 * amount, 1.5 + 2 * amount, side * 19 * amount, (0, -30))
-        else:
-            moved = motion(-13 * amount, 1.5 + 2 * amount, 26 * amount, (-8, -30))
-        return Fracture("humerus", _band(points, FAR), moved, carries_forearm=True)
+        return _supracondylar(view, amount, side, wobble)
     if site == "lateral_condyle":
-        if view == "ap":
-            region = [(-60, -26), (-22, -22 + wobble[0]), (-11, -8 + 2 * wobble[1]), (-2, 2)]
-            region = np.array([*region, (-2, 40), (-60, 40)], dtype=np.float64)
-            moved = motion(-7 * amount, 4 * amount, -30 * amount, (-14, 0))
-            return Fracture("humerus", region, moved)
-        region = [(-40, -24 + 2 * wobble[0]), (-8, -13 + wobble[1]), (5, -9), (40, -9)]
-        region = np.array([*region, (40, 40), (-40, 40)], dtype=np.float64)
-        moved = motion(-9 * amount, 5 * amount, 30 * amount, (0, 0))
-        return Fracture("humerus", region, moved, share=0.6)
+        return _lateral_condyle(view, amount, wobble)
     if site == "radial_head":
-        centre = -12.0 if view == "ap" else 0.0
-        if rng.random() < 0.5:  # the neck gives way and the head tilts
-            points = [(centre - 12, 25 + wobble[0]), (centre, 24.0), (centre + 12, 25 + wobble[1])]
-            tilt = -1.0 if view == "ap" else side
-            moved = motion(4 * tilt * amount, -0.5 * amount, 38 * tilt * amount, (centre, 24))
-            return Fracture("radius", _band(points, -FAR), moved)
-        edge = centre - side * (1.5 + wobble[0])
-        region = [(edge, -40), (edge, 16), (centre + side * 7, 27 + wobble[1])]
-        region = np.array([*region, (centre + side * 50, 27), (centre + side * 50, -40)])
-        moved = motion(side * 6 * amount, 6.5 * amount, side * 20 * amount, (centre, 15))
-        return Fracture("radius", region, moved)
+        return (_radial_neck if wobble[2] > 0 else _radial_head)(view, amount, side, wobble)
     if site == "olecranon":
-        if view == "ap":
-            points = [(-4.0, 12 + 2 * wobble[0]), (9.0, 13 + wobble[1]), (24.0, 14 + 2 * wobble[2])]
-            moved = motion(4 * side * amount, -3 - 12 * amount, 18 * side * amount, (9, 6))
-            # The break runs to the back of the ulna; the coronoid, in front, stays in its place.
-            return Fracture("ulna", _band(points, -FAR), moved, share=0.85)
-        points = [(-34.0, 3 + 4 * wobble[0]), (-14.0, -1 + 2 * wobble[1]), (0.0, -2.0)]
-        moved = motion(-1 * amount, -13 * amount, -16 * amount, (-14, -2))
-        return Fracture("ulna", _band(points, -FAR), moved)
-    return _draw_shaft_fracture(site, view, amount, side, wobble)
+        return _olecranon(view, amount, side, wobble)
+    return _shaft(site.removesuffix("_shaft"), view, amount, side, wobble)
 
 
-def _draw_shaft_fracture(
-    site: str, view: str, amount: float, side: float, wobble: Float[np.ndarray, "4"]
+def _supracondylar(
+    view: str, amount: float, side: float, wobble: Float[np.ndarray, "4"]
 ) -> Fracture:
-    bone = site.removesuffix("_shaft")
+    """Break across the humerus above the fossae; the elbow goes aside (AP) or back (lateral)."""
+    y = -30 + 3 * wobble[0]
+    slope = 6 * wobble[1] if view == "ap" else 5 + 3 * wobble[1]
+    width = 25 if view == "ap" else 14
+    points = [(-width, y - slope), (-4, y + 2 * wobble[2]), (width, y + slope)]
+    gap = 1.5 * min(1.0, 4 * amount) + 2 * amount
+    if view == "ap":
+        moved = motion(side * 14 * amount, gap, side * 19 * amount, (0, -30))
+    else:
+        moved = motion(-13 * amount, gap, 26 * amount, (-8, -30))
+    return Fracture("humerus", _band(points, FAR), moved, carries_forearm=True)
+
+
+def _lateral_condyle(view: str, amount: float, wobble: Float[np.ndarray, "4"]) -> Fracture:
+    """Break from the lateral ridge down into the joint; the muscles turn the fragment."""
+    if view == "ap":
+        line = [(-60, -26), (-22, -22 + wobble[0]), (-11, -8 + 2 * wobble[1]), (-2, 2)]
+        region = np.array([*line, (-2, 40), (-60, 40)], dtype=np.float64)
+        return Fracture("humerus", region, motion(-7 * amount, 4 * amount, -30 * amount, (-14, 0)))
+    line = [(-40, -24 + 2 * wobble[0]), (-8, -13 + wobble[1]), (5, -9), (40, -9)]
+    region = np.array([*line, (40, 40), (-40, 40)], dtype=np.float64)
+    # The trochlea lies behind the capitellum in this view, and stays in its place.
+    moved = motion(-9 * amount, 5 * amount, 30 * amount)
+    return Fracture("humerus", region, moved, share=0.6)
+
+
+def _radial_neck(view: str, amount: float, side: float, wobble: Float[np.ndarray, "4"]) -> Fracture:
+    """Break across the neck of the radius; the head tilts, outwards in AP."""
+    centre, tilt = (-12, -1.0) if view == "ap" else (0, 1.3 * side)
+    line = [(centre - 12, 25 + wobble[0]), (centre, 24), (centre + 12, 25 + wobble[1])]
+    moved = motion(4 * tilt * amount, -0.5 * amount, 38 * tilt * amount, (centre, 24))
+    return Fracture("radius", _band(line, -FAR), moved)
+
+
+def _radial_head(view: str, amount: float, side: float, wobble: Float[np.ndarray, "4"]) -> Fracture:
+    """Split a part of the head off, in front if seen from the side; it sinks and tilts away."""
+    centre, side = (-12, side) if view == "ap" else (0, 1.0)
+    edge, outer = centre - side * (1.5 + wobble[0]), centre + side * 50
+    line = [(edge, -40), (edge, 16), (centre + side * 7, 27 + wobble[1])]
+    region = np.array([*line, (outer, 27), (outer, -40)], dtype=np.float64)
+    far = amount if view == "ap" else 1.3 * amount
+    return Fracture(
+        "radius", region, motion(side * 6 * far, 6.5 * far, side * 20 * far, (centre, 15))
+    )
+
+
+def _olecranon(view: str, amount: float, side: float, wobble: Float[np.ndarray, "4"]) -> Fracture:
+    """Break through the trochlear notch; the triceps pulls the fragment up."""
+    if view == "ap":
+        line = [(-4, 12 + 2 * wobble[0]), (9, 13 + wobble[1]), (24, 14 + 2 * wobble[2])]
+        moved = motion(4 * side * amount, -16 * amount, 18 * side * amount, (9, 6))
+        # The break runs to the back of the ulna; the coronoid, in front, stays in its place.
+        return Fracture("ulna", _band(line, -FAR), moved, share=0.85)
+    line = [(-34, 3 + 4 * wobble[0]), (-14, -1 + 2 * wobble[1]), (0, -2)]
+    moved = motion(-amount, -13 * amount, -16 * amount, (-14, -2))
+    return Fracture("ulna", _band(line, -FAR), moved)
+
+
+def _shaft(
+    bone: str, view: str, amount: float, side: float, wobble: Float[np.ndarray, "4"]
+) -> Fracture:
+    """Break across a shaft, aslant; the far part goes aside and bends."""
     y = (-95 if bone == "humerus" else 95) + 9 * wobble[0]
-    offsets = {"ap": {"humerus": 0, "radius": -14, "ulna": 11}}
-    offsets["lateral"] = {"humerus": -7, "radius": -3, "ulna": -23}
-    centre = offsets[view][bone]
+    centre = {
+        "ap": {"humerus": 0, "radius": -14, "ulna": 11},
+        "lateral": {"humerus": -7, "radius": 3, "ulna": -23},
+    }[view][bone]
     slope = 7 * wobble[1]
-    points = [(centre - 12.0, y - slope), (centre + 1.0, y), (centre + 12.0, y + slope)]
+    line = [(centre - 12, y - slope), (centre + 1, y), (centre + 12, y + slope)]
     moved = motion(side * 10 * amount, 2 * amount, side * 16 * amount, (centre, y))
-    return Fracture(bone, _band(points, FAR), moved, carries_forearm=bone == "humerus")
+    return Fracture(bone, _band(line, FAR), moved, carries_forearm=bone == "humerus")
 
 
 def dislocate(view: str, rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
@@ -195,8 +224,11 @@ def _healed(
     warp = (np.linalg.inv(to_mm) @ moved @ to_mm)[:2]
     size = rest.depth.shape[::-1]
     depth = rest.depth + cv2.warpAffine(fragment.depth, warp, size)
-    site = _along_break(cv2.warpAffine(inside, warp, size), 4.0 / step)
-    cloud = cv2.GaussianBlur(depth, (0, 0), 3.0 / step)
-    depth = depth + site * np.maximum(1.1 * cloud - depth, 0)
+    site = _along_break(cv2.warpAffine(inside, warp, size), 4.5 / step)
+    cloud = cv2.GaussianBlur(depth, (0, 0), 3.8 / step)
+    reach = 2 * round(4.0 / step) + 1
+    bridge = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    filled = np.maximum(0.9 * cv2.morphologyEx(depth, cv2.MORPH_CLOSE, bridge), 1.1 * cloud)
+    depth = depth + site * np.maximum(filled - depth, 0)
     halo = cv2.GaussianBlur(depth, (0, 0), 1.8 / step)
     return rest.with_depth(depth + np.float32(rng.uniform(0.35, 0.65)) * site * halo)

@@ -44,12 +44,12 @@ def draw_radiograph(
     limb = pose_limb(bones, view, finding, part, anatomy, rng)
     frame = _aim(limb.forearm, view, part, anatomy, field, size, rng)
     hurt = finding in INJURIES or finding == "contusion"
-    swelling = rng.uniform(0, 5) if hurt else rng.uniform(0, 1.5)
+    swelling = rng.uniform(0, 4.5) if hurt else rng.uniform(0, 2.5)
     effusion = rng.random() < (0.8 if finding in INJURIES else 0.35 if hurt else 0.03)
     depth, skin = wrap(frame, limb, view, anatomy, swelling, bool(effusion), rng)
     for piece in limb.pieces:
         depth += place(frame, piece.patch, piece.matrix)
-    if finding == "treated_fracture_cast" or rng.random() < (0.14 if finding in INJURIES else 0.02):
+    if finding == "treated_fracture_cast" or rng.random() < (0.12 if finding in INJURIES else 0.02):
         depth += cast(skin, frame.resolution, bool(rng.random() < 0.35), rng)
     depth += marker(frame, anatomy.left, rng)
     usual = 2 * anatomy.muscle * MUSCLE + 0.56

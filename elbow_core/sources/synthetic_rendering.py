@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from elbow_core.sources.synthetic_bones import Patch
+from elbow_core.sources.synthetic_bones import Patch, Point
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Frame:
 def draw_frame(
     size: int,
     reach: float,
-    centre: tuple[float, float],
+    centre: Point,
     turn: float,
     mirrored: bool,
     rng: np.random.Generator,

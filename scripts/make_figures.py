@@ -1,0 +1,72 @@
+"""Draw the figures that the documents show, from nothing but this repository.
+
+    python scripts/make_figures.py --out docs/figures
+
+A CPU, some seconds. The same versions of NumPy, OpenCV and matplotlib give the same files.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from elbow_core.cli import run
+from elbow_core.sources.synthetic import FINDINGS, VIEWS, draw_radiograph, label_of
+
+SHEET = "synthetic_sheet.png"
+SHEET_SEED = 5
+COLUMNS = 6  # three findings, each in both views
+TILE = 1.55  # inches
+GREY_LEVELS = 64  # of the sheet: film grain compresses badly, and the page shows no more
+
+
+def synthetic_sheet(out: Path) -> Path:
+    """Write a contact sheet of the synthetic source: every finding in both views, and its label."""
+    rows = -(-len(FINDINGS) * len(VIEWS) // COLUMNS)
+    with mpl.rc_context({"font.size": 6.5}):
+        figure = Figure(
+            figsize=(COLUMNS * TILE, rows * (TILE + 0.3)), dpi=150, layout="constrained"
+        )
+        axes = figure.subplots(rows, COLUMNS).ravel()
+        for number, finding in enumerate(FINDINGS):
+            part = "forearm" if finding == "shaft_fracture" else "elbow"
+            label = ("normal", "injury")[label_of(finding)]
+            for column, view in enumerate(VIEWS):
+                rng = np.random.default_rng([SHEET_SEED, number, column])
+                ax = axes[number * len(VIEWS) + column]
+                ax.imshow(draw_radiograph(rng, view, finding, 320, part), "gray", vmin=0, vmax=255)
+                shown = {"ap": "AP"}.get(view, view)
+                ax.set_title(f"{finding.replace('_', ' ')}\n{shown}: {label}", pad=2)
+        for ax in axes:
+            ax.set_axis_off()
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    grey = np.asarray(canvas.buffer_rgba())[..., 0]
+    step = 256 // GREY_LEVELS
+    grey = np.where(grey == 255, 255, grey // step * step).astype(np.uint8)
+    target = out / SHEET
+    encoded = cv2.imencode(".png", grey, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+    aside = target.with_name(f"{target.name}.part")
+    aside.write_bytes(encoded.tobytes())
+    aside.replace(target)
+    return target
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write every figure and name it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="folder to write to")
+    out = parser.parse_args(arguments).out
+    out.mkdir(parents=True, exist_ok=True)
+    for draw in (synthetic_sheet,):
+        print(draw(out))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
