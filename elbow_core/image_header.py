@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-DICOM_MAGIC = b"DICM"
-DICOM_MAGIC_AT = 128
 
+_DICOM_MAGIC = b"DICM"
 _OTHER_TYPES = (
     (b"GIF8", "GIF"),
     (b"BM", "BMP"),
@@ -26,24 +25,32 @@ _JPEG_BARE = frozenset(range(0xD0, 0xD8)) | {0x01}
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
 
 
+def is_dicom(data: bytes) -> bool:
+    """Say whether these are a DICOM file's first bytes, of which 132 are needed.
+
+    Reference: DICOM PS3.10, section 7.1.
+    """
+    return data[128:132] == _DICOM_MAGIC
+
+
 class HeaderError(ValueError):
     """The bytes are no image that can be read whole; the message says why, without a subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Type and size of a PNG or JPEG file; ``height`` and ``width`` in pixels as stored."""
+    """Type and size of an image file; ``height`` and ``width`` in pixels as stored."""
 
-    kind: Literal["PNG", "JPEG"]
+    kind: Literal["PNG", "JPEG", "DICOM"]
     height: int
     width: int
     alpha: bool
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Return the header of a whole file's bytes, judged by content.
+    """Return the header of a whole PNG or JPEG file's bytes, judged by content.
 
-    Raises `HeaderError` for anything but one still PNG or JPEG image, and where the file is cut
+    Raises `HeaderError` for anything but one still image of these types, and where the file is cut
     short: OpenCV fills the missing part of a JPEG with grey and only prints a warning.
 
     Reference: ISO/IEC 15948 (PNG), ITU-T T.81 annex B (JPEG).

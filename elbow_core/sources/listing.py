@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from elbow_core.errors import UserError
+from elbow_core.image_header import is_dicom
 from elbow_core.manifest import ManifestRow
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
@@ -55,8 +56,8 @@ PatientPattern = Annotated[str, AfterValidator(_check_patient_pattern)]
 def list_images(root: Path, folder: str = "") -> tuple[list[str], list[Rejection]]:
     """Return the image files below ``root / folder``, by path from ``root``, and all other files.
 
-    A file counts as an image by its suffix; whether it is one is seen when it is read. Raises
-    `UserError` where the folder is not there.
+    A file counts as an image by its suffix, or, without one, where it begins as DICOM; whether it
+    is one is seen when it is read. Raises `UserError` where the folder is not there.
     """
     top = root / folder
     if not top.is_dir():
@@ -103,9 +104,22 @@ def _reason_to_pass_over(file: Path, path: str, inside: Path) -> str | None:
             return "is a link to a folder; links to folders are not followed"
         if not file.resolve().is_relative_to(inside):
             return "is a link that leads out of the data root"
+    if not file.is_file():
+        return "is not a regular file"
+    if not file.suffix and _begins_as_dicom(file):
+        return None
     if file.suffix.lower() not in IMAGE_SUFFIXES:
         return f"is not named as an image ({', '.join(IMAGE_SUFFIXES)})"
     return None
+
+
+def _begins_as_dicom(file: Path) -> bool:
+    """Say whether a file without a suffix, as scanners write them, is DICOM."""
+    try:
+        with file.open("rb") as opened:
+            return is_dicom(opened.read(132))
+    except OSError:
+        return False
 
 
 def _raise(error: OSError) -> None:
