@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float64, Integer
 from scipy.stats import rankdata
 
 Labels = Integer[np.ndarray, " n"] | Bool[np.ndarray, " n"]
-Counts = Integer[np.ndarray, "..."] | Float[np.ndarray, "..."] | float | int
+Counts = Integer[np.ndarray, "..."] | Float[np.ndarray, "..."] | np.integer | float | int
 
 ECE_BINS = 10
 
@@ -145,7 +145,7 @@ def ratio(numerator: Counts, denominator: Counts) -> Float64[np.ndarray, "..."]:
     return np.divide(
         numerator,
         denominator,
-        out=np.full(np.shape(denominator), np.nan),
+        out=np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan),
         where=np.asarray(denominator != 0),
     )
 
