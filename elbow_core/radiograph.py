@@ -55,8 +55,10 @@ def read_bytes(path: Path | str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise RadiographError(f"{path}: is not there") from error
-    except (OSError, ValueError) as error:
-        raise RadiographError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:  # Its own text would repeat the path.
+        raise RadiographError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise RadiographError(f"{path}: is no name of a file") from error
 
 
 def decode_radiograph(data: bytes, name: str) -> UInt8[np.ndarray, "height width"]:

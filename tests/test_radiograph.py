@@ -112,6 +112,12 @@ def test_missing_file_folder_and_empty_file_are_named(tmp_path):
     assert fails(tmp_path / "a.png", b"") == "is empty"
 
 
+def test_link_to_itself_is_named_once(tmp_path):
+    path = tmp_path / "a.png"
+    path.symlink_to(path)
+    assert fails(path) == "cannot be read: Too many levels of symbolic links"
+
+
 def test_impossible_name_is_a_radiograph_error():
     with pytest.raises(RadiographError):
         read_radiograph("a\0b.png")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,26 @@ def test_links_out_of_the_root_and_to_folders_are_rejected_with_the_reason(tmp_p
         ("folder", "is a link to a folder; links to folders are not followed"),
         ("p3_s1_normal.png", "is a link that leads out of the data root"),
     ]
+
+
+def test_what_is_no_regular_file_is_rejected(tmp_path):
+    tree(tmp_path, "p1_s1_normal.png")
+    (tmp_path / "p2_s1_normal.png").symlink_to(tmp_path / "p2_s1_normal.png")
+    (tmp_path / "p3_s1_normal.png").symlink_to(tmp_path / "gone.png")
+    os.mkfifo(tmp_path / "p4_s1_normal")
+    found = scan(tmp_path, SOURCE)
+    assert len(found.rows) == 1
+    assert [entry.reason for entry in found.rejected] == [
+        "is not a regular file, or a link to nothing"
+    ] * 3
+
+
+def test_dicom_without_a_suffix_counts_as_an_image(tmp_path):
+    tree(tmp_path, "p1_s1_normal.png", "p3_s1_normal")
+    (tmp_path / "p2_s1_normal").write_bytes(bytes(128) + b"DICM")
+    found = scan(tmp_path, SOURCE)
+    assert [row.path for row in found.rows] == ["p1_s1_normal.png", "p2_s1_normal"]
+    assert [entry.path for entry in found.rejected] == ["p3_s1_normal"]
 
 
 def test_name_that_no_table_can_hold_is_rejected(tmp_path):

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,13 @@ def test_other_files_are_rejected(root):
         "healthy/notes.txt",
         "notes.txt",
     ]
+
+
+def test_name_that_is_not_utf8_is_rejected_in_writable_form(root):
+    (root / os.fsdecode(b"\xff.png")).write_bytes(b"x")
+    (root / "healthy" / os.fsdecode(b"\xff.png")).write_bytes(b"x")
+    rejected = scan(root, SOURCE).rejected
+    assert [entry.path for entry in rejected] == ["?.png", "healthy/?.png"]
 
 
 def test_missing_root_is_named(tmp_path):

@@ -12,7 +12,7 @@ from elbow_core.sources import elbow, folder, fracatlas, mura, synthetic
 from elbow_core.sources.elbow import ElbowSource
 from elbow_core.sources.folder import FolderSource
 from elbow_core.sources.fracatlas import FracAtlasSource
-from elbow_core.sources.listing import Rejection, ScanResult
+from elbow_core.sources.listing import Rejection, ScanResult, printable
 from elbow_core.sources.mura import MuraSource
 
 __all__ = ["Rejection", "ScanResult", "Source", "SyntheticSource", "scan"]
@@ -58,7 +58,10 @@ def scan(root: Path, source: Source, workers: int = 1) -> ScanResult:
         raise UserError(f"{root}: holds no image that {source.kind} can use{reasons}")
     return ScanResult(
         sorted(found.rows, key=lambda row: row.path),
-        sorted(found.rejected, key=lambda entry: entry.path),
+        sorted(
+            (replace(entry, path=printable(entry.path)) for entry in found.rejected),
+            key=lambda entry: entry.path,
+        ),
     )
 
 

@@ -70,10 +70,15 @@ def list_images(root: Path, folder: str = "") -> tuple[list[str], list[Rejection
             file = Path(parent, name)
             path = file.relative_to(root).as_posix()
             if reason := _reason_to_pass_over(file, path, inside):
-                rejected.append(Rejection(_UNWRITABLE.sub("?", path), reason))
+                rejected.append(Rejection(path, reason))
             else:
                 images.append(path)
     return sorted(images), sorted(rejected, key=lambda found: found.path)
+
+
+def printable(text: str) -> str:
+    """Return a path with a question mark for each character that no table can hold."""
+    return _UNWRITABLE.sub("?", text)
 
 
 def match_patient(pattern: str, path: str) -> tuple[str, str] | None:
@@ -99,13 +104,12 @@ def _reason_to_pass_over(file: Path, path: str, inside: Path) -> str | None:
         return "its name holds control characters or is not UTF-8"
     if file.name.startswith("."):
         return "is a hidden file"
-    if file.is_symlink():
-        if file.is_dir():
-            return "is a link to a folder; links to folders are not followed"
-        if not file.resolve().is_relative_to(inside):
-            return "is a link that leads out of the data root"
+    if file.is_dir():
+        return "is a link to a folder; links to folders are not followed"
     if not file.is_file():
-        return "is not a regular file"
+        return "is not a regular file, or a link to nothing"
+    if file.is_symlink() and not file.resolve().is_relative_to(inside):
+        return "is a link that leads out of the data root"
     if not file.suffix and _begins_as_dicom(file):
         return None
     if file.suffix.lower() not in IMAGE_SUFFIXES:
