@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
 
@@ -281,11 +281,13 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_any_value_survives_yaml(value):
     assert parse_yaml(format_yaml(value)) == value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_any_text_is_yaml_or_a_yaml_error_of_one_line(text):
     try:
@@ -330,6 +332,7 @@ def test_plain_scalars_follow_the_core_schema(text, value):
     assert type(parsed) is type(value)
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_every_float_is_read_as_python_writes_it(value):
     parsed = parse_yaml(repr(value))

@@ -3,7 +3,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
@@ -154,6 +154,7 @@ def test_every_cut_of_the_pixels_is_refused():
     assert fails(data[:-1])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_after_the_magic_give_an_image_or_a_radiograph_error(data):
     try:

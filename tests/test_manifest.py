@@ -2,7 +2,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_images import row
 
@@ -162,6 +162,7 @@ TEXT = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=20)
 IDS = TEXT.filter(bool)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(IDS, IDS, TEXT, st.sampled_from([0, 1])), unique_by=lambda of: of[0]))
 def test_any_printable_text_survives_writing_and_reading(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("m") / "m.csv"
@@ -173,6 +174,7 @@ def test_any_printable_text_survives_writing_and_reading(tmp_path_factory, value
     assert read_manifest(path) == rows
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_gives_rows_or_a_manifest_error(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("m") / "m.csv"

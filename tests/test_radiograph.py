@@ -4,7 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_images import draw, encode, png_chunk, png_header, write
 
@@ -194,11 +194,13 @@ def test_animated_png_is_refused():
         decode_radiograph(data[:header_end] + animation + data[header_end:], "a.png")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"]))
 def test_any_bytes_give_an_image_or_a_radiograph_error(data, start):
     assert decodes_or_names_the_file(start + data)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 255), st.sampled_from([".png", ".jpg"]))
 def test_one_changed_byte_gives_an_image_or_a_radiograph_error(position, value, suffix):
     data = bytearray(encode(draw(4), suffix))

@@ -11,7 +11,7 @@ from elbow_core.sources import ElbowSource, scan
 from elbow_core.sources.elbow import FindingRule, ViewRule
 from elbow_core.sources.synthetic import FINDINGS, label_of
 
-CONFIGS = Path(__file__).parents[1] / "configs" / "data"
+CONFIGS = Path(__file__).parents[1] / "configs"
 PATIENT = r"(?P<patient>p\d+)_(?P<study>s\d+)_"
 SOURCE = ElbowSource(
     rules=(
@@ -33,7 +33,7 @@ def tree(root: Path, *names: str) -> Path:
 
 @pytest.fixture(scope="module")
 def shipped() -> ElbowSource:
-    source = load_config(DataConfig, CONFIGS / "elbow.yaml").source
+    source = load_config(DataConfig, CONFIGS / "data/elbow.yaml").source
     assert isinstance(source, ElbowSource)
     return source
 
@@ -212,9 +212,9 @@ def test_shipped_rules_do_not_take_abnormal_for_normal(tmp_path, shipped):
         scan(tmp_path, shipped)
 
 
-@pytest.mark.parametrize("config", ["elbow.yaml", "synthetic_elbow.yaml"])
+@pytest.mark.parametrize("config", ["data/elbow.yaml", "demo/elbow_data.yaml"])
 def test_shipped_rules_label_every_synthetic_finding_as_it_was_drawn(tmp_path, config):
-    source = load_config(DataConfig, CONFIGS / config).source
+    source = load_config(DataConfig, CONFIGS.parent / config).source
     source = source if isinstance(source, ElbowSource) else source.tree  # pyright: ignore
     tree(tmp_path, *(f"p{n}_s1_{finding}_ap.png" for n, finding in enumerate(FINDINGS)))
     labels = {row.path.split("_", 2)[2]: row.label for row in scan(tmp_path, source).rows}

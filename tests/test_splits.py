@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_images import row
 
@@ -152,6 +152,7 @@ def test_class_that_is_missing_is_named():
         split_patients(few, SHARES, 0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 12), st.integers(0, 1), st.integers(0, 30)),
