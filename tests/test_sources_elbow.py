@@ -214,7 +214,7 @@ def test_shipped_rules_do_not_take_abnormal_for_normal(tmp_path, shipped):
 
 @pytest.mark.parametrize("config", ["data/elbow.yaml", "demo/elbow_data.yaml"])
 def test_shipped_rules_label_every_synthetic_finding_as_it_was_drawn(tmp_path, config):
-    source = load_config(DataConfig, CONFIGS.parent / config).source
+    source = load_config(DataConfig, CONFIGS / config).source
     source = source if isinstance(source, ElbowSource) else source.tree  # pyright: ignore
     tree(tmp_path, *(f"p{n}_s1_{finding}_ap.png" for n, finding in enumerate(FINDINGS)))
     labels = {row.path.split("_", 2)[2]: row.label for row in scan(tmp_path, source).rows}
