@@ -1,13 +1,19 @@
 """Configurations: strict schemas, YAML files, and overrides from the command line."""
 
+import dataclasses
+import inspect
 import json
+import re
 import types
 from collections.abc import Sequence
+from dataclasses import is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from elbow_core.errors import ConfigError
 from elbow_core.strict_yaml import StrictYamlError, format_yaml, parse_yaml
@@ -195,7 +201,7 @@ _TYPES = {
 
 def _message(problem: Any, path: tuple[str | int, ...], model: type[BaseModel], values: Any) -> str:
     kind, given, context = problem["type"], problem["input"], problem.get("ctx", {})
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return _unknown_key(str(path[-1]), _valid_keys(model, path[:-1], values))
     if kind in ("missing", "union_tag_not_found"):
         missing = context.get("discriminator", "").strip("'")
@@ -223,24 +229,54 @@ def _unknown_key(key: str, valid: list[str]) -> str:
 
 
 def _valid_keys(model: type[BaseModel], path: tuple[str | int, ...], values: Any) -> list[str]:
-    candidates = [model]
+    candidates: list[type] = [model]
     for key in path:
-        fields = [found.model_fields[key] for found in candidates if key in found.model_fields]
-        if not isinstance(key, int):
-            candidates = [found for field in fields for found in models_in(field.annotation)]
+        if isinstance(key, str):
+            fields = [fields_of(found).get(key) for found in candidates]
+            annotations = [field.annotation for field in fields if field]
+            candidates = [found for annotation in annotations for found in models_in(annotation)]
         values = values[key]
         if isinstance(values, dict) and len(candidates) > 1:
             candidates = [found for found in candidates if _kind_matches(found, values)]
-    return sorted({name for found in candidates for name in found.model_fields})
+    return sorted({name for found in candidates for name in fields_of(found)})
 
 
-def _kind_matches(model: type[BaseModel], values: dict[str, Any]) -> bool:
-    kind = model.model_fields.get("kind")
+def _kind_matches(model: type, values: dict[str, Any]) -> bool:
+    kind = fields_of(model).get("kind")
     return kind is None or "kind" not in values or values["kind"] in get_args(kind.annotation)
 
 
-def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the schemas named in a type, through unions, tuples, lists and `Annotated`."""
+def models_in(annotation: Any) -> list[type]:
+    """Return the schemas named in a type, through unions, tuples, lists and `Annotated`.
+
+    A schema is a pydantic model, or a dataclass of a package that does without pydantic.
+    """
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return [annotation] if issubclass(annotation, BaseModel) else []
+        known = issubclass(annotation, BaseModel) or is_dataclass(annotation)
+        return [annotation] if known else []
     return [found for argument in get_args(annotation) for found in models_in(argument)]
+
+
+def fields_of(model: type) -> dict[str, FieldInfo]:
+    """Return a schema's fields by name.
+
+    What a dataclass's docstring says of a field under ``Attributes:`` is its description.
+    """
+    if issubclass(model, BaseModel):
+        return model.model_fields
+    hints = get_type_hints(model, include_extras=True)
+    documented = _attributes(inspect.getdoc(model) or "")
+    found = {}
+    for field in dataclasses.fields(model):
+        default = PydanticUndefined if field.default is dataclasses.MISSING else field.default
+        found[field.name] = FieldInfo(
+            annotation=hints[field.name], default=default, description=documented.get(field.name)
+        )
+    return found
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """Read the section ``Attributes:`` of a docstring in Google's form."""
+    _, _, section = docstring.partition("Attributes:\n")
+    entries = re.findall(r"^ {4}(\w+): (.+(?:\n {5,}.+)*)", section, re.MULTILINE)
+    return {name: re.sub(r"\s*\n\s*", " ", text) for name, text in entries}

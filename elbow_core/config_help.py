@@ -1,11 +1,14 @@
 """The ``--help`` of a command that is driven by a configuration."""
 
+import textwrap
 import types
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from elbow_core.config import models_in
+from elbow_core.config import fields_of, models_in
+
+_DEEPER = " " * 6
 
 
 def describe_fields(model: type[BaseModel]) -> str:
@@ -13,9 +16,9 @@ def describe_fields(model: type[BaseModel]) -> str:
     return "\n".join(_lines(model, prefix=""))
 
 
-def _lines(model: type[BaseModel], prefix: str) -> list[str]:
+def _lines(model: type, prefix: str) -> list[str]:
     lines = []
-    for name, field in model.model_fields.items():
+    for name, field in fields_of(model).items():
         inner = models_in(field.annotation)
         repeated = get_origin(field.annotation) in (tuple, list)
         single = len(inner) == 1 and not repeated
@@ -23,7 +26,9 @@ def _lines(model: type[BaseModel], prefix: str) -> list[str]:
         kind = "" if single else f" {_type_name(field.annotation)}"
         lines.append(f"  --{prefix}{name}{kind}{default}")
         if field.description:
-            lines += [f"      {line}" for line in field.description.splitlines()]
+            lines += textwrap.wrap(
+                field.description, 94, initial_indent=_DEEPER, subsequent_indent=_DEEPER
+            )
         for found in inner:
             if len(inner) > 1:
                 lines.append(f"    {found.__name__}: {(found.__doc__ or '').splitlines()[0]}")
@@ -47,6 +52,9 @@ def _type_name(annotation: Any) -> str:
         return "|".join(str(choice) for choice in get_args(annotation))
     if get_origin(annotation) in (tuple, list):
         return "[" + ", ".join(_type_name(item) for item in get_args(annotation)) + "]"
+    if get_origin(annotation) is dict:
+        key, value = (_type_name(item) for item in get_args(annotation))
+        return f"{{{key}: {value}}}"
     if annotation is Ellipsis:
         return "..."
     if arguments := get_args(annotation):

@@ -31,8 +31,6 @@ def start_from_run(path: Path, config: ModelConfig, variables: dict[str, Any]) -
         ConfigError: if the run is not finished or is of another network.
     """
     run = RunDirectory(path)
-    if not run.config.exists():
-        raise ConfigError(f"init: {path} is not a run")
     if not run.model.is_dir():
         raise ConfigError(f"init: {path} is not finished; go on with it by --resume first")
     released = read_released(run.model)
@@ -58,10 +56,13 @@ def refuse_seen_images(path: Path, data: PreparedData) -> None:
     prepared images are no longer there, that is said on standard error and not checked.
 
     Raises:
+        ConfigError: if one of these is not a run.
         ManifestError: naming the images or patients.
     """
     began: Path | None = path
     while began is not None:
+        if not RunDirectory(began).config.is_file():
+            raise ConfigError(f"init: {began} is not a run (it has no config.yaml)")
         config = load_config(TrainConfig, RunDirectory(began).config)
         manifest = config.data.prepared / "manifest.csv"
         if manifest.is_file():

@@ -27,7 +27,7 @@ class ModelConfig:
             published network's.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     backbone: Backbone
     variant: Variant = "full"
