@@ -37,7 +37,7 @@ class ChannelGate(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         """Multiply each channel by its gate in 0..1."""
         channels = x.shape[-1]
-        reduce = Convolution(max(channels // self.reduction, 1), dtype=self.dtype, name="reduce")
+        reduce = Convolution(channels // self.reduction, dtype=self.dtype, name="reduce")
         expand = Convolution(channels, dtype=self.dtype, name="expand")
         mean, peak = spatial_mean(x), x.max((1, 2), keepdims=True).astype(jnp.float32)
         gate = sum(expand(nn.relu(reduce(pooled))) for pooled in (mean, peak))

@@ -41,7 +41,7 @@ class Variant:
 VARIANTS = {
     "full": Variant(depths=(3, 3, 9, 3), widths=(96, 192, 384, 768), layer_scale=1e-6),
     # Trained from nothing and for minutes, a branch scaled by 1e-6 would never wake.
-    "small": Variant(depths=(1, 2, 2, 1), widths=(24, 48, 96, 192), layer_scale=0.1),
+    "small": Variant(depths=(1, 2, 2, 1), widths=(32, 64, 96, 192), layer_scale=0.1),
 }
 
 

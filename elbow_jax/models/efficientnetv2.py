@@ -55,7 +55,7 @@ VARIANTS = {
         stages=(
             StageShape("plain", 1, 16, 1, 1),
             StageShape("fused", 1, 24, 2, 3),
-            StageShape("fused", 2, 40, 2, 3),
+            StageShape("fused", 2, 48, 2, 3),
             StageShape("depthwise", 3, 64, 2, 3),
         ),
         features=192,
@@ -63,7 +63,8 @@ VARIANTS = {
 }
 
 
-EPSILON = 1e-3  # of the batch normalisation, in both libraries
+EPSILON = 1e-3  # of the batch normalisation, in timm and in torchvision
+NATIVE_FEATURES = 1280  # the final convolution as published
 
 
 class EfficientNetV2(nn.Module):
