@@ -80,8 +80,8 @@ def test_undefined_figure_fits_no_matrix():
 @given(st.integers(0, 60), st.integers(1, 60), st.lists(st.floats(0, 1), min_size=4, max_size=4))
 def test_search_that_stops_early_finds_the_nearest_of_all(positives, negatives, values):
     names: tuple[str, ...] = ("accuracy", "npv", "recall", "specificity")
-    printed = dict(zip(names, values, strict=True))
-    least = min(
+    printed: dict[str, float] = dict(zip(names, values, strict=True))
+    least: float = min(
         max(abs(got - printed[name]) for name, got in known.items())
         for tp, fp in itertools.product(range(positives + 1), range(negatives + 1))
         if negatives - fp + positives - tp

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
+from scipy.special import expit, logit
 from scipy.stats import binom, chi2, norm, rankdata
 
 from elbow_core.evaluation.metrics import Labels, checked
@@ -86,6 +87,26 @@ def delong(
     estimate = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     return _normal_difference(estimate, variance, "DeLong")
+
+
+def area_interval(
+    labels: Labels,
+    scores: Float[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"] | None = None,
+) -> tuple[float, float]:
+    """95 % interval of one AUROC from `area_covariance`, on the logit scale, within 0..1.
+
+    nan, nan where a class has fewer than two patients or the area is 0 or 1.
+
+    Reference: Pepe, The Statistical Evaluation of Medical Tests (2003), section 5.2.
+    """
+    areas, covariance = area_covariance(labels, scores[None], clusters)
+    area, variance = float(areas[0]), float(covariance[0, 0])
+    if math.isnan(variance) or not 0 < area < 1:
+        return math.nan, math.nan
+    half = Z * math.sqrt(variance) / (area * (1 - area))
+    low, high = expit(logit(area) + np.array([-half, half]))
+    return float(low), float(high)
 
 
 def _normal_difference(estimate: float, variance: float, test: str) -> Difference:

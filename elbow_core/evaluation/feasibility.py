@@ -115,8 +115,9 @@ def _deviations(
     every_tp, fp = np.arange(positives + 1), np.arange(negatives + 1)
     recall = metrics.get("recall", metrics.get("sensitivity"))
     # Recall is a matter of tp alone, so it bounds the distance of a whole row of matrices.
-    known = recall is not None and positives > 0
-    bounds = np.abs(every_tp / positives - recall) if known else np.zeros(every_tp.size)
+    bounds = np.zeros(every_tp.size)
+    if recall is not None and positives > 0:
+        bounds = np.abs(every_tp / positives - recall)
     order = np.argsort(bounds, kind="stable")
     rows = max(1, BLOCK_CELLS // fp.size)
     for start in range(0, order.size, rows):

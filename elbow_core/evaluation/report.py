@@ -1,116 +1,223 @@
 """One report over any number of prediction files on the same images.
 
-python -m elbow_core.evaluation.report A.csv [B.csv ...] --out DIR
+    python -m elbow_core.evaluation.report A.csv [B.csv ...] --out DIR
+
+Writes report.md, report.html (one page that holds its pictures), metrics.json and figures/.
 """
 
 import argparse
+import hashlib
 import json
-import math
-import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from elbow_core.archive import open_archive
 from elbow_core.cli import run
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.figures import confusion_figure, roc_figure
-from elbow_core.evaluation.metrics import binary_metrics
+from elbow_core.evaluation.drawing import draw, draw_gallery
+from elbow_core.evaluation.flow import image_flow, read_rejected
+from elbow_core.evaluation.html import render_html
+from elbow_core.evaluation.intervals import DRAWS
+from elbow_core.evaluation.markdown import render_markdown
+from elbow_core.evaluation.operating_points import (
+    DEFAULT,
+    operating_points,
+    temperature_of,
+    validation_of,
+)
 from elbow_core.evaluation.pairing import align
 from elbow_core.evaluation.predictions import Predictions, read_predictions
-from elbow_core.evaluation.style import save
+from elbow_core.evaluation.report_folder import refuse_foreign_folder, replacing_folder
+from elbow_core.evaluation.sections import report_blocks
+from elbow_core.evaluation.subgroups import attributes_of
+from elbow_core.evaluation.summary import comparisons, json_ready, model_summary
+from elbow_core.manifest import read_manifest
 
-TABLE = ("accuracy", "precision", "recall", "specificity", "f1", "auroc")
+SCHEMA = 2
+NO_PATIENTS = (
+    "No patient is named, so images count as independent; if some share a patient, the intervals "
+    "are too narrow."
+)
 
 
-def write_report(predictions: Sequence[Predictions], out: Path | str, title: str = "") -> dict:
-    """Write report.md, metrics.json and figures/ into ``out`` and return what metrics.json holds.
+def write_report(
+    predictions: Sequence[Predictions],
+    out: Path | str,
+    title: str = "",
+    *,
+    validation: Sequence[Predictions] = (),
+    thresholds: Mapping[str, Mapping[str, float]] | None = None,
+    manifest: Path | str | None = None,
+    rejected: Path | str | None = None,
+    archive: Path | str | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict:
+    """Write a report into the folder ``out`` and return what its metrics.json holds.
+
+    ``validation`` holds each model's predictions on its validation set: operating points and a
+    temperature are chosen there. ``thresholds`` are operating points that a model froze, by model
+    and name, and go before that. ``manifest`` gives subgroups and the flow of images, ``rejected``
+    the files that were not used, ``archive`` (a prepared folder) the pictures of the worst errors.
 
     An earlier report in ``out`` is replaced once the new one is whole. Raises `PredictionsError`
-    if the files do not cover the same images, or if ``out`` is a folder of something else.
+    if the files do not belong together or ``out`` is a folder of something else.
     """
     out = Path(out)
     refuse_foreign_folder(out)
     predictions = align(predictions)
-    title = title or "Evaluation"
-    metrics = [binary_metrics(model.label, model.score) for model in predictions]
-    content = {
-        "schema": 1,
-        "title": title,
-        "models": {
-            model.model: _json(dict(values))
-            for model, values in zip(predictions, metrics, strict=True)
-        },
-    }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{os.getpid()}.writing")
-    try:
-        (aside / "figures").mkdir(parents=True)
-        save(
-            confusion_figure([p.model for p in predictions], metrics),
-            aside / "figures/confusion.png",
+    validated = validation_of(predictions, validation)
+    first = predictions[0]
+    rows = None if manifest is None else read_manifest(manifest)
+    attributes = None if rows is None else attributes_of(first, rows)
+    images = None if archive is None else open_archive(archive)
+    refused = None if rejected is None else read_rejected(rejected)
+
+    models: dict[str, Any] = {}
+    for model in predictions:
+        of_validation = validated.get(model.model)
+        frozen = None if thresholds is None else thresholds.get(model.model)
+        points = operating_points(frozen, of_validation)
+        models[model.model] = model_summary(
+            model, points, temperature_of(of_validation), attributes, draws, seed
         )
-        save(roc_figure(predictions), aside / "figures/roc.png")
-        (aside / "metrics.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-        (aside / "report.md").write_text(_markdown(title, predictions, metrics))
-        replace_folder(aside, out)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    cuts = [models[m.model]["operating_points"][DEFAULT]["threshold"] for m in predictions]
+    known = first.patient_id[first.patient_id != ""]
+    content = json_ready(
+        {
+            "schema": SCHEMA,
+            "title": title or "Evaluation",
+            "images": len(first),
+            "patients": int(np.unique(known).size) or None,
+            "injured": int(first.label.sum()),
+            "normal": int(len(first) - first.label.sum()),
+            "draws": draws,
+            "seed": seed,
+            "notes": [] if known.size == len(first) else [_note_on_patients(known.size, first)],
+            "models": models,
+            "comparisons": comparisons(predictions, cuts),
+            "flow": image_flow(first, rows, refused),
+            "inputs": [
+                *(_input(model, "predictions") for model in predictions),
+                *(_input(model, "validation") for model in validated.values()),
+            ],
+        }
+    )
+    with replacing_folder(out) as folder:
+        pictures = draw(folder, predictions, content["models"], seed)
+        galleries = {}
+        if images is not None:
+            for number, (name, found) in enumerate(content["models"].items()):
+                galleries[name] = draw_gallery(folder, number, found["worst"], images)
+        blocks = report_blocks(content, pictures, galleries)
+        _write(folder / "report.md", render_markdown(content["title"], blocks))
+        _write(folder / "report.html", render_html(content["title"], blocks, folder))
+        _write(folder / "metrics.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     return content
 
 
-def refuse_foreign_folder(out: Path) -> None:
-    """Raise `PredictionsError` unless ``out`` is absent, empty or an earlier report."""
-    if out.is_dir() and any(out.iterdir()) and not (out / "metrics.json").is_file():
-        raise PredictionsError(f"{out}: holds other files; name a folder that is new or empty")
-    if out.exists() and not out.is_dir():
-        raise PredictionsError(f"{out}: is a file; name a folder")
+def _note_on_patients(known: int, predictions: Predictions) -> str:
+    if not known:
+        return NO_PATIENTS
+    unknown = len(predictions) - known
+    return f"{unknown} images name no patient; each of them counts as a patient of its own."
 
 
-def replace_folder(aside: Path, out: Path) -> None:
-    """Put ``aside`` in the place of ``out``."""
-    old = out.with_name(f".{out.name}.{os.getpid()}.old")
-    if out.exists():
-        out.rename(old)
-    aside.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+def _input(predictions: Predictions, role: str) -> dict[str, Any]:
+    path = Path(predictions.path) if predictions.path else None
+    digest = "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+    # The name alone: a folder may tell more about a hospital's machine than a report should.
+    name = predictions.model if path is None else path.name
+    return {"file": name, "role": role, "rows": len(predictions), "sha256": digest}
 
 
-def _json(value: Any) -> Any:
-    """The value with nan as null, which JSON can hold; the reason stands under ``undefined``."""
-    if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _markdown(title: str, predictions: Sequence[Predictions], metrics: Sequence) -> str:
-    lines = [f"# {title}", "", f"{metrics[0]['n']} images, {metrics[0]['positives']} injured.", ""]
-    lines += ["| model | " + " | ".join(TABLE) + " |", "|---" * (len(TABLE) + 1) + "|"]
-    for model, values in zip(predictions, metrics, strict=True):
-        cells = [f"{values[name]:.3f}" for name in TABLE]
-        lines.append("| " + " | ".join([model.model, *cells]) + " |")
-    lines += ["", "![Confusion matrices](figures/confusion.png)", ""]
-    return "\n".join([*lines, "![ROC curves](figures/roc.png)", ""])
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m elbow_core.evaluation.report")
+    parser = argparse.ArgumentParser(
+        prog="python -m elbow_core.evaluation.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("predictions", nargs="+", type=Path, metavar="PREDICTIONS.csv")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
     parser.add_argument("--title", default="")
     parser.add_argument("--names", nargs="+", default=[], help="model names, one a file")
+    parser.add_argument(
+        "--validation",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="CSV",
+        help="validation predictions in the files' order: operating points and temperature",
+    )
+    parser.add_argument(
+        "--model-json",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="JSON",
+        help="model.json in the files' order: operating points that each model froze",
+    )
+    parser.add_argument("--manifest", type=Path, metavar="CSV", help="for subgroups and flow")
+    parser.add_argument("--rejected", type=Path, metavar="CSV", help="for the flow of images")
+    parser.add_argument("--archive", type=Path, metavar="DIR", help="prepared folder, for pictures")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws")
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
+    if options.draws < 100:
+        parser.error(f"--draws: {options.draws} is below 100")
+    if options.seed < 0:
+        parser.error(f"--seed: {options.seed} is below 0")
+    for name in ("names", "validation", "model_json"):
+        given = getattr(options, name)
+        if given and len(given) != len(options.predictions):
+            flag = f"--{name.replace('_', '-')}"
+            parser.error(f"{flag}: {len(given)} given for {len(options.predictions)} files")
     predictions = [read_predictions(path) for path in options.predictions]
+    validation = [read_predictions(path) for path in options.validation]
     if options.names:
-        if len(options.names) != len(predictions):
-            parser.error(f"--names: {len(options.names)} names for {len(predictions)} files")
-        named = zip(predictions, options.names, strict=True)
-        predictions = [replace(model, model=name) for model, name in named]
-    write_report(predictions, options.out, options.title)
-    print(options.out / "report.md")
+        predictions, validation = (
+            [replace(model, model=name) for model, name in zip(found, options.names, strict=False)]
+            for found in (predictions, validation)
+        )
+    thresholds = {
+        model.model: read_thresholds(path)
+        for model, path in zip(predictions, options.model_json, strict=False)
+    }
+    write_report(
+        predictions,
+        options.out,
+        options.title,
+        validation=validation,
+        thresholds=thresholds or None,
+        manifest=options.manifest,
+        rejected=options.rejected,
+        archive=options.archive,
+        draws=options.draws,
+        seed=options.seed,
+    )
+    for name in ("report.html", "report.md", "metrics.json"):
+        print(options.out / name)
     return 0
+
+
+def read_thresholds(path: Path) -> dict[str, float]:
+    """The operating points of a model.json; raises `PredictionsError`."""
+    try:
+        thresholds = json.loads(path.read_text(encoding="utf-8"))["thresholds"]
+        return {str(name): float(value) for name, value in thresholds.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PredictionsError(
+            f"{path}: has no thresholds like those of a model.json: {error!r}"
+        ) from None
 
 
 if __name__ == "__main__":

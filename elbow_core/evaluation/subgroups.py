@@ -1,0 +1,111 @@
+"""Figures by subgroup: view, body part, source, hardware, finding."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.comparison import area_interval
+from elbow_core.evaluation.intervals import Interval, proportion_interval
+from elbow_core.evaluation.metrics import (
+    NO_NEGATIVES,
+    NO_POSITIVES,
+    Labels,
+    auroc,
+)
+from elbow_core.evaluation.predictions import Predictions
+from elbow_core.manifest import ManifestRow
+
+UNKNOWN = "unknown"
+# Of a table that is to be read; the smaller groups are counted together.
+MOST_GROUPS = 30
+OTHERS = "all others"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """Accuracy, sensitivity, specificity and AUROC of one subgroup: values and intervals."""
+
+    images: int
+    injured: int
+    values: dict[str, float]
+    intervals: dict[str, Interval]
+
+
+def attributes_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> dict[str, np.ndarray]:
+    """What the manifest says of each image, by attribute, in the order of the predictions.
+
+    An image whose finding speaks of hardware has it. Raises `PredictionsError` naming file and line
+    of an image that the manifest lacks or labels otherwise.
+    """
+    by_id = {row.image_id: row for row in rows}
+    found = []
+    for index, image_id in enumerate(predictions.image_id.tolist()):
+        row = by_id.get(image_id)
+        if row is None:
+            raise PredictionsError(
+                f"{predictions.where(index)}: image {image_id!r} is not in the manifest"
+            )
+        if row.label != predictions.label[index]:
+            raise PredictionsError(
+                f"{predictions.where(index)}: image {image_id!r} has label "
+                f"{predictions.label[index]}, but {row.label} in the manifest"
+            )
+        found.append(row)
+    columns: dict[str, list[str]] = {
+        "view": [row.view for row in found],
+        "body part": [row.body_part for row in found],
+        "source": [row.source for row in found],
+        "hardware": [
+            ("present" if "hardware" in row.finding.lower() else "absent") if row.finding else ""
+            for row in found
+        ],
+        "finding": [row.finding for row in found],
+    }
+    return {
+        name: np.array([value or UNKNOWN for value in column]) for name, column in columns.items()
+    }
+
+
+def groups_of(
+    attributes: Mapping[str, np.ndarray],
+) -> list[tuple[str, str, Bool[np.ndarray, " n"]]]:
+    """Attribute, group and its images; attributes of one group alone are left out.
+
+    Groups stand largest first; beyond `MOST_GROUPS` the rest are taken together.
+    """
+    groups = []
+    for attribute, column in attributes.items():
+        names, counts = np.unique(column, return_counts=True)
+        if names.size < 2:
+            continue
+        ordered = names[np.argsort(-counts, kind="stable")]
+        shown = ordered[: MOST_GROUPS - 1] if names.size > MOST_GROUPS else ordered
+        groups += [(attribute, str(name), column == name) for name in shown]
+        if shown.size < ordered.size:
+            groups.append((attribute, OTHERS, ~np.isin(column, shown)))
+    return groups
+
+
+def group_figures(
+    labels: Labels, scores: np.ndarray, predicted: Labels, clusters: np.ndarray
+) -> GroupFigures:
+    """Figures of the images of one subgroup; Wilson's intervals, and DeLong's for the area."""
+    positive, called = labels.astype(bool), predicted.astype(bool)
+    proportions = {
+        "accuracy": (positive == called, np.ones_like(positive), ""),
+        "sensitivity": (called, positive, NO_POSITIVES),
+        "specificity": (~called, ~positive, NO_NEGATIVES),
+    }
+    values, intervals = {}, {}
+    for name, (success, of, undefined) in proportions.items():
+        values[name] = float(success[of].mean()) if of.any() else float("nan")
+        intervals[name] = proportion_interval(success[of], clusters[of], undefined)
+    values["auroc"] = auroc(labels, scores)
+    low, high = area_interval(labels, scores, clusters)
+    missing = NO_POSITIVES if not positive.any() else NO_NEGATIVES if positive.all() else ""
+    reason = missing or ("" if low == low else "fewer than two patients of a class, or no overlap")
+    intervals["auroc"] = Interval(low, high, "DeLong", reason)
+    return GroupFigures(positive.size, int(positive.sum()), values, intervals)
