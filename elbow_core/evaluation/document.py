@@ -20,11 +20,12 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table whose first column names the rows."""
+    """A table whose first column names the rows; the columns ``words`` hold no numbers."""
 
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

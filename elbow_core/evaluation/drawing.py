@@ -43,14 +43,17 @@ def draw(
                 found["sensitivity"],
             )
         )
-    points = {name: found["operating_points"] for name, found in models.items()}
-    columns = max((list(found) for found in points.values()), key=len)
     drawn = {
-        "confusion": figures.confusion_figure(
-            list(models),
-            [point_name(name) for name in columns],
-            [[point["confusion"] for point in found.values()] for found in points.values()],
-        ),
+        f"confusion_{number}": figures.confusion_figure(
+            [
+                f"{point_name(name)}: {point['threshold']:.3f}"
+                for name, point in found["operating_points"].items()
+            ],
+            [point["confusion"] for point in found["operating_points"].values()],
+        )
+        for number, found in enumerate(models.values())
+    }
+    drawn |= {
         "calibration": figures.calibration_figure(
             {name: found["calibration"]["bins"] for name, found in models.items()}
         ),
@@ -58,7 +61,7 @@ def draw(
         "histogram": figures.histogram_figure(
             labels,
             {model.model: model.score for model in predictions},
-            {name: found["default"]["threshold"] for name, found in points.items()},
+            {name: found["threshold"] for name, found in models.items()},
         ),
     }
     if 0 < prevalence < 1:
@@ -80,17 +83,20 @@ def _words(name: str, models: Mapping[str, Mapping[str, Any]]) -> tuple[str, str
     def each(figure: str) -> str:
         return "; ".join(f"{model} {number(found[figure])}" for model, found in models.items())
 
-    confusion = "; ".join(
-        f"{model} at {number(point['threshold'])}: "
-        + ", ".join(f"{count} {cell}" for cell, count in point["confusion"].items())
-        for model, found in models.items()
-        for point in found["operating_points"].values()
-    )
+    if name.startswith("confusion_"):
+        model, found = list(models.items())[int(name.removeprefix("confusion_"))]
+        cells = "; ".join(
+            f"at {number(point['threshold'])} {confusion['tp']} true positives, "
+            f"{confusion['fp']} false positives, {confusion['tn']} true negatives, "
+            f"{confusion['fn']} false negatives"
+            for point in found["operating_points"].values()
+            for confusion in [point["confusion"]]
+        )
+        return (
+            f"Confusion matrices of {model}: {cells}.",
+            f"{model}: confusion matrix at each threshold; images, and share of the label's row.",
+        )
     return {
-        "confusion": (
-            f"Confusion matrices. {confusion}.",
-            "Confusion matrices by model and threshold: images, and share of the label's row.",
-        ),
         "roc": (
             f"ROC curves. Areas: {each('auroc')}.",
             "ROC curves with pointwise 95 % bands; area in brackets; the dot is the default "

@@ -25,16 +25,14 @@ HISTOGRAM_BINS = 20
 
 
 @drawn_in_style
-def confusion_figure(
-    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[Mapping[str, int]]]
-) -> Figure:
-    """A 2 x 2 matrix for each model (row) and threshold (column): counts, share of the label."""
-    figure = canvas(columns=len(columns), rows=len(rows), width=2.3, height=2.25)
+def confusion_figure(titles: Sequence[str], counts: Sequence[Mapping[str, int]]) -> Figure:
+    """A 2 x 2 matrix for each threshold of one model: counts, and share of the label's row."""
+    columns = min(2, len(titles))
+    figure = canvas(columns=columns, rows=-(-len(titles) // columns), width=2.3, height=2.25)
     for index, axes in enumerate(panels(figure)):
-        row, column = divmod(index, len(columns))
-        if column < len(counts[row]):
-            _confusion(axes, counts[row][column])
-            axes.set_title(f"{rows[row]}\n{columns[column]}")
+        if index < len(titles):
+            _confusion(axes, counts[index])
+            axes.set_title(titles[index])
         else:
             axes.set_axis_off()
     return figure
@@ -148,7 +146,7 @@ def histogram_figure(
     thresholds: Mapping[str, float],
 ) -> Figure:
     """Scores of normal and of injured images, one panel a model; the dashed line decides."""
-    figure = canvas(columns=len(scores), width=3.3, height=2.7)
+    figure = canvas(rows=len(scores), width=4.2, height=2.4)
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     for axes, (name, values) in zip(panels(figure), scores.items(), strict=True):
         for label, colour, kind in ((0, NORMAL, "normal"), (1, INJURY, "injury")):

@@ -8,7 +8,7 @@ from typing import Any
 
 from elbow_core.errors import ManifestError
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.manifest import ManifestRow
+from elbow_core.manifest import SPLITS, ManifestRow
 
 MOST_REASONS = 12
 
@@ -42,6 +42,7 @@ def image_flow(
         "splits": [],
         "used": len(predictions),
         "used_of": None,
+        "patients_in_two_splits": None,
     }
     if rejected is not None:
         flow["rejected"] = len(rejected)
@@ -58,7 +59,14 @@ def image_flow(
     used = set(predictions.image_id.tolist())
     used_splits = {row.split for row in rows if row.image_id in used}
     flow["used_of"] = sum(row.split in used_splits for row in rows)
-    for split in dict.fromkeys(row.split for row in rows):
+    of_patient: dict[str, set[str]] = {}
+    for row in rows:
+        of_patient.setdefault(row.patient_id, set()).add(row.split)
+    of_patient.pop("", None)
+    if of_patient:
+        flow["patients_in_two_splits"] = sum(len(splits) > 1 for splits in of_patient.values())
+    ordered = [split for split in (*SPLITS, "") if any(row.split == split for row in rows)]
+    for split in ordered:
         of_split = [row for row in rows if row.split == split]
         flow["splits"].append(
             {

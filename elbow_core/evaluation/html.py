@@ -1,6 +1,7 @@
 """A report's blocks as one HTML page: nothing loaded from elsewhere, no script."""
 
 import base64
+import struct
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -26,13 +27,16 @@ nav ul { columns: 14rem; padding-left: 1.2rem; }
 a { color: #004f87; }
 .table { overflow-x: auto; margin: 1rem 0; }
 .table:focus { outline: 2px solid #004f87; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 0; font-size: .9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: right;
+th, td { padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: right;
   vertical-align: top; white-space: nowrap; }
 thead th { border-bottom: 2px solid #555; }
-th:first-child, td:first-child { text-align: left; }
-td.text { text-align: left; white-space: normal; min-width: 14rem; }
+th:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
+tbody th { white-space: normal; min-width: 6rem; max-width: 38vw; overflow-wrap: anywhere; }
+.interval { font-size: .85em; color: #444; }
+th.text, td.text { text-align: left; }
+td.text { white-space: normal; min-width: 6.5rem; }
 figure { margin: 1.5rem 0; }
 figure img { max-width: 100%; height: auto; }
 figcaption { font-size: .9rem; color: #444; max-width: 45rem; }
@@ -51,8 +55,8 @@ figcaption { font-size: .9rem; color: #444; max-width: 45rem; }
 }
 """
 
-# Longer cells are sentences: they wrap and stand to the left.
-SENTENCE = 34
+# Pictures are drawn for print, at 300 dots an inch; a screen shows some 110.
+SCALE = 110 / 300
 
 
 def render_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
@@ -68,6 +72,8 @@ def render_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>{escape(title)}</title>
 <link rel="icon" href="data:,">
 <style>{STYLE}</style>
@@ -108,17 +114,29 @@ def _render(block: Block, headings: Sequence[Heading], folder: Path) -> str:
 
 
 def _figure(picture: Picture, folder: Path) -> str:
-    data = base64.b64encode((folder / picture.path).read_bytes()).decode("ascii")
+    png = (folder / picture.path).read_bytes()
+    data = base64.b64encode(png).decode("ascii")
+    # A PNG's header holds its size; given here, the page does not jump as pictures appear.
+    width, height = (round(side * SCALE) for side in struct.unpack(">II", png[16:24]))
     return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}">'
+        f'<figure><img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" '
+        f'width="{width}" height="{height}">'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
     )
 
 
 def _table(table: Table) -> str:
-    header = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
+    kinds = [
+        ' class="text"' if column in table.words else "" for column in range(len(table.header))
+    ]
+    header = "".join(
+        f'<th scope="col"{kind}>{escape(cell)}</th>'
+        for kind, cell in zip(kinds, table.header, strict=True)
+    )
     rows = "\n".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(map(_cell, row[1:]))}</tr>'
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(_cell(cell, kind) for kind, cell in zip(kinds[1:], row[1:], strict=True))
+        + "</tr>"
         for row in table.rows
     )
     # Wide tables scroll by themselves on a phone; the focus lets a keyboard do so too.
@@ -129,6 +147,9 @@ def _table(table: Table) -> str:
     )
 
 
-def _cell(text: str) -> str:
-    kind = ' class="text"' if len(text) > SENTENCE else ""
-    return f"<td{kind}>{escape(text)}</td>"
+def _cell(text: str, kind: str) -> str:
+    # The interval stands below its figure, so that a table fits a page.
+    value, bracket, ends = text.partition(" (")
+    if kind or not bracket:
+        return f"<td{kind}>{escape(text)}</td>"
+    return f'<td>{escape(value)}<br><span class="interval">({escape(ends)}</span></td>'

@@ -42,10 +42,11 @@ def _render(block: Block) -> str:
                 f"- ![{escape(picture.alt)}]({picture.path}) {escape(picture.caption)}"
                 for picture in pictures
             )
-        case Table(caption, header, rows):
+        case Table(caption, header, rows, words):
+            columns = range(len(header))
             lines = [
                 _row(header),
-                "|" + "|".join(["---", *["---:"] * (len(header) - 1)]) + "|",
+                "|" + "|".join("---" if c in (0, *words) else "---:" for c in columns) + "|",
                 *map(_row, rows),
             ]
             return f"**{escape(caption)}**\n\n" + "\n".join(lines)

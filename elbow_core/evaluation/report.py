@@ -18,6 +18,7 @@ import numpy as np
 from elbow_core.archive import open_archive
 from elbow_core.cli import run
 from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.checklist import checklist_blocks, read_run
 from elbow_core.evaluation.drawing import draw, draw_gallery
 from elbow_core.evaluation.flow import image_flow, read_rejected
 from elbow_core.evaluation.html import render_html
@@ -54,6 +55,8 @@ def write_report(
     manifest: Path | str | None = None,
     rejected: Path | str | None = None,
     archive: Path | str | None = None,
+    checklist: bool = False,
+    run_directory: Path | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict:
@@ -63,6 +66,7 @@ def write_report(
     temperature are chosen there. ``thresholds`` are operating points that a model froze, by model
     and name, and go before that. ``manifest`` gives subgroups and the flow of images, ``rejected``
     the files that were not used, ``archive`` (a prepared folder) the pictures of the worst errors.
+    ``checklist`` adds one after TRIPOD+AI and CLAIM, filled from all this and ``run_directory``.
 
     An earlier report in ``out`` is replaced once the new one is whole. Raises `PredictionsError`
     if the files do not belong together or ``out`` is a folder of something else.
@@ -75,6 +79,7 @@ def write_report(
     rows = None if manifest is None else read_manifest(manifest)
     attributes = None if rows is None else attributes_of(first, rows)
     images = None if archive is None else open_archive(archive)
+    described = read_run(run_directory)
     refused = None if rejected is None else read_rejected(rejected)
 
     models: dict[str, Any] = {}
@@ -116,6 +121,11 @@ def write_report(
         blocks = report_blocks(content, pictures, galleries)
         _write(folder / "report.md", render_markdown(content["title"], blocks))
         _write(folder / "report.html", render_html(content["title"], blocks, folder))
+        if checklist:
+            items = checklist_blocks(content, described)
+            name = f"Reporting checklist: {content['title']}"
+            _write(folder / "checklist.md", render_markdown(name, items))
+            _write(folder / "checklist.html", render_html(name, items, folder))
         _write(folder / "metrics.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     return content
 
@@ -169,9 +179,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--manifest", type=Path, metavar="CSV", help="for subgroups and flow")
     parser.add_argument("--rejected", type=Path, metavar="CSV", help="for the flow of images")
     parser.add_argument("--archive", type=Path, metavar="DIR", help="prepared folder, for pictures")
+    parser.add_argument(
+        "--checklist", action="store_true", help="also a checklist after TRIPOD+AI and CLAIM"
+    )
+    parser.add_argument(
+        "--run", type=Path, metavar="DIR", help="directory of the run, to fill the checklist"
+    )
     parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
+    if options.run and not options.checklist:
+        parser.error("--run: only fills a checklist; give --checklist too")
     if options.draws < 100:
         parser.error(f"--draws: {options.draws} is below 100")
     if options.seed < 0:
@@ -201,10 +219,12 @@ def main(arguments: Sequence[str]) -> int:
         manifest=options.manifest,
         rejected=options.rejected,
         archive=options.archive,
+        checklist=options.checklist,
+        run_directory=options.run,
         draws=options.draws,
         seed=options.seed,
     )
-    for name in ("report.html", "report.md", "metrics.json"):
+    for name in sorted(path.name for path in options.out.iterdir() if path.is_file()):
         print(options.out / name)
     return 0
 

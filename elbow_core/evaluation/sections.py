@@ -61,15 +61,14 @@ def report_blocks(
     blocks += [
         Heading(2, "Operating points"),
         tables.points_table(models, "Thresholds, applied to these images"),
-        pictures["confusion"],
     ]
     if not several_points:
-        blocks.insert(
-            -1,
+        blocks.append(
             Paragraph(
                 "Give validation predictions (--validation) for operating points chosen there."
-            ),
+            )
         )
+    blocks += [picture for name, picture in pictures.items() if name.startswith("confusion_")]
     if "roc" in pictures:
         blocks += [
             Heading(2, "Discrimination"),
@@ -176,7 +175,8 @@ def _worst(models: Mapping[str, Any], galleries: Mapping[str, Gallery]) -> list[
                 for row in found["worst"]
                 for number in [tables.number(row["score"])]
             )
-            blocks.append(Table(f"Worst errors of {model}", ("Image", "Label", "Score"), rows))
+            header = ("Image", "Label", "Score")
+            blocks.append(Table(f"Worst errors of {model}", header, rows, words=(1,)))
     if not galleries:
         blocks.insert(2, Paragraph("Give the prepared folder (--archive) to see the images."))
     return blocks
@@ -187,4 +187,4 @@ def _inputs(content: Mapping[str, Any]) -> Table:
         (row["file"], row["role"], str(row["rows"]), row["sha256"][:16])
         for row in content["inputs"]
     )
-    return Table("Files read", ("File", "As", "Rows", "SHA-256 begins"), rows)
+    return Table("Files read", ("File", "As", "Rows", "SHA-256 begins"), rows, words=(1, 3))

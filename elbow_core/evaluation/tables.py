@@ -97,7 +97,7 @@ def points_table(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table
         for name, point in found["operating_points"].items()
     )
     header = ("Operating point", "Threshold", "Chosen on", *(NAMES[name] for name in AT_POINTS))
-    return Table(caption, header, tuple(rows))
+    return Table(caption, header, tuple(rows), words=(2,))
 
 
 def calibration_table(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
@@ -138,7 +138,7 @@ def comparison_table(rows: Sequence[Mapping[str, Any]], caption: str) -> Table:
         for row in rows
     )
     header = ("Models", "Figure", "Difference", "Test", "p", "p (Holm)")
-    return Table(caption, header, tuple(cells))
+    return Table(caption, header, tuple(cells), words=(1, 3))
 
 
 def studies_table(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
