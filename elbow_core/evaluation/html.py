@@ -27,7 +27,8 @@ nav ul { columns: 14rem; padding-left: 1.2rem; }
 a { color: #004f87; }
 .table { overflow-x: auto; margin: 1rem 0; }
 .table:focus { outline: 2px solid #004f87; }
-table { border-collapse: separate; border-spacing: 0; font-size: .9rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 0; font-size: .9rem;
+  font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: right;
   vertical-align: top; white-space: nowrap; }

@@ -1,0 +1,58 @@
+"""Scores of another system become a predictions file, or an error that names the line."""
+
+import re
+import sys
+
+import pytest
+
+from elbow_core import cli
+from elbow_core.evaluation.import_scores import main
+from elbow_core.evaluation.predictions import read_predictions
+
+TABLE = "file,truth,probability,who,comment\nx/1.png,fracture,0.9,A,\nx/2.png,none,0.2,B,odd\n"
+OPTIONS = ["--image-id", "file", "--label", "truth", "--score", "probability"]
+LABELS = ["--injury", "fracture", "--normal", "none"]
+
+
+def test_table_of_another_system_becomes_predictions(tmp_path):
+    table, out = tmp_path / "scores.csv", tmp_path / "predictions.csv"
+    table.write_text(TABLE)
+    named = ["--patient-id", "who", "--model", "vendor", "--out", str(out)]
+    assert main([str(table), *OPTIONS, *LABELS, *named]) == 0
+    read = read_predictions(out)
+    assert read.image_id.tolist() == ["x/1.png", "x/2.png"]
+    assert read.patient_id.tolist() == ["A", "B"]
+    assert read.study_id.tolist() == ["", ""]
+    assert read.label.tolist() == [1, 0]
+    assert read.score.tolist() == [0.9, 0.2]
+    assert read.prediction.tolist() == [1, 0]
+    assert read.model == "vendor"
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        (TABLE, ["--injury", "break"], "scores.csv:2: label 'fracture'"),
+        (TABLE, ["--study-id", "exam"], "scores.csv:1: no column 'exam'; there are 'file'"),
+        (TABLE.replace("0.9", "high"), LABELS, "scores.csv:2: score 'high' is not a number"),
+        (TABLE.replace("0.2", "1.2"), LABELS, "scores.csv:3: score of 'x/2.png' is 1.2"),
+        (TABLE.replace("2.png", "1.png"), LABELS, "scores.csv:3: image_id 'x/1.png' appears"),
+        (TABLE.replace(",odd", ""), LABELS, "scores.csv:3: more or fewer values"),
+        (TABLE.splitlines()[0] + "\n", LABELS, "no rows"),
+        ("", LABELS, "scores.csv:1: no column"),
+        (TABLE, ["--injury", "x", "--normal", "x"], "are both 'x'"),
+    ],
+)
+def test_fault_is_one_line_with_status_2_and_writes_nothing(
+    tmp_path, monkeypatch, capsys, table, options, message
+):
+    (tmp_path / "scores.csv").write_text(table)
+    out = tmp_path / "predictions.csv"
+    command = ["scores.csv", *OPTIONS, "--model", "m", "--out", str(out), *options]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["import_scores", *command])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main)
+    assert stopped.value.code == 2
+    assert re.search(re.escape(message), capsys.readouterr().err.strip().splitlines()[-1])
+    assert not out.exists()
