@@ -1,7 +1,6 @@
 """Score a split with a trained run: ``python -m elbow_jax.evaluate --run DIR --split test``."""
 
 import argparse
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,30 +11,31 @@ from elbow_core.config import load_config
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation.predictions import Predictions, write_predictions
 from elbow_core.evaluation.report import write_report
-from elbow_jax import compilation
+from elbow_jax import startup
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import PreparedData, open_prepared, scoring_batches
 from elbow_jax.inference import Predictor
-from elbow_jax.released import read_released
+from elbow_jax.released import ModelCard, read_released
 from elbow_jax.run_directory import RunDirectory
 
 
 def predict_split(
-    run: RunDirectory, data: PreparedData, split: str, batch_size: int
+    predictor: Predictor, card: ModelCard, model: str, data: PreparedData, split: str
 ) -> Predictions:
-    """Return the released model's scores on a split of prepared data, in manifest order.
+    """Return the scores of a released model on a split, in manifest order.
+
+    Args:
+        predictor: the model, ready to score.
+        card: what was released with it; its threshold ``default`` gives the predictions.
+        model: the name under which the scores stand in reports.
+        data: prepared data.
+        split: one of its splits.
 
     Raises:
-        ConfigError: if the split is empty or the data were preprocessed otherwise than the model's.
+        ConfigError: if the split is empty.
     """
-    released = read_released(run.model)
-    wanted = released.card.preprocessing.model_dump(mode="json")
-    if wanted != data.archive.settings:
-        raise ConfigError(
-            f"{data.directory}: prepared with {data.archive.settings}, the model needs {wanted}"
-        )
-    predictor = Predictor(released, batch_size)
-    positions, scores = predictor.score(scoring_batches(data, split, batch_size=batch_size))
+    batches = scoring_batches(data, split, batch_size=predictor.batch_size)
+    positions, scores = predictor.score(batches)
     rows = [data.rows[position] for position in positions]
     return Predictions(
         image_id=np.asarray([row.image_id for row in rows]),
@@ -43,9 +43,49 @@ def predict_split(
         study_id=np.asarray([row.study_id for row in rows]),
         label=np.asarray([row.label for row in rows], np.int64),
         score=scores,
-        prediction=(scores >= released.card.thresholds["default"]).astype(np.int64),
-        model=run.path.name,
+        prediction=(scores >= card.thresholds["default"]).astype(np.int64),
+        model=model,
     )
+
+
+def evaluate(run: RunDirectory, split: str, batch_size: int) -> Path:
+    """Write the predictions and the report of a finished run; return the report's directory.
+
+    Operating points are those frozen in the released model; calibration is fitted on the
+    validation set, whose predictions are written too.
+
+    Raises:
+        ConfigError: if the run is not finished, or its data were prepared otherwise than the
+            model's.
+    """
+    if not run.config.is_file():
+        raise ConfigError(f"{run.path}: is not a run (config.yaml is missing)")
+    data = open_prepared(load_config(TrainConfig, run.config).data.prepared)
+    released = read_released(run.model)
+    wanted = released.card.preprocessing.model_dump(mode="json")
+    if wanted != data.archive.settings:
+        raise ConfigError(
+            f"{data.directory}: prepared with {data.archive.settings}, the model needs {wanted}"
+        )
+    predictor, name = Predictor(released, batch_size), run.path.name
+    predictions = {}
+    for part in dict.fromkeys(("validation", split)):
+        predictions[part] = predict_split(predictor, released.card, name, data, part)
+        write_predictions(run.path / f"predictions_{part}.csv", predictions[part])
+    report = run.path / f"report_{split}"
+    write_report(
+        [predictions[split]],
+        report,
+        title=f"{name} on {split}",
+        validation=[] if split == "validation" else [predictions["validation"]],
+        thresholds={name: released.card.thresholds},
+        manifest=data.directory / "manifest.csv",
+        rejected=data.directory / "rejected.csv",
+        archive=data.directory,
+        checklist=True,
+        run_directory=run.path,
+    )
+    return report
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,21 +95,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args(arguments)
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    run = RunDirectory(options.run)
-    if not run.config.is_file():
-        raise ConfigError(f"{run.path}: is not a run (config.yaml is missing)")
+    startup.begin()
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
-    compilation.use_cache()
-    config = load_config(TrainConfig, run.config)
-    data = open_prepared(config.data.prepared)
-    predictions = predict_split(run, data, options.split, options.batch_size)
-    write_predictions(run.path / f"predictions_{options.split}.csv", predictions)
-    report = run.path / f"report_{options.split}"
-    write_report([predictions], report, title=f"{run.path.name} on {options.split}")
-    print(f"predictions: {run.path / f'predictions_{options.split}.csv'}")
-    print(f"report: {report / 'report.md'}")
+    report = evaluate(RunDirectory(options.run), options.split, options.batch_size)
+    print(f"predictions: {report.parent / f'predictions_{options.split}.csv'}")
+    print(f"report: {report}")
     return 0
 
 

@@ -22,6 +22,7 @@ class Predictor:
     """
 
     def __init__(self, released: ReleasedModel, batch_size: int):
+        self.batch_size = batch_size
         self._mesh = parallel.make_mesh(batch_size)
         module = networks.build(released.card.architecture, "auto")
         self._eval_step = jax.jit(make_eval_step(module.apply, networks.compute_dtype("auto")))

@@ -3,7 +3,6 @@
 import argparse
 import csv
 import io
-import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from elbow_core.atomic import replacing
 from elbow_core.errors import ConfigError, RadiographError
 from elbow_core.preprocess import preprocess
 from elbow_core.radiograph import read_radiograph
-from elbow_jax import compilation
+from elbow_jax import startup
 from elbow_jax.inference import Predictor
 from elbow_jax.released import ModelCard, read_released
 
@@ -94,7 +93,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, help="CSV file; standard output without it")
     parser.add_argument("--batch-size", type=int, default=8)
     options = parser.parse_args(arguments)
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    startup.begin()
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
     released = read_released(options.model)
@@ -104,7 +103,6 @@ def main(arguments: Sequence[str]) -> int:
             f"--threshold: {options.threshold!r} is not one of {', '.join(thresholds)}"
         )
     paths = find_images(options.images)
-    compilation.use_cache()
     predictor = Predictor(released, options.batch_size)
     rejected: list[RadiographError] = []
     batches = list(batches_of(paths, released.card, options.batch_size, rejected))

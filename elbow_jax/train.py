@@ -1,20 +1,19 @@
 """Train one stage: ``python -m elbow_jax.train --config F [--resume] [--field.sub value ...]``."""
 
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from elbow_core.evaluation.thresholds import choose_thresholds
 
 from elbow_core import cli
 from elbow_core.config import load_config, take_config_path
 from elbow_core.config_help import describe_fields
 from elbow_core.errors import ConfigError, UserError
+from elbow_core.evaluation.thresholds import choose_thresholds
 from elbow_core.preprocess import Preprocessing
-from elbow_jax import compilation, parallel
+from elbow_jax import parallel, startup
 from elbow_jax.checkpoint import Checkpoints
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import PreparedData, image_ids, open_prepared, training_batches
@@ -151,10 +150,9 @@ def main(arguments: Sequence[str]) -> int:
     if "--help" in arguments:
         print(f"{__doc__}\n\nFields:\n{describe_fields(TrainConfig)}")
         return 0
-    logging.getLogger("absl").setLevel(logging.ERROR)
     path, overrides = take_config_path([word for word in arguments if word != "--resume"])
     config = load_config(TrainConfig, path, overrides)
-    compilation.use_cache()
+    startup.begin()
     run = train(config, resume="--resume" in arguments)
     print(f"released model: {run.model}")
     return 0

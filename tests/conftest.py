@@ -16,11 +16,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache/jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
+import hypothesis
 import jax
 import pytest
 
 RADIOGRAPHS = Path(__file__).parents[2] / "shared" / "data"
 
+hypothesis.settings.register_profile("shared_cores", deadline=None)
+hypothesis.settings.load_profile("shared_cores")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
