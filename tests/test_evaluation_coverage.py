@@ -10,7 +10,8 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
-from elbow_core.evaluation.intervals import metric_intervals
+from elbow_core.evaluation.bootstrap import resample_scores
+from elbow_core.evaluation.intervals import calibration_error_interval, metric_intervals
 from elbow_core.evaluation.metrics import binary_metrics
 
 SIMULATIONS = 4000
@@ -54,6 +55,22 @@ def coverage(scenario: str, simulations: int, draws: int = 1000) -> dict[str, fl
     return {name: count / simulations for name, count in held.items()}
 
 
+def calibration_coverage(sharpening: float, simulations: int) -> tuple[float, float]:
+    """Coverage of the calibration error: by our interval, and by the bootstrap's percentiles."""
+    population = simulate(np.random.default_rng(0), 4_000_000, 1, 0.0, sharpening)
+    truth = binary_metrics(population[0], population[1])["ece"]
+    ours = percentile = 0
+    for seed in range(simulations):
+        generator = np.random.default_rng((2, seed))
+        labels, scores, cluster = simulate(generator, 400, 1, 0.0, sharpening)
+        _, gaps = resample_scores(labels, scores, cluster, 1000, seed)
+        interval = calibration_error_interval(gaps)
+        ours += interval.low <= truth <= interval.high
+        low, high = np.quantile(np.abs(gaps.draws).sum(axis=1), (0.025, 0.975))
+        percentile += low <= truth <= high
+    return ours / simulations, percentile / simulations
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_intervals_hold_the_truth_in_94_to_96_of_100_studies(scenario):
@@ -67,3 +84,8 @@ if __name__ == "__main__":
     print("|---" * (len(SCENARIOS) + 1) + "|")
     for figure in tables[0]:
         print(f"| {figure} | " + " | ".join(f"{table[figure]:.1%}" for table in tables) + " |")
+    print(
+        "\n| log-odds too large by | calibration error | its percentile interval |\n|---|---|---|"
+    )
+    for factor in (0.6, 0.8, 1.0, 1.2, 1.8, 2.5):
+        print("| {} | {:.1%} | {:.1%} |".format(factor, *calibration_coverage(factor, 1000)))

@@ -82,6 +82,15 @@ def test_byte_order_mark_and_crlf_of_a_spreadsheet_are_read(tmp_path):
     assert read_predictions(path).score.tolist() == [0.75]
 
 
+def test_empty_lines_are_passed_over_and_counted(tmp_path):
+    path = tmp_path / "edited.csv"
+    path.write_text(HEADER + "\n" + ROW + "\n\n" + ROW)
+    with pytest.raises(PredictionsError, match=r"edited\.csv:6: image_id 'a'"):
+        read_predictions(path)
+    path.write_text(HEADER + ROW + "\n")
+    assert len(read_predictions(path)) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -102,6 +102,8 @@ def read_predictions(path: Path | str) -> Predictions:
         header = next(reader, [])
         _check_header(path, header)
         for row in reader:
+            if not row:  # an empty line, as an editor may leave at the end
+                continue
             if len(row) != len(header):
                 raise PredictionsError(
                     f"{path}:{reader.line_num}: {len(row)} values under {len(header)} columns"

@@ -38,7 +38,7 @@ from elbow_core.evaluation.subgroups import attributes_of
 from elbow_core.evaluation.summary import comparisons, json_ready, model_summary
 from elbow_core.manifest import read_manifest
 
-SCHEMA = 2
+SCHEMA = 1
 NO_PATIENTS = (
     "No patient is named, so images count as independent; if some share a patient, the intervals "
     "are too narrow."
