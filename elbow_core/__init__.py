@@ -1,1 +1,1 @@
-"""What both sides share: radiographs in, arrays and tables out. NumPy and OpenCV, never JAX or torch."""
+"""What both sides share: radiographs in, tables out. NumPy and OpenCV, never JAX or torch."""

@@ -52,7 +52,7 @@ def main() -> None:
     for model, figures in models.items():
         table.add_row(model, *(f"{figures[name]:.3f}" for name in FIGURES))
     console.print(table)
-    console.print(f"The report: {RUN / 'report_test' / 'report.html'} (and report.md)", highlight=False)
+    console.print(f"The report: {report.relative_to(ROOT) / 'report.html'}", highlight=False)
     console.print(f"{time.monotonic() - began:.0f} s in all", highlight=False)
 
 
