@@ -13,10 +13,16 @@ from elbow_jax.models.fusion import BACKBONES, Fusion, fuse_variables
 __all__ = ["BACKBONES", "ModelConfig", "build_model", "fuse_variables"]
 
 
-def build_model(config: ModelConfig, dtype: Any = jnp.float32) -> nn.Module:
-    """Build the network that `config` names; parameters are float32, computation is in `dtype`.
+def build_model(config: ModelConfig, dtype: Any = jnp.float32, unroll: bool = False) -> nn.Module:
+    """Build the network that `config` names.
 
     `module.apply(variables, image, train=False)` gives `(logits [B], taps)`, logits in float32.
+
+    Args:
+        config: the network.
+        dtype: of the computation; parameters are float32.
+        unroll: compile equal blocks one by one instead of as a loop: slower to compile, faster to
+            run (docs/benchmarks/compile_time.md). The variables are the same.
 
     Raises:
         ValueError: a field of `config` has a value that cannot be built; the message names it.
@@ -24,28 +30,28 @@ def build_model(config: ModelConfig, dtype: Any = jnp.float32) -> nn.Module:
     _check(config)
     if config.backbone == "fusion":
         return Fusion(
-            _convnext(config, dtype),
-            _efficientnetv2(config, dtype),
-            _mobilenetv3(config, dtype),
+            _convnext(config, dtype, unroll),
+            _efficientnetv2(config, dtype, unroll),
+            _mobilenetv3(config, dtype, unroll),
             config.in_channels,
             0.3 if config.dropout is None else config.dropout,
         )
     dropout = _DROPOUT[config.backbone] if config.dropout is None else config.dropout
-    backbone = _BUILDERS[config.backbone](config, dtype)
+    backbone = _BUILDERS[config.backbone](config, dtype, unroll)
     return Classifier(backbone, config.in_channels, dropout)
 
 
-def _convnext(config: ModelConfig, dtype: Any) -> nn.Module:
+def _convnext(config: ModelConfig, dtype: Any, unroll: bool) -> nn.Module:
     variant = convnext.VARIANTS[config.variant]
     if config.features not in (None, variant.features):
         raise ValueError(
             f"features: {config.features}, but the last stage of a {config.variant} ConvNeXt is "
             f"{variant.features} wide and nothing narrows it"
         )
-    return convnext.ConvNeXt(variant, config.cbam, _drop_path(config, 0.1), dtype)
+    return convnext.ConvNeXt(variant, config.cbam, _drop_path(config, 0.1), unroll, dtype)
 
 
-def _efficientnetv2(config: ModelConfig, dtype: Any) -> nn.Module:
+def _efficientnetv2(config: ModelConfig, dtype: Any, unroll: bool) -> nn.Module:
     variant = efficientnetv2.VARIANTS[config.variant]
     return efficientnetv2.EfficientNetV2(
         variant,
@@ -53,11 +59,13 @@ def _efficientnetv2(config: ModelConfig, dtype: Any) -> nn.Module:
         config.cbam,
         _drop_path(config, 0.2),
         "same" if config.convention == "timm" else "symmetric",
+        unroll,
         dtype,
     )
 
 
-def _mobilenetv3(config: ModelConfig, dtype: Any) -> nn.Module:
+def _mobilenetv3(config: ModelConfig, dtype: Any, unroll: bool) -> nn.Module:
+    del unroll  # its blocks differ too much to be a loop
     variant = mobilenetv3.VARIANTS[config.variant]
     return mobilenetv3.MobileNetV3(
         variant,

@@ -51,6 +51,7 @@ class ConvNeXt(nn.Module):
     variant: Variant
     cbam: bool = True
     drop_path: float = 0.0
+    unroll: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -70,6 +71,7 @@ class ConvNeXt(nn.Module):
                 self.variant.layer_scale,
                 downsample=number > 0,
                 drops=self.drop_path > 0.0,
+                unroll=self.unroll,
                 dtype=self.dtype,
                 name=f"stage{number}",
             )(x, rates[first : first + depth], train)
@@ -79,13 +81,14 @@ class ConvNeXt(nn.Module):
 
 
 class Stage(nn.Module):
-    """Normalise and halve, then equal blocks; these are scanned, which compiles one for all."""
+    """Normalise and halve, then equal blocks, scanned."""
 
     depth: int
     width: int
     layer_scale: float
     downsample: bool
     drops: bool
+    unroll: bool
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -96,7 +99,7 @@ class Stage(nn.Module):
         if self.downsample:
             x = LayerNorm(dtype=self.dtype, name="downsample_norm")(x)
             x = _patches(self.width, 2, self.dtype, name="downsample")(x)
-        blocks = scanned(Block, self.depth)
+        blocks = scanned(Block, self.depth, self.unroll)
         x, _ = blocks(self.layer_scale, self.drops, self.dtype, name="blocks")(x, rates, train)
         return x
 

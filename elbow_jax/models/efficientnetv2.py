@@ -75,6 +75,7 @@ class EfficientNetV2(nn.Module):
     cbam: bool = True
     drop_path: float = 0.0
     padding: Padding = "same"
+    unroll: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -100,14 +101,12 @@ class EfficientNetV2(nn.Module):
 
 
 class Stage(nn.Module):
-    """A first block that may change the shape, then equal blocks.
-
-    The equal ones are scanned, which compiles one for all.
-    """
+    """A first block that may change the shape, then equal blocks, scanned."""
 
     shape: StageShape
     drops: bool
     padding: Padding
+    unroll: bool
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -120,7 +119,7 @@ class Stage(nn.Module):
         )(x, rates[0], train)
         if self.shape.depth == 1:
             return x
-        blocks = scanned(Block, self.shape.depth - 1)
+        blocks = scanned(Block, self.shape.depth - 1, self.unroll)
         x, _ = blocks(self.shape, 1, self.drops, self.padding, self.dtype, name="rest")(
             x, rates[1:], train
         )

@@ -222,11 +222,12 @@ class DropPath(nn.Module):
         return x * (kept / (1.0 - rate)).astype(x.dtype)
 
 
-def scanned(block: type[nn.Module], depth: int) -> Callable[..., nn.Module]:
-    """Equal blocks in a row as one module, compiled once; its variables are stacked along axis 0.
+def scanned(block: type[nn.Module], depth: int, unroll: bool) -> Callable[..., nn.Module]:
+    """Equal blocks in a row as one module; its variables are stacked along axis 0.
 
-    The block is called with `(x, rate, train)` and returns `(x, None)`; the row is called with
-    one rate for each block.
+    They are compiled once for all; `unroll` compiles each by itself, which takes longer and runs
+    faster. The block is called with `(x, rate, train)` and returns `(x, None)`; the row is called
+    with one rate for each block.
     """
     axes: Any = (0, nn.broadcast)
     return nn.scan(
@@ -235,4 +236,5 @@ def scanned(block: type[nn.Module], depth: int) -> Callable[..., nn.Module]:
         split_rngs={"params": True, "dropout": True},
         in_axes=axes,
         length=depth,
+        unroll=depth if unroll else 1,
     )

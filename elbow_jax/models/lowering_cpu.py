@@ -1,0 +1,173 @@
+"""Convolutions and their gradients in the forms that XLA runs well on a CPU.
+
+Shifted windows, matrix products and one loop, in place of convolutions for which a CPU has only a
+plain loop nest. `around` is the rows and columns of zeros put around the image; shapes are NHWC,
+kernels `[k, k, c_in, c_out]`, depthwise `[k, k, 1, c]`.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+Pads = tuple[tuple[int, int], tuple[int, int]]
+Shape = tuple[int, ...]
+
+
+def across(rows: Array, others: Array) -> Array:
+    """Multiply over the first axis: `[n, a]` and `[n, b]` to `[a, b]`."""
+    return lax.dot_general(rows, others, (((0,), (0,)), ((), ())))
+
+
+def patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
+    """The pixels under all taps side by side, `[b, h_out, w_out, k * k * c_in]`."""
+    height, width = _output_sizes(x.shape, kernel, stride, around)
+    padded = _pad(x, around)
+    seen = [_seen(padded, *tap, stride, height, width) for tap in _taps(kernel)]
+    return jnp.concatenate(seen, axis=-1)
+
+
+def kernel_gradient(x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape) -> Array:
+    """The gradient of an ordinary kernel, one matrix product for each tap."""
+    out = cotangent.reshape(-1, cotangent.shape[-1])
+    padded = _pad(x, around)
+    seen = (_seen(padded, *tap, stride, *cotangent.shape[1:3]) for tap in _taps(kernel))
+    products = [across(pixels.reshape(-1, x.shape[-1]), out) for pixels in seen]
+    return jnp.stack(products).reshape(kernel)
+
+
+def turned(kernel: Array, cotangent: Shape, around: Pads, shape: Shape) -> tuple[Array, Pads]:
+    """The kernel and zeros by which a convolution of stride 1 is the input's gradient."""
+    beyond = [
+        (kernel.shape[axis] - 1 - before, shape[axis + 1] + before - cotangent[axis + 1])
+        for axis, (before, _) in enumerate(around)
+    ]
+    return kernel[::-1, ::-1].transpose(0, 1, 3, 2), (beyond[0], beyond[1])
+
+
+def input_gradient(
+    kernel: Array, cotangent: Array, stride: int, around: Pads, shape: Shape
+) -> Array:
+    """The input's gradient for any stride.
+
+    One matrix product for all taps; then each tap's part goes back to the pixels that it saw.
+    """
+    batch, rows, columns, _ = cotangent.shape
+    height, width = (shape[axis + 1] + sum(around[axis]) for axis in (0, 1))
+    flat = kernel.reshape(-1, kernel.shape[-1])
+    parts = lax.dot_general(cotangent, flat, (((3,), (1,)), ((), ())))
+    parts = parts.reshape(batch, rows, columns, -1, shape[3])
+    total = jnp.zeros((batch, height, width, shape[3]), cotangent.dtype)
+    for number, (row, column) in enumerate(_taps(kernel.shape)):
+        below = height - row - ((rows - 1) * stride + 1)
+        right = width - column - ((columns - 1) * stride + 1)
+        place = ((0, 0, 0), (row, below, stride - 1), (column, right, stride - 1), (0, 0, 0))
+        total = total + lax.pad(parts[:, :, :, number], jnp.zeros((), total.dtype), place)
+    return _crop(total, around, shape)
+
+
+def depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
+    """A depthwise convolution as a sum of shifted products."""
+    sizes = _output_sizes(x.shape, kernel.shape, stride, around)
+    return _sum_of_taps(_pad(x, around), kernel, stride, *sizes)
+
+
+def depthwise_input_gradient(
+    kernel: Array, cotangent: Array, stride: int, around: Pads, shape: Shape
+) -> Array:
+    """The cotangent under the turned kernel, one phase of the stride at a time.
+
+    Rows and columns of the padded input that are congruent modulo the stride meet the same taps,
+    so each phase is a convolution of stride 1 and no product with an inserted zero is formed.
+    """
+    batch, _, _, channels = shape
+    rows, columns = (-(-(shape[axis + 1] + sum(around[axis])) // stride) for axis in (0, 1))
+    phases = []
+    for row, column in itertools.product(range(stride), repeat=2):
+        taps = kernel[row::stride, column::stride][::-1, ::-1]
+        place = (
+            (0, 0, 0),
+            (taps.shape[0] - 1, rows - cotangent.shape[1], 0),
+            (taps.shape[1] - 1, columns - cotangent.shape[2], 0),
+            (0, 0, 0),
+        )
+        padded = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), place)
+        phases.append(_sum_of_taps(padded, taps, 1, rows, columns))
+    grid = jnp.stack(phases).reshape(stride, stride, batch, rows, columns, channels)
+    grid = grid.transpose(2, 3, 0, 4, 1, 5)
+    return _crop(grid.reshape(batch, rows * stride, columns * stride, channels), around, shape)
+
+
+def depthwise_kernel_gradient(
+    x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape
+) -> Array:
+    """A loop over rows whose accumulators stay in the cache, in place of a pass for each tap.
+
+    Columns are split by the phase of the stride and then joined with the channels, so that every
+    tap reads one unbroken run of memory.
+    """
+    size, _, _, channels = kernel
+    batch, height, width, _ = cotangent.shape
+    run = width * channels
+    padded = _pad(x, around).astype(jnp.float32)
+    phases = [padded[:, :, phase::stride] for phase in range(min(stride, size))]
+    phases = [phase.reshape(*phase.shape[:2], -1) for phase in phases]
+    cotangent = cotangent.astype(jnp.float32).reshape(batch, height, run)
+
+    def add_row(index: Array, totals: tuple[Array, ...]) -> tuple[Array, ...]:
+        image, row = index // height, index % height
+        rows = [
+            lax.dynamic_slice(phase, (image, row * stride, 0), (1, size, phase.shape[2]))[0]
+            for phase in phases
+        ]
+        out = lax.dynamic_slice(cotangent, (image, row, 0), (1, 1, run))[0]
+        return tuple(
+            total + rows[tap % stride][:, (tap // stride) * channels :][:, :run] * out
+            for tap, total in enumerate(totals)
+        )
+
+    start = tuple(jnp.zeros((size, run), jnp.float32) for _ in range(size))
+    totals = lax.fori_loop(0, batch * height, add_row, start)
+    gradient = jnp.stack([t.reshape(size, width, channels).sum(1) for t in totals], axis=1)
+    return gradient.reshape(kernel).astype(x.dtype)
+
+
+def _sum_of_taps(x: Array, kernel: Array, stride: int, height: int, width: int) -> Array:
+    """Each tap times the pixels that it meets, summed in float32."""
+    total = jnp.zeros((x.shape[0], height, width, x.shape[-1]), jnp.float32)
+    for row, column in _taps(kernel.shape):
+        seen = _seen(x, row, column, stride, height, width).astype(jnp.float32)
+        total = total + seen * kernel[row, column].reshape(1, 1, 1, -1).astype(jnp.float32)
+    return total.astype(x.dtype)
+
+
+def _taps(kernel: Shape) -> Iterator[tuple[int, int]]:
+    """Row and column of each tap, in the order in which a kernel is stored."""
+    return itertools.product(range(kernel[0]), range(kernel[1]))
+
+
+def _seen(x: Array, row: int, column: int, stride: int, height: int, width: int) -> Array:
+    """The pixels that one tap meets: `height` by `width` of them, every stride-th."""
+    return x[
+        :,
+        row : row + (height - 1) * stride + 1 : stride,
+        column : column + (width - 1) * stride + 1 : stride,
+    ]
+
+
+def _output_sizes(shape: Shape, kernel: Shape, stride: int, around: Pads) -> tuple[int, int]:
+    height, width = (
+        (shape[axis + 1] + sum(around[axis]) - kernel[axis]) // stride + 1 for axis in (0, 1)
+    )
+    return height, width
+
+
+def _pad(x: Array, around: Pads) -> Array:
+    return jnp.pad(x, ((0, 0), *around, (0, 0)))
+
+
+def _crop(x: Array, around: Pads, shape: Shape) -> Array:
+    (top, _), (left, _) = around
+    return x[:, top : top + shape[1], left : left + shape[2]]
