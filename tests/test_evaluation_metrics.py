@@ -42,7 +42,7 @@ def examples(test):
 
 
 @examples
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(rows=ROWS, threshold=st.sampled_from([0.0, 0.3, 0.5, 1.0]))
 def test_figures_equal_scikit_learn_or_are_nan_with_a_reason(rows, threshold):
     labels, scores = arrays(rows)
