@@ -61,8 +61,10 @@ class TrainConfig(StrictModel):
     """The prepared images."""
     model: ModelConfig
     """The network."""
-    init: Path | None = None
-    """A finished run to start from, whose network is the same; none starts from random weights."""
+    init: str | dict[str, str] | None = None
+    """Where the first weights come from: the directory of a finished run of the same network, a tag
+    such as timm/convnext_tiny.fb_in1k, a file of weights, or (for the fusion network) a run for
+    each backbone. None: random weights."""
     optimizer: OptimizerSection
     """How the parameters move."""
     batch_size: PositiveInt = 32

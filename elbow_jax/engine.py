@@ -17,7 +17,7 @@ from elbow_jax.data import PreparedData, scoring_batches, steps_per_epoch
 from elbow_jax.optimizer import sgd, warm_restarts
 from elbow_jax.scoring import score_batches, sigmoid
 from elbow_jax.steps import TrainState, create_state, make_eval_step, make_train_step
-from elbow_jax.transfer import start_from_run
+from elbow_jax.transfer import start_from
 
 Step = Callable[..., Any]
 
@@ -45,7 +45,7 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
     dtype = networks.compute_dtype(config.precision)
     variables = networks.initialise(module, data.archive.size, config.seed)
     if config.init is not None:
-        variables = start_from_run(config.init, config.model, variables)
+        variables = start_from(config.init, config.model, variables)
     steps = steps_per_epoch(data, config.data.copies, config.batch_size)
     restarts = config.optimizer.warm_restarts
     schedule = functools.partial(

@@ -1,6 +1,7 @@
-"""Where a run's first weights come from: another run, of the same network and of other images."""
+"""Where a run's first weights come from: a finished run, three of them, or published weights."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,41 +15,50 @@ from elbow_core.splits import check_disjoint
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import PreparedData
 from elbow_jax.models import ModelConfig
+from elbow_jax.models.fusion import fuse_variables
 from elbow_jax.networks import shapes_by_path
+from elbow_jax.pretrained import read_weights, start_from_weights
 from elbow_jax.released import read_released
 from elbow_jax.run_directory import RunDirectory
 
+Init = str | Mapping[str, str]
 
-def start_from_run(path: Path, config: ModelConfig, variables: dict[str, Any]) -> dict[str, Any]:
-    """Return the variables of a finished run, checked to be of the same network.
+
+def start_from(init: Init, config: ModelConfig, variables: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables that a run begins with.
 
     Args:
-        path: the run's directory.
-        config: the network to start.
-        variables: its initial variables, whose shapes the run's must have.
+        init: the directory of a finished run of the same network; for the fusion network one for
+            each backbone; or published weights, by their tag or file.
+        config: the network.
+        variables: its initial variables; what `init` does not hold keeps its values.
 
     Raises:
-        ConfigError: if the run is not finished or is of another network.
+        UserError: if `init` cannot be read, is not finished, or is of another network.
     """
-    run = RunDirectory(path)
-    if not run.model.is_dir():
-        raise ConfigError(f"init: {path} is not finished; go on with it by --resume first")
-    released = read_released(run.model)
-    theirs = released.card.architecture
-    if theirs.backbone != config.backbone:
-        raise ConfigError(f"init: {path} is a {theirs.backbone}, this run a {config.backbone}")
-    want = shapes_by_path(variables)
-    have = shapes_by_path(released.variables)
+    if isinstance(init, Mapping):
+        if config.backbone != "fusion":
+            raise ConfigError(f"init: several runs start the fusion network, not {config.backbone}")
+        trained = {name: _finished(Path(path), name) for name, path in init.items()}
+        try:
+            return jax.tree.map(jnp.asarray, fuse_variables(variables, trained))
+        except ValueError as error:
+            raise ConfigError(f"init: {error}") from error
+    if not Path(init).is_dir():
+        weights = read_weights(init, None if config.backbone == "fusion" else config.backbone)
+        return jax.tree.map(jnp.asarray, start_from_weights(weights, config, variables))
+    started = _finished(Path(init), config.backbone)
+    want, have = shapes_by_path(variables), shapes_by_path(started)
     if want != have:
         key = min(key for key in want.keys() | have.keys() if want.get(key) != have.get(key))
         raise ConfigError(
-            f"init: {path} is of another network: {key} is {have.get(key, 'missing')} there and "
+            f"init: {init} is of another network: {key} is {have.get(key, 'missing')} there and "
             f"{want.get(key, 'missing')} here; give both runs the same `model:`"
         )
-    return jax.tree.map(jnp.asarray, released.variables)
+    return jax.tree.map(jnp.asarray, started)
 
 
-def refuse_seen_images(path: Path, data: PreparedData) -> None:
+def refuse_seen_images(init: Init, data: PreparedData) -> None:
     """Refuse to start from a run that has learnt from images which are to judge this one.
 
     No image or patient that the run, or one that it started from, was trained on may stand in the
@@ -56,26 +66,45 @@ def refuse_seen_images(path: Path, data: PreparedData) -> None:
     prepared images are no longer there, that is said on standard error and not checked.
 
     Raises:
-        ConfigError: if one of these is not a run.
+        ConfigError: if a directory is not a run.
         ManifestError: naming the images or patients.
     """
-    began: Path | None = path
-    while began is not None:
-        if not RunDirectory(began).config.is_file():
-            raise ConfigError(f"init: {began} is not a run (it has no config.yaml)")
-        config = load_config(TrainConfig, RunDirectory(began).config)
-        manifest = config.data.prepared / "manifest.csv"
-        if manifest.is_file():
-            seen = read_manifest(manifest)
-            for theirs, ours in (("train", ("validation", "test")), ("validation", ("test",))):
-                check_disjoint(
-                    [row for row in seen if row.split == theirs],
-                    [row for row in data.rows if row.split in ours],
-                )
-        else:
-            print(
-                f"{began}: its images ({manifest.parent}) are gone, so that they could not be "
-                f"compared with those of {data.directory}",
-                file=sys.stderr,
-            )
-        began = config.init
+    paths = init.values() if isinstance(init, Mapping) else [init]
+    for path in map(Path, paths):
+        if not path.is_dir():
+            continue  # published weights
+        if not RunDirectory(path).config.is_file():
+            raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
+        config = load_config(TrainConfig, RunDirectory(path).config)
+        _refuse_shared(path, config.data.prepared, data)
+        if config.init is not None:
+            refuse_seen_images(config.init, data)
+
+
+def _refuse_shared(run: Path, prepared: Path, data: PreparedData) -> None:
+    manifest = prepared / "manifest.csv"
+    if not manifest.is_file():
+        print(
+            f"{run}: its images ({prepared}) are gone, so that they could not be compared with "
+            f"those of {data.directory}",
+            file=sys.stderr,
+        )
+        return
+    seen = read_manifest(manifest)
+    for theirs, ours in (("train", ("validation", "test")), ("validation", ("test",))):
+        check_disjoint(
+            [row for row in seen if row.split == theirs],
+            [row for row in data.rows if row.split in ours],
+        )
+
+
+def _finished(path: Path, backbone: str) -> dict[str, Any]:
+    """Return the variables that a run released, checked to be of a backbone by its name."""
+    run = RunDirectory(path)
+    if not run.model.is_dir():
+        raise ConfigError(f"init: {path} is not finished; go on with it by --resume first")
+    released = read_released(run.model)
+    if released.card.architecture.backbone != backbone:
+        theirs = released.card.architecture.backbone
+        raise ConfigError(f"init: {path} is of another network: {theirs}, not {backbone}")
+    return released.variables

@@ -27,6 +27,7 @@ from elbow_jax.run_directory import create_run
 from tests.small_data import SPLITS, write_prepared
 
 EPOCHS = 3
+WRITTEN_BY_RELEASE = ("schema_version", "weights_sha256")
 STEPS_PER_EPOCH = SPLITS["train"] * 2 // 8
 
 
@@ -164,7 +165,7 @@ def test_loss_that_is_not_finite_stops_the_run_and_names_the_images(finished, tm
     shutil.copytree(finished / "run", tmp_path / "huge")
     shutil.rmtree(tmp_path / "huge/model")
     released = read_released(finished / "run/model")
-    card = released.card.model_dump(exclude={"schema_version", "weights_sha256"})
+    card = {name: value for name, value in released.card if name not in WRITTEN_BY_RELEASE}
     huge = jax.tree.map(lambda array: array * np.float32(1e30), released.variables)
     write_released(tmp_path / "huge/model", huge, **card)
     config = write_config(tmp_path, init=str(tmp_path / "huge"))
@@ -213,7 +214,9 @@ def test_resuming_with_data_prepared_anew_is_refused(finished, tmp_path, capsys)
         ({"optimizer": {"learning_rate": 0.1, "momentum": 2.0}}, "optimizer.momentum"),
         ({"data": {"prepared": "nowhere"}}, "nowhere"),
         ({"batch_size": 500}, "do not fill a batch of 500"),
-        ({"init": "nowhere"}, "init: nowhere is not a run"),
+        ({"init": "nowhere"}, "nowhere: neither a file nor one of the tags"),
+        ({"init": "."}, "init: . is not a run"),
+        ({"init": {"convnext_tiny": "a"}}, "init: several runs start the fusion network"),
         ({"model": {"backbone": "resnet"}}, "model.backbone"),
         (
             {

@@ -91,7 +91,8 @@ class EfficientNetV2(nn.Module):
             if self.cbam and stage.kind == "depthwise" and stages[number - 1].kind == "fused":
                 x = CBAM(dtype=self.dtype, name="cbam0")(x, train)
             first = sum(stage.depth for stage in stages[:number])
-            x = Stage(stage, self.drop_path > 0.0, self.padding, self.dtype, name=f"stage{number}")(
+            drops, name = self.drop_path > 0.0, f"stage{number}"
+            x = Stage(stage, drops, self.padding, self.unroll, self.dtype, name=name)(
                 x, rates[first : first + stage.depth], train
             )
         x = _conv_norm(self, self.features, 1, name="last")(x, train)
