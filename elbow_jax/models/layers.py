@@ -55,7 +55,7 @@ def spatial_mean(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
     return x.astype(jnp.float32).mean((1, 2), keepdims=True)
 
 
-def divisible(channels: float, divisor: int = 8) -> int:
+def divisible(channels: int | float, divisor: int = 8) -> int:
     """The nearest multiple of `divisor`, never more than a tenth below (MobileNet's rounding)."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded
@@ -127,7 +127,9 @@ class LayerNorm(nn.Module):
 class BatchNorm(nn.Module):
     """Batch normalisation (Ioffe & Szegedy, 2015, arXiv:1502.03167), in float32.
 
-    The running variance is the biased one, where torch keeps n / (n - 1) of it.
+    The running variance is the biased one, where torch keeps n / (n - 1) of it. Mean and variance
+    are taken in one pass, about the running mean, so that a large mean does not drown a small
+    variance.
     """
 
     epsilon: float = 1e-5
@@ -146,14 +148,16 @@ class BatchNorm(nn.Module):
         x = x.astype(jnp.float32)
         if train:
             axes = tuple(range(x.ndim - 1))
-            centre = x.mean(axes)
-            spread = jnp.maximum(jnp.square(x).mean(axes) - jnp.square(centre), 0.0)
+            about = x - per_channel(mean.value, x)
+            shift = about.mean(axes)
+            spread = jnp.maximum(jnp.square(about).mean(axes) - jnp.square(shift), 0.0)
+            centre = mean.value + shift
             if not self.is_initializing():
                 mean.value = self.momentum * mean.value + (1 - self.momentum) * centre
                 variance.value = self.momentum * variance.value + (1 - self.momentum) * spread
         slope = scale * jax.lax.rsqrt(spread + self.epsilon)
-        shift = bias - centre * slope
-        return (x * per_channel(slope, x) + per_channel(shift, x)).astype(self.dtype)
+        x = (x - per_channel(centre, x)) * per_channel(slope, x) + per_channel(bias, x)
+        return x.astype(self.dtype)
 
 
 class ConvNorm(nn.Module):
