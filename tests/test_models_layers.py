@@ -59,11 +59,12 @@ def variables_of(network: torch.nn.Module, names: dict[str, str]) -> dict[str, A
 
 
 def assert_same(layer: nn.Module, variables: Any, theirs: torch.nn.Module, x: np.ndarray, *inputs):
-    """The same output in evaluation and in training mode, given inputs after the image."""
+    """The output of torch in float64, in evaluation and in training mode."""
+    theirs.double()
     for train in (False, True):
         theirs.train(train)
         with torch.no_grad():
-            want = theirs(to_nchw(x)).permute(0, 2, 3, 1)
+            want = theirs(to_nchw(x).double()).permute(0, 2, 3, 1)
         have, _ = layer.apply(variables, jnp.asarray(x), *inputs, train, mutable=["batch_stats"])
         have = have[0] if isinstance(have, tuple) else have
         assert relative_error(have, want) < tolerances.LAYER
