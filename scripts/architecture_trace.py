@@ -153,8 +153,9 @@ class _Traced:
             if path in whole or (call.kind == "Dropout" and call.rate == 0.0):
                 continue
             line = f"dense → {call.returned[-1]}" if call.kernel else call.kind
-            line += f" {call.rate}" * (call.kind == "Dropout")
-            name = "dropout" if call.kind == "Dropout" else path[-1]
+            name = path[-1]
+            if call.kind == "Dropout":
+                name, line = "dropout", f"rate {call.rate}"
             boxes.append(Box(name, "head", (line,), 1, call.returned[1:], *self._size([path])))
         return boxes
 

@@ -58,20 +58,18 @@ def draw(title: str, measured: Measured) -> Figure:
         weight="bold",
     )
     if not together:
-        for x, text in ((5.45, "output"), (6.3, "parameters"), (6.95, "mult.-adds")):
+        for x, text in ((5.5, "output"), (6.3, "parameters"), (6.95, "mult.-adds")):
             axes.text(x, -0.55, text, ha="right", va="center", style="italic", size=7)
-        _column(axes, measured.boxes, 0.1, 4.5, -0.7, compact=False)
+        _column(axes, measured.boxes, 0.1, 4.35, -0.7, compact=False)
         return figure
     for number, (name, boxes) in enumerate(columns.items()):
         x = 0.1 + number * 2.33
         axes.text(x + 1.05, -0.5, TITLES[name], ha="center", weight="bold")
         bottom = _column(axes, boxes, x, 2.1, -0.7, compact=True)
-        if number != 1:
-            axes.plot([x + 1.05, x + 1.05], [bottom, -0.7 - tallest + GAP / 2], "k", lw=0.8)
-        else:
-            axes.plot([x + 1.05, x + 1.05], [bottom, -0.7 - tallest], "k", lw=0.8)
+        axes.plot([x + 1.05] * 2, [bottom, -0.7 - tallest + GAP / 2], "k", lw=0.8)
     middle = -0.7 - tallest + GAP / 2
     axes.plot([1.15, 5.81], [middle, middle], "k", lw=0.8)
+    _arrow(axes, 3.48, -0.7 - tallest)
     _column(axes, below, 2.43, 2.1, -0.7 - tallest, compact=True)
     return figure
 
@@ -87,9 +85,7 @@ def _column(
     for number, box in enumerate(boxes):
         height = _height(box, compact)
         if number:
-            arrow = {"arrowstyle": "-|>", "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
-            middle = x + width / 2
-            axes.annotate("", (middle, top), (middle, top + GAP), arrowprops=arrow)
+            _arrow(axes, x + width / 2, top)
         axes.add_patch(
             FancyBboxPatch(
                 (x, top - height),
@@ -105,18 +101,22 @@ def _column(
         centred: dict[str, Any] = {"va": "center_baseline"}
         if compact:
             repeated = f" × {box.blocks}" if box.blocks > 1 else ""
-            detail = f"  {box.lines[0]}" if box.kind == "head" and box.lines else ""
             axes.text(x + 0.07, middle, name + repeated, weight="bold", size=7.5, **centred)
-            shape = detail.strip() if "Dropout" in detail else _shape(box.output)
+            shape = box.lines[0] if box.name == "dropout" else _shape(box.output)
             axes.text(x + width - 0.07, middle, shape, ha="right", size=7, **centred)
         else:
             axes.text(x + 0.07, middle, name, weight="bold", size=7.5, **centred)
             axes.text(x + 0.85, middle, "\n".join(box.lines), size=7, va="center")
-            axes.text(5.45, middle, _shape(box.output), ha="right", size=7.5, **centred)
+            axes.text(5.5, middle, _shape(box.output), ha="right", size=7.5, **centred)
             axes.text(6.3, middle, f"{box.parameters:,}", ha="right", size=7, **centred)
             axes.text(6.95, middle, _short(box.multiply_adds), ha="right", size=7, **centred)
         top -= height + GAP
     return top + GAP
+
+
+def _arrow(axes: Axes, x: float, end: float) -> None:
+    style = {"arrowstyle": "-|>", "color": "k", "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (x, end), (x, end + GAP), arrowprops=style)
 
 
 def _shape(shape: Shape) -> str:
@@ -142,6 +142,10 @@ convolution, padding included, and matrix product of one image's forward pass, a
 computes it (`torch.utils.flop_counter` counts each as two operations, and agrees). Feature maps
 are rows x columns x channels before the mean, at {SIZES[0]} pixels, where the networks are
 pretrained, and at {SIZES[1]}, where they are trained.
+
+A part has the name of its variables. `3×3/2 → 24` is a convolution: window, stride where it is
+not 1, channels out; `dense` is a matrix product over the channels; `9 × [ ... ]` is nine equal
+blocks. Normalisations, activations, shortcuts and stochastic depth are left out.
 """
 
 
