@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import torch
 from torch import nn
@@ -22,7 +23,8 @@ from elbow_jax.torch_twin import build_twin
 def random_images(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     """Images of soft blobs and noise, differing in brightness and contrast: `[count, h, w, 1]`."""
     generator = torch.Generator().manual_seed(seed)
-    blobs = torch.randn(count, 1, 6, 6, generator=generator)
+    coarse = (count, 1, height // 16 + 2, width // 16 + 2)  # blobs of one size in any image
+    blobs = torch.randn(coarse, generator=generator)
     blobs = 2 * blobs * torch.rand(count, 1, 1, 1, generator=generator)
     blobs = nn.functional.interpolate(blobs, size=(height, width), mode="bilinear")
     brightness = torch.randn(count, 1, 1, 1, generator=generator)
@@ -40,15 +42,15 @@ def randomise(network: nn.Module, image: torch.Tensor, seed: int = 0) -> nn.Modu
                 tensor.copy_(0.5 + 0.1 * noise)
             elif tensor.ndim >= 2:
                 tensor.copy_(noise * (2 / tensor[0].numel()) ** 0.5)
-            elif tensor.ndim == 1 and "running" not in name:
-                tensor.add_(0.1 * noise)
+            elif name.endswith((".weight", ".bias")) or name in ("weight", "bias"):
+                tensor.copy_(0.1 * noise + name.endswith("weight"))
         norms = [
             part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)
         ]
         for norm in norms:
             norm.momentum = 1.0
         for part in network.modules():
-            part.training = "Drop" not in type(part).__name__
+            part.training = not type(part).__name__.startswith(("Drop", "StochasticDepth"))
         network(image)
         for norm in norms:
             norm.momentum = 0.1
@@ -75,7 +77,7 @@ def numpy_state(network: nn.Module) -> dict[str, np.ndarray]:
 
 def variable_shapes(module: Any, in_channels: int = 1) -> dict[str, Any]:
     """The shapes of a network's variables, found without computing."""
-    image = np.zeros((1, 32, 32, in_channels), np.float32)
+    image = jnp.zeros((1, 32, 32, in_channels))
     return jax.eval_shape(lambda: module.init(jax.random.key(0), image))
 
 

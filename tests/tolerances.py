@@ -5,18 +5,17 @@ OPTIMIZER = 1e-6
 
 LOWERING = 1e-5
 """A hand-written convolution, value and gradients, against `jax.lax`, relative to their scale."""
-LAYER = 1e-5
-"""One layer or block against torch, relative to its output's scale."""
+LAYER = 3e-5
+"""One layer or block against torch in float64, relative to its output's scale."""
 NETWORK = 1e-4
 """A whole network's features and logits against torch, relative to their scale."""
-GRADIENT = 1e-4
-"""A tensor's gradient against torch in float64, relative to the tensor's own scale ..."""
+GRADIENT = 1e-3
+"""A tensor's gradient against torch in float64, relative to the tensor's own scale; in a full
+network, to its largest gradient. Near the kink of a ReLU or a tie of a maximum, float32 falls on
+either side; torch's own float32 is up to fifty times further off than these networks are."""
 GRADIENT_FLOOR = 1e-6
-"""... or to the largest gradient of the network, where a tensor's own is all rounding."""
-FULL_GRADIENT = 5e-4
-"""The same through a full network, relative to its largest gradient: near a kink of a ReLU or a
-tie of a maximum, float32 falls on either side. Torch's own float32 is ten times further off."""
+"""What a gradient may be off besides, relative to the network's largest: some are all rounding."""
 STATISTICS = 1e-5
 """Running statistics after one step against torch, relative to their scale."""
-BFLOAT16 = 0.05
-"""Features in bfloat16 against float32, relative to their scale; its epsilon is 0.008."""
+BFLOAT16 = 0.1
+"""Features in bfloat16 against float32, relative in the 2-norm; its epsilon is 0.008."""

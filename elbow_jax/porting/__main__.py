@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from elbow_core.cli import run
 from elbow_jax.models import build_model
@@ -34,7 +34,7 @@ def _port(source: str, backbone: Backbone | None, in_channels: int, out: Path) -
     weights = read_weights(source, backbone)
     config = plain_network(weights.backbone, weights.convention, in_channels)
     module = build_model(config)
-    image = np.zeros((1, 32, 32, in_channels), np.float32)
+    image = jnp.zeros((1, 32, 32, in_channels))
     shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), image))
     name = source.rpartition("/")[2] if source in PUBLISHED else Path(source).stem
     path = out / f"{name}.safetensors"
