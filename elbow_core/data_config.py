@@ -93,7 +93,22 @@ class DataConfig(StrictModel):
     """What is done to each image."""
     split: Split = FractionSplit()
     """How patients are dealt to training, validation and test."""
+    near_duplicates: Literal["report", "group", "ignore"] = "report"
+    """Images of different patients that look the same: ``report`` lists them, ``group`` also keeps
+    them in one split, ``ignore`` does not look for them."""
+    id_key: Path | None = None
+    """A file of at least 16 secret bytes: the ids of images, patients and studies become keyed
+    hashes, so that predictions and reports name nobody."""
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     """Processes that decode; 0 works in this one. The result does not depend on it."""
     strict: bool = False
     """A file that cannot be read ends the run; otherwise it goes to rejected.csv."""
+
+    @model_validator(mode="after")
+    def _check_grouping(self) -> "DataConfig":
+        if self.near_duplicates == "group" and self.split.method == "official":
+            raise ValueError(
+                "near_duplicates is group and split.method official; a published split is kept as "
+                "it is, so report near-duplicates, or deal by fractions or counts"
+            )
+        return self

@@ -1,27 +1,35 @@
 """Make a prepared data set: scan, check, split, preprocess, archive.
 
-python -m elbow_core.prepare --config configs/data/elbow.yaml [--field.sub value ...]
+python -m elbow_core.prepare --config configs/data/elbow.yaml [--field.sub value ...] [--strict]
+    [--near-duplicates group]
+
+A run that was killed goes on where it was when the same command is given again.
 """
 
 import csv
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
+import numpy as np
+
 from elbow_core import cli
-from elbow_core.archive import INDEX, ArchiveWriter, open_archive
+from elbow_core.archive import open_archive
+from elbow_core.archive_files import INDEX, write_index
 from elbow_core.config import load_config, take_config_path
 from elbow_core.config_help import describe_fields
 from elbow_core.data_config import DataConfig, OfficialSplit, Split
 from elbow_core.errors import ArchiveError, ManifestError, UserError
+from elbow_core.identities import hash_ids, read_key
 from elbow_core.manifest import ManifestRow, read_manifest, validate_manifest, write_manifest
-from elbow_core.passes import archive_images, digest_images
+from elbow_core.near_duplicates import (
+    between_patients,
+    find_near_duplicates,
+    write_near_duplicates,
+)
+from elbow_core.passes import ArchivedImages, archive_images, digest_images
 from elbow_core.sources import Rejection, scan
 from elbow_core.splits import (
     check_classes,
@@ -30,12 +38,14 @@ from elbow_core.splits import (
     find_contradictions,
     split_patients,
 )
+from elbow_core.work_directory import making
 from elbow_core.worker_pool import WorkerPool
 
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
+NEAR_DUPLICATES = "near_duplicates.csv"
 
-_VERSION = 1  # Part of the fingerprint: raise it when the same settings give other bytes.
+_VERSION = 2  # Part of the fingerprint: raise it when the same settings give other bytes.
 
 
 def prepare(config: DataConfig) -> bool:
@@ -43,42 +53,48 @@ def prepare(config: DataConfig) -> bool:
 
     Each file is read twice: first to be digested and checked, so that a leak or an empty class is
     known before the long work; then to be decoded. The archive's bytes do not depend on the number
-    of workers, and ``out`` appears whole or not at all.
+    of workers, nor on whether the work was interrupted; ``out`` appears whole or not at all.
 
     Raises `UserError` for whatever the user can mend.
     """
     _check_out(config)
+    key = read_key(config.id_key) if config.id_key else None
     found = scan(config.root, config.source, config.workers)
     validate_manifest(found.rows, config.root)
-    fingerprint = _fingerprint(config, found.rows)
+    rows = hash_ids(found.rows, key) if key else found.rows
+    fingerprint = _fingerprint(config, rows)
     if _is_prepared(config.out, fingerprint):
         return False
-    with _making(config.out) as directory, WorkerPool(config.workers) as pool:
-        rows, unreadable = digest_images(pool, config.root, found.rows, config.strict)
+    state = _state(config, fingerprint, rows)
+    with making(config.out, state) as (directory, work), WorkerPool(config.workers) as pool:
+        rows, unreadable = digest_images(pool, config.root, rows, work, config.strict)
         rows, contradicting = _drop_contradictions(rows, config.strict)
         assign_splits(rows, config.split)
-        writer = ArchiveWriter(directory, config.preprocess.size)
-        try:
-            rows, undecodable = archive_images(
-                pool, config.root, rows, config.preprocess, writer, config.strict
-            )
-            writer.finish(config.preprocess.model_dump(), fingerprint)
-        finally:
-            writer.close()
-        write_manifest(directory / MANIFEST, assign_splits(rows, config.split))
-        rejected = [*found.rejected, *unreadable, *contradicting, *undecodable]
+        archived = archive_images(
+            pool, config.root, rows, config.preprocess, directory, work, config.strict
+        )
+        rows, alike = _deal(config, archived)
+        write_manifest(directory / MANIFEST, rows)
+        write_near_duplicates(directory / NEAR_DUPLICATES, rows, alike)
+        rejected = [*found.rejected, *unreadable, *contradicting, *archived.rejected]
         _write_rejected(directory / REJECTED, rejected)
+        ids = [row.image_id for row in rows]
+        settings = config.preprocess.model_dump()
+        write_index(directory, ids, archived.segments, settings, fingerprint)
     return True
 
 
-def assign_splits(rows: Sequence[ManifestRow], split: Split) -> list[ManifestRow]:
+def assign_splits(
+    rows: Sequence[ManifestRow], split: Split, alike: Iterable[tuple[int, int]] = ()
+) -> list[ManifestRow]:
     """Return the rows with their splits, which share no patient and no image.
 
-    Raises `ManifestError` for counts that cannot be met, a split without a class, and an official
-    split that is missing or leaks.
+    ``alike`` are the positions of further rows to keep together, in pairs; an official split stays
+    as it is. Raises `ManifestError` for counts that cannot be met, a split without a class, and an
+    official split that is missing or leaks.
     """
     if not isinstance(split, OfficialSplit):
-        dealt = split_patients(rows, split.wanted(), split.seed)
+        dealt = split_patients(rows, split.wanted(), split.seed, alike)
     elif homeless := [row.image_id for row in rows if not row.split]:
         raise ManifestError(f"split.method: official, but {homeless[0]} has none; use fractions")
     else:
@@ -106,16 +122,51 @@ def main(arguments: Sequence[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(f"{__doc__}\nFields:\n{describe_fields(DataConfig)}")
         return 0
-    path, overrides = take_config_path(arguments)
+    path, overrides = take_config_path(_spell_out(arguments))
     config = load_config(DataConfig, path, overrides)
     done = prepare(config)
     print(f"{config.out}: {'prepared' if done else 'already prepared with these settings'}")
     print(format_table(read_manifest(config.out / MANIFEST)))
-    with (config.out / REJECTED).open(encoding="utf-8", newline="") as file:
-        passed_over = sum(1 for _ in csv.reader(file)) - 1
-    if passed_over:
-        print(f"{passed_over} files were not used; {config.out / REJECTED} says why")
+    if passed_over := _read_lines(config.out / REJECTED):
+        print(f"{len(passed_over)} files were not used; {config.out / REJECTED} says why")
+    if pairs := _read_lines(config.out / NEAR_DUPLICATES):
+        apart = sum(line["split"] != line["other_split"] for line in pairs)
+        print(
+            f"{len(pairs)} pairs of images of different patients look the same, {apart} of them in "
+            f"different splits; {config.out / NEAR_DUPLICATES} lists them"
+        )
     return 0
+
+
+def _spell_out(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the two that have a form of their own as the fields they set."""
+    flags = {"--strict": "--strict=true"}
+    following = [*arguments[1:], "--"]
+    bare = [
+        flags.get(argument, argument) if after.startswith("--") else argument
+        for argument, after in zip(arguments, following, strict=True)
+    ]
+    return [
+        argument.replace("--near-duplicates", "--near_duplicates", 1)
+        if argument.partition("=")[0] == "--near-duplicates"
+        else argument
+        for argument in bare
+    ]
+
+
+def _read_lines(table: Path) -> list[dict[str, str]]:
+    with table.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _deal(config: DataConfig, archived: ArchivedImages) -> tuple[list[ManifestRow], np.ndarray]:
+    """Return the archived rows with their splits, and the pairs of them that look alike."""
+    rows = archived.rows
+    if config.near_duplicates == "ignore":
+        return assign_splits(rows, config.split), np.zeros((0, 3), int)
+    alike = between_patients(rows, find_near_duplicates(archived.hashes))
+    joined = alike[:, :2].tolist() if config.near_duplicates == "group" else []
+    return assign_splits(rows, config.split, [(one, other) for one, other in joined]), alike
 
 
 def _check_out(config: DataConfig) -> None:
@@ -126,9 +177,15 @@ def _check_out(config: DataConfig) -> None:
 
 def _fingerprint(config: DataConfig, rows: Sequence[ManifestRow]) -> str:
     """Digest what the result depends on: settings, and each file's row and length in bytes."""
-    settings = config.model_dump(mode="json", exclude={"root", "out", "workers"})
+    settings = config.model_dump(mode="json", exclude={"root", "out", "workers", "id_key"})
     files = [[*astuple(row), (config.root / row.path).stat().st_size] for row in rows]
     return hashlib.sha256(json.dumps([_VERSION, settings, files]).encode()).hexdigest()
+
+
+def _state(config: DataConfig, fingerprint: str, rows: Sequence[ManifestRow]) -> str:
+    """Digest what a half-done work depends on: with the fingerprint, when each file was changed."""
+    changed = [(config.root / row.path).stat().st_mtime_ns for row in rows]
+    return hashlib.sha256(json.dumps([fingerprint, changed]).encode()).hexdigest()
 
 
 def _is_prepared(out: Path, fingerprint: str) -> bool:
@@ -145,40 +202,6 @@ def _is_prepared(out: Path, fingerprint: str) -> bool:
         f"{out}: was prepared with other settings or from other files; "
         "delete it or choose another out"
     )
-
-
-@contextmanager
-def _making(out: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``out`` that takes its name when the block succeeds."""
-    directory = out.with_name(f".{out.name}.partial")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = _lock(directory, out)
-        try:
-            for left in directory.iterdir():  # A killed run leaves files.
-                left.unlink()
-            yield directory
-            directory.replace(out)
-        except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
-            raise
-        finally:
-            os.close(lock)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written: {error}") from error
-
-
-def _lock(directory: Path, out: Path) -> int:
-    """Lock a folder for this process; the lock ends with the descriptor that is returned."""
-    lock = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(lock), directory.stat()):
-            return lock
-    except OSError:
-        pass
-    os.close(lock)
-    raise UserError(f"{out}: is being prepared by another process")
 
 
 def _drop_contradictions(

@@ -22,13 +22,16 @@ Item = TypeVar("Item")
 _SECONDS_BETWEEN_LINES = 30.0
 
 
-def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yield the items and say on standard error how many are done, the rate and the time left."""
+def track(items: Iterable[Item], total: int, what: str, done: int = 0) -> Iterator[Item]:
+    """Yield the items and say on standard error how many are done, the rate and the time left.
+
+    ``done`` of the ``total`` were there before; the items are the rest.
+    """
     console = Console(stderr=True)
     if console.is_terminal:
-        yield from _track_with_bar(items, total, what, console)
+        yield from _track_with_bar(items, total, what, done, console)
     else:
-        yield from _track_with_lines(items, total, what)
+        yield from _track_with_lines(items, total, what, done)
 
 
 class _Rate(ProgressColumn):
@@ -37,26 +40,29 @@ class _Rate(ProgressColumn):
 
 
 def _track_with_bar(
-    items: Iterable[Item], total: int, what: str, console: Console
+    items: Iterable[Item], total: int, what: str, done: int, console: Console
 ) -> Iterator[Item]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(what, total=total, completed=done)
         for item in items:
             yield item
             progress.advance(task)
 
 
-def _track_with_lines(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+def _track_with_lines(items: Iterable[Item], total: int, what: str, done: int) -> Iterator[Item]:
     start = said = time.monotonic()
-    for done, item in enumerate(items, start=1):
+    made = 0
+    for made, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - said >= _SECONDS_BETWEEN_LINES and done < total:
+        if now - said >= _SECONDS_BETWEEN_LINES and done + made < total:
             said = now
-            rate = done / (now - start)
-            left = (total - done) / rate
-            print(f"{what}: {done} of {total}, {rate:.0f}/s, {left:.0f} s left", file=sys.stderr)
+            rate = made / (now - start)
+            left = (total - done - made) / rate
+            said_so_far = f"{done + made} of {total}"
+            print(f"{what}: {said_so_far}, {rate:.0f}/s, {left:.0f} s left", file=sys.stderr)
     seconds = time.monotonic() - start
-    rate = total / max(seconds, 1e-9)
-    print(f"{what}: {total} of {total}, {rate:.0f}/s, {seconds:.0f} s", file=sys.stderr)
+    rate = made / max(seconds, 1e-9)
+    before = f", {done} of them before" if done else ""
+    print(f"{what}: {total} of {total}{before}, {rate:.0f}/s, {seconds:.0f} s", file=sys.stderr)

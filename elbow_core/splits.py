@@ -19,8 +19,11 @@ def split_patients(
     rows: Sequence[ManifestRow],
     wanted: Mapping[str, float] | Mapping[str, tuple[int, int]],
     seed: int,
+    alike: Iterable[tuple[int, int]] = (),
 ) -> list[ManifestRow]:
     """Give every row a split, keeping a patient's images, and byte-identical images, together.
+
+    ``alike`` are the positions of further rows to keep together, in pairs.
 
     ``wanted`` gives for each split a fraction of the images (they sum to 1), or its exact numbers
     of images, (normal, injury). Each split gets the labels, and as well as it can the views, in the
@@ -32,7 +35,7 @@ def split_patients(
     Reference: the criterion of `sklearn.model_selection.StratifiedGroupKFold`, least squared
     deviation per class, here for sets of unequal sizes and refined by exchanging groups.
     """
-    groups = _group(rows)
+    groups = _group(rows, alike)
     names = [name for name in SPLITS if wanted.get(name)]
     strata = sorted({(row.label, row.view) for row in rows})
     labels = np.array([label for label, _ in strata])
@@ -152,8 +155,8 @@ def count_classes(rows: Iterable[ManifestRow]) -> dict[str, tuple[int, int]]:
     }
 
 
-def _group(rows: Sequence[ManifestRow]) -> list[list[int]]:
-    """Join the rows that share a patient or a digest, directly or through others."""
+def _group(rows: Sequence[ManifestRow], alike: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Join the rows that share a patient or a digest or are alike, directly or through others."""
     parent = list(range(len(rows)))
 
     def find(position: int) -> int:
@@ -167,6 +170,8 @@ def _group(rows: Sequence[ManifestRow]) -> list[list[int]]:
         for key in (("patient", row.patient_id), ("sha256", row.sha256)):
             if key[1]:
                 parent[find(position)] = find(owner.setdefault(key, position))
+    for position, other in alike:
+        parent[find(position)] = find(other)
     members: dict[int, list[int]] = defaultdict(list)
     for position in range(len(rows)):
         members[find(position)].append(position)

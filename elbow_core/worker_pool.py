@@ -18,7 +18,6 @@ from elbow_core.errors import UserError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_BATCH = 4  # Items a task: a task costs about as much to send as an image.
 _TASKS_IN_FLIGHT = 3  # For each process: one at work, one waiting, one being collected.
 
 
@@ -43,9 +42,12 @@ class WorkerPool:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item], batch: int = 4
+    ) -> Iterator[Result]:
         """Yield ``function(item)`` in the order of the items, reading them as results are taken.
 
+        ``batch`` items are sent at a time: to send them costs as much as a small item's work.
         ``function`` must be picklable. Raises what it raises, and `UserError` where a process dies.
         """
         if self._executor is None:
@@ -54,8 +56,8 @@ class WorkerPool:
         running: deque[Future[list[Result]]] = deque()
         try:
             remaining = iter(items)
-            while batch := tuple(islice(remaining, _BATCH)):
-                running.append(self._executor.submit(_map_batch, function, batch))
+            while sent := tuple(islice(remaining, batch)):
+                running.append(self._executor.submit(_map_batch, function, sent))
                 if len(running) >= self._workers * _TASKS_IN_FLIGHT:
                     yield from running.popleft().result()
             while running:

@@ -9,13 +9,13 @@ from tiny_images import draw
 
 from elbow_core.archive import (
     INDEX,
-    RECORDS,
     ArchiveError,
-    ArchiveWriter,
     open_archive,
     write_archive,
 )
+from elbow_core.archive_files import segment_length, write_segment
 
+RECORDS = "images-00000.array_record"
 SETTINGS = {"size": 32, "sigma": 7.0}
 IMAGES = [draw(seed, 32, 32) for seed in range(40)]
 IDS = [f"image {number}" for number in range(40)]
@@ -39,6 +39,11 @@ def fails(folder: Path) -> str:
 def change_index(folder: Path, **changes: object) -> None:
     index = json.loads((folder / INDEX).read_text())
     (folder / INDEX).write_text(json.dumps(index | changes))
+
+
+def change_segment(folder: Path, **changes: object) -> None:
+    (segment,) = json.loads((folder / INDEX).read_text())["segments"]
+    change_index(folder, segments=[segment | changes])
 
 
 def test_images_come_back_bit_for_bit_in_their_order(folder):
@@ -101,7 +106,7 @@ def test_empty_folder_says_what_to_run(tmp_path):
 
 def test_index_without_records_says_what_to_run(folder):
     (folder / RECORDS).unlink()
-    assert fails(folder) == "images.array_record: is missing; run python -m elbow_core.prepare"
+    assert fails(folder) == f"{RECORDS}: is missing; prepare it again"
 
 
 def test_every_kind_of_cut_is_refused(folder):
@@ -109,25 +114,27 @@ def test_every_kind_of_cut_is_refused(folder):
     for length in (0, 1, 65536, len(whole) // 2, len(whole) - 1):
         (folder / RECORDS).write_bytes(whole[:length])
         assert "cut short or from another run; prepare it again" in fails(folder)
-        change_index(folder, bytes=length)
+        change_segment(folder, bytes=length)
         assert "prepare it again" in fails(folder)
-        change_index(folder, bytes=len(whole))
+        change_segment(folder, bytes=len(whole))
 
 
 def test_record_of_another_run_is_refused(folder, tmp_path):
     other = [image[::-1] for image in IMAGES]
     write_archive(tmp_path / "other", IDS, other, SETTINGS)
     (tmp_path / "other" / RECORDS).replace(folder / RECORDS)
-    change_index(folder, bytes=(folder / RECORDS).stat().st_size)
+    change_segment(folder, bytes=(folder / RECORDS).stat().st_size)
     assert "is not what its index describes; prepare it again" in fails(folder)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": 1},
         {"size": 64},
-        {"count": 39},
+        {"segments": []},
+        {"segments": 3},
+        {"segments": [{"count": 40}]},
         {"ids": IDS[:-1]},
         {"settings": {"size": 64}},
         {"more": 1},
@@ -175,11 +182,36 @@ def test_image_of_another_size_and_repeated_id_are_refused(tmp_path):
     assert "is missing" in fails(tmp_path / "b")
 
 
-def test_writer_that_is_not_finished_leaves_no_archive(tmp_path):
-    writer = ArchiveWriter(tmp_path, 32)
-    writer.append("a", IMAGES[0])
-    writer.close()
-    assert "index.json: is missing" in fails(tmp_path)
+def test_long_archive_is_several_files_and_reads_as_one(tmp_path):
+    images = [draw(seed % 7, 32, 32) + np.uint8(seed % 50) for seed in range(300)]
+    write_archive(tmp_path, [str(number) for number in range(300)], iter(images), SETTINGS)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == [f"images-{number:05d}.array_record" for number in range(5)] + [INDEX]
+    archive = open_archive(tmp_path)
+    for position in (299, 0, 63, 64, 255, 256):
+        assert np.array_equal(archive[position], images[position])
+    assert sum(1 for _ in archive) == 300
+
+
+def test_segments_that_changed_places_are_refused(tmp_path):
+    images = [draw(seed, 32, 32) for seed in range(128)]
+    write_archive(tmp_path, [str(number) for number in range(128)], images, SETTINGS)
+    first, second = (tmp_path / f"images-0000{number}.array_record" for number in range(2))
+    assert first.stat().st_size == second.stat().st_size
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    (tmp_path / "aside").rename(second)
+    assert "is not what its index describes" in fails(tmp_path)
+
+
+def test_no_archive_needs_more_than_256_files():
+    lengths = [segment_length(images) for images in (1, 64, 4369, 40_005, 10**6)]
+    assert lengths == [64, 64, 64, 157, 3907]
+
+
+def test_segment_that_cannot_be_written_is_an_archive_error(tmp_path):
+    with pytest.raises(ArchiveError, match=r"no/a: cannot be written: "):
+        write_segment(tmp_path / "no" / "a", 32, [("a", IMAGES[0])])
 
 
 def test_error_while_images_are_made_is_the_one_that_is_seen(tmp_path):

@@ -28,7 +28,13 @@ from elbow_core.radiograph import read_radiograph
 from elbow_core.sources import FolderSource, MuraSource, SyntheticSource
 from elbow_core.splits import check_leakage
 
-FILES = ["images.array_record", "index.json", "manifest.csv", "rejected.csv"]
+FILES = [
+    "images-00000.array_record",
+    "index.json",
+    "manifest.csv",
+    "near_duplicates.csv",
+    "rejected.csv",
+]
 
 
 @pytest.fixture
@@ -62,7 +68,7 @@ def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_prepared_folder_holds_four_files_and_nothing_else(config):
+def test_prepared_folder_holds_its_files_and_nothing_else(config):
     assert prepare(config)
     assert entries(config.out) == FILES
     assert entries(config.out.parent) == ["out", "root"]
@@ -170,14 +176,14 @@ def test_second_run_finds_the_work_done_and_touches_nothing(config):
 
 def test_other_settings_or_files_do_not_overwrite_what_is_there(config):
     prepare(config)
-    before = (config.out / "images.array_record").read_bytes()
+    before = (config.out / "images-00000.array_record").read_bytes()
     other = config.model_copy(update={"preprocess": Preprocessing(size=32, sigma=3.0)})
     with pytest.raises(UserError, match="was prepared with other settings or from other files"):
         prepare(other)
     write(config.root / "normal/p99_0.png", draw(99))
     with pytest.raises(UserError, match="delete it or choose another out"):
         prepare(config)
-    assert (config.out / "images.array_record").read_bytes() == before
+    assert (config.out / "images-00000.array_record").read_bytes() == before
 
 
 def test_folder_that_moved_is_still_the_same_data(config):
@@ -188,7 +194,7 @@ def test_folder_that_moved_is_still_the_same_data(config):
 
 def test_damaged_prepared_folder_is_not_taken_for_done(config):
     prepare(config)
-    records = config.out / "images.array_record"
+    records = config.out / "images-00000.array_record"
     records.write_bytes(records.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"cut short .*: delete .*out first"):
         prepare(config)
@@ -210,7 +216,7 @@ def test_empty_folder_may_be_the_output(config):
 def test_leftovers_of_a_killed_run_are_cleared(config):
     partial = config.out.with_name(".out.partial")
     partial.mkdir()
-    (partial / "images.array_record").write_bytes(b"half")
+    (partial / "images-00000.array_record").write_bytes(b"half")
     (partial / "other").write_bytes(b"half")
     prepare(config)
     assert entries(config.out) == FILES

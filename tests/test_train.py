@@ -200,7 +200,7 @@ def test_resuming_with_data_prepared_anew_is_refused(finished, tmp_path, capsys)
     write_prepared(tmp_path / "data")
     path = write_config(tmp_path)
     create_run(load_config(TrainConfig, path), open_prepared(tmp_path / "data"))
-    for name in ("manifest.csv", "images.array_record", "index.json"):
+    for name in ("manifest.csv", "images-00000.array_record", "index.json"):
         (tmp_path / "data" / name).unlink()
     write_prepared(tmp_path / "data", seed=5)
     assert "prepared anew" in fail(capsys, "--config", str(path), "--resume")
