@@ -32,6 +32,7 @@ NETWORKS = get_args(Backbone)
 STEPS = ("forward", "train")
 BATCH = 2  # programs hold shapes, not loops over images: a larger batch compiles no longer
 NAME = "compile_time"
+COMMAND = "python scripts/benchmark_compile.py --out docs/benchmarks"
 
 
 def measure(backbone: Backbone, step: str, unroll: bool, size: int) -> dict[str, Any]:
@@ -82,7 +83,8 @@ def table(record: dict[str, Any]) -> str:
         "",
         "A `lax.scan` over a stage's equal blocks (*scanned*, as the project ships them) stands",
         "beside the same network with its blocks written out (*unrolled*). MobileNetV3's",
-        "blocks differ too much to scan. *Processor* is that of XLA's compilation, as *compile*.",
+        "blocks differ too much to scan. *Compile* and *processor* are XLA's alone, wall and processor",
+        "time; where a machine is shared, as this one was, the latter is the steadier.",
         "",
         "| network | step | blocks | compile, s | processor, s | trace, s | temporary, MiB |",
         "|---|---|---|---|---|---|---|",
@@ -117,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
                 print(json.dumps(rows[-1]), flush=True)
     device = jax.devices()[0].device_kind
     record = {
-        "command": f"python scripts/benchmark_compile.py --out {options.out}",
+        "command": COMMAND,
         "device": device if jax.default_backend() != "cpu" else "a CPU",
         "machine": platform.machine(),
         "cores": os.cpu_count(),
