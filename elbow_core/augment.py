@@ -69,21 +69,31 @@ def draw_affine(
 
 
 def apply_affine(
-    image: UInt8[np.ndarray, "height width"], matrix: Float64[np.ndarray, "2 3"]
+    image: UInt8[np.ndarray, "height width"],
+    matrix: Float64[np.ndarray, "2 3"],
+    out: UInt8[np.ndarray, "height width"] | None = None,
 ) -> UInt8[np.ndarray, "height width"]:
     """Move every pixel by ``matrix``, in one interpolation; what comes from outside is 0.
+
+    ``out``, where given, is written to and returned: part of a batch, say. It must not be the image.
 
     Reference: `cv2.warpAffine`, bilinear.
     """
     height, width = image.shape
-    return cv2.warpAffine(
+    moved = cv2.warpAffine(
         image,
         matrix,
         (width, height),
+        dst=out,
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
+    if out is None:
+        return moved
+    if moved is not out:
+        raise ValueError("out must be of the image's shape, with its rows one after another")
+    return out
 
 
 def _between(limits: tuple[float, float], position: float) -> float:

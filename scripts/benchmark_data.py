@@ -1,0 +1,293 @@
+"""Measure how fast data is prepared and loaded, against the bare OpenCV calls on the same images.
+
+    python scripts/benchmark_data.py [prepare] [workers] [memory] [loader] [check]
+
+Without a name all five are measured, in some minutes on two cores. Ours and OpenCV's take turns,
+and ratios are medians over the turns, by CPU time where one process works: other work on the
+machine then slows both. What needs several free cores is measured by the clock, beside bare OpenCV
+in as many processes.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from elbow_core.augment import Augmentation, apply_affine, draw_affine
+from elbow_core.cli import run
+from elbow_core.config import dump_config
+from elbow_core.data_config import DataConfig, FractionSplit
+from elbow_core.manifest import ManifestRow
+from elbow_core.near_duplicates import find_near_duplicates
+from elbow_core.prepare import prepare
+from elbow_core.preprocess import Preprocessing
+from elbow_core.sources import FolderSource
+from elbow_core.sources.synthetic import draw_radiograph
+from elbow_core.splits import check_leakage, split_patients
+from elbow_jax.data import open_prepared, training_batches
+
+DRAWN = 48  # Pictures, each written several times: drawing takes longer than preparing.
+TURNS = 7
+SIZE = 584
+SETTINGS = Preprocessing(size=SIZE)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds by the clock, and of this process's cores, over all its threads."""
+
+    wall: float
+    cores: float
+
+
+def measure(work: Callable[[], object]) -> Timing:
+    """Run ``work`` once."""
+    wall, cores = time.perf_counter(), time.process_time()
+    work()
+    return Timing(time.perf_counter() - wall, time.process_time() - cores)
+
+
+def write_images(root: Path, count: int, height: int = 900, width: int = 720) -> list[Path]:
+    """Write ``count`` JPEGs, half of each class, no two of the same bytes."""
+    drawn = []
+    for number in range(DRAWN):
+        rng = np.random.default_rng([7, number])
+        image = draw_radiograph(rng, "ap", ("normal", "olecranon_fracture")[number % 2], 360)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+        drawn.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+    paths = []
+    for number in range(count):
+        path = root / ("normal", "injury")[number % 2] / f"p{number:05d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Decoders stop at the end marker; what follows it makes the file another one.
+        path.write_bytes(drawn[number % DRAWN] + number.to_bytes(4, "big"))
+        paths.append(path)
+    return paths
+
+
+def configure(root: Path, out: Path, workers: int, size: int = SIZE) -> DataConfig:
+    """Return the configuration of a folder of two classes, one patient a file."""
+    return DataConfig(
+        source=FolderSource(classes={"normal": 0, "injury": 1}),
+        root=root,
+        out=out,
+        preprocess=Preprocessing(size=size, sigma=max(SETTINGS.sigma * size / SIZE, 0.5)),
+        split=FractionSplit(),
+        near_duplicates="ignore",
+        workers=workers,
+    )
+
+
+def prepare_bare(paths: Sequence[Path]) -> None:
+    """Do with OpenCV alone what preparing does to the pixels; nothing is checked or written."""
+    cv2.setNumThreads(1)
+    clahe = cv2.createCLAHE(SETTINGS.clip_limit, (SETTINGS.grid, SETTINGS.grid))
+    for path in paths:
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        image = clahe.apply(cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA))
+        blurred = cv2.GaussianBlur(image, (0, 0), SETTINGS.sigma)
+        cv2.addWeighted(image, 1 + SETTINGS.amount, blurred, -SETTINGS.amount, 0)
+
+
+def benchmark_prepare(folder: Path) -> None:
+    """One core: the whole of prepare against the bare calls."""
+    paths = write_images(folder / "images", 300)
+    cv2.setNumThreads(1)
+    ours, bare = [], []
+    for turn in range(TURNS):
+        config = configure(folder / "images", folder / f"out{turn}", workers=0)
+        bare.append(measure(lambda: prepare_bare(paths)))
+        ours.append(measure(lambda config=config: prepare(config)))
+    report("prepare, one core", bare, ours, len(paths))
+
+
+def benchmark_workers(folder: Path) -> None:
+    """Two processes against one, ours and bare OpenCV's, from start to end."""
+    paths = write_images(folder / "images", 2400)
+    halves = [paths[::2], paths[1::2]]
+    context = get_context("spawn")
+    ours, bare = [], []
+    for turn in range(3):
+        seconds = []
+        for workers in (1, 2):
+            config = configure(folder / "images", folder / f"out{turn}_{workers}", workers)
+            seconds.append(measure(lambda config=config: prepare(config)).wall)
+        ours.append(seconds[0] / seconds[1])
+        with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(2, context) as two:
+            alone = measure(lambda one=one: list(one.map(prepare_bare, [paths]))).wall
+            shared = measure(lambda two=two: list(two.map(prepare_bare, halves))).wall
+        bare.append(alone / shared)
+    print(
+        f"prepare, two workers: {np.median(ours):.2f} times one worker's rate "
+        f"({spread(ours)}); bare OpenCV in two processes {np.median(bare):.2f} ({spread(bare)})"
+    )
+
+
+def benchmark_memory(folder: Path) -> None:
+    """Peak memory of a prepare with two workers over few images and over many."""
+    for count in (1_000, 40_000):
+        rng = np.random.default_rng(0)
+        root = folder / f"many{count}"
+        for number in range(count):
+            path = root / ("normal", "injury")[number % 2] / f"p{number:05d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            noise = cv2.imencode(".png", rng.integers(0, 256, (40, 40), np.uint8))[1]
+            path.write_bytes(noise.tobytes())
+        config = configure(root, folder / f"prepared{count}", workers=2, size=64)
+        file = folder / f"{count}.yaml"
+        file.write_text(dump_config(config.model_copy(update={"near_duplicates": "report"})))
+        command = [sys.executable, __file__, "--prepare-and-say-memory", str(file)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        own, largest_worker = map(int, done.stdout.split()[-2:])
+        pixels = count * 64 * 64 // 2**20
+        print(
+            f"prepare, {count} images ({pixels} MiB of pixels): peak {own // 1024} MiB in the main "
+            f"process, {largest_worker // 1024} MiB in the larger worker"
+        )
+
+
+def prepare_and_say_memory(file: str) -> None:
+    """Prepare, then print the peaks in KiB of this process and of its largest child."""
+    from elbow_core.prepare import main as prepare_main
+
+    prepare_main(["--config", file])
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        print(resource.getrusage(who).ru_maxrss)
+
+
+def benchmark_loader(folder: Path) -> None:
+    """One core: batches of augmented images against the same warps alone."""
+    write_images(folder / "images", 240)
+    cv2.setNumThreads(1)
+    prepare(configure(folder / "images", folder / "prepared", workers=0))
+    data = open_prepared(folder / "prepared")
+    images = list(data.archive)
+    rng = np.random.default_rng(0)
+    matrices = [draw_affine(rng, SIZE, Augmentation()) for _ in images]
+
+    def warp_bare() -> None:
+        for image, matrix in zip(images, matrices, strict=True):
+            apply_affine(image, matrix)
+
+    batches = 60
+    iterator = training_batches(
+        data, batch_size=32, seed=0, copies=0, augmentation=Augmentation(), redraw=True
+    )
+
+    def load() -> None:
+        for _ in range(batches):
+            next(iterator)
+        await_quiet()
+
+    next(iterator)
+    await_quiet()
+    ours, bare = [], []
+    for _ in range(TURNS):
+        ours.append(measure(load).cores / (32 * batches))
+        bare.append(measure(warp_bare).cores / len(images))
+    ratios = [b / o for b, o in zip(bare, ours, strict=True)]
+    print(
+        f"loader, one core, every image warped: {np.median(ratios):.2f} of the bare warp's rate "
+        f"({spread(ratios)}): {1 / np.median(ours):.0f} and {1 / np.median(bare):.0f} images a "
+        "second of one core"
+    )
+
+
+def await_quiet() -> None:
+    """Wait until the threads that read ahead have filled their buffer, so that all is counted."""
+    while True:
+        before = time.process_time()
+        time.sleep(0.1)
+        if time.process_time() - before < 0.005:
+            return
+
+
+def benchmark_check(_: Path) -> None:
+    """The checks for leaks and near-duplicates over 45 000 images."""
+    rng = np.random.default_rng(0)
+    rows = [
+        ManifestRow(
+            image_id=f"i{number}",
+            path=f"i{number}.png",
+            label=int(rng.random() < 0.4),
+            split="",
+            patient_id=f"p{number // 3}",
+            study_id=f"p{number // 3}/1",
+            view=("ap", "lateral")[number % 2],
+            body_part="elbow",
+            finding="",
+            source="benchmark",
+            sha256=f"{number:064x}",
+        )
+        for number in range(45_000)
+    ]
+    hashes = rng.integers(0, 256, (45_000, 32), np.uint8)
+    hashes[100::450] = hashes[::450] ^ np.uint8(1)
+    found: list[np.ndarray] = []
+    timing = measure(lambda: found.append(find_near_duplicates(hashes)))
+    shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    pairs = [(one, other) for one, other, _ in found[0].tolist()]
+    split = measure(lambda: check_leakage(split_patients(rows, shares, 0, pairs)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(
+        f"check, 45000 images: {len(pairs)} near-duplicate pairs in {timing.wall:.1f} s, split and "
+        f"leakage in {split.wall:.1f} s; peak {peak} MiB in this process"
+    )
+
+
+def report(what: str, bare: Sequence[Timing], ours: Sequence[Timing], images: int) -> None:
+    """Print both rates and the median of their ratios, turn by turn."""
+    ratios = [b.cores / o.cores for b, o in zip(bare, ours, strict=True)]
+    clock = [b.wall / o.wall for b, o in zip(bare, ours, strict=True)]
+    rates = [images / float(np.median([t.cores for t in timings])) for timings in (ours, bare)]
+    print(
+        f"{what}: {np.median(ratios):.2f} of OpenCV's rate ({spread(ratios)}; by the clock "
+        f"{np.median(clock):.2f}): {rates[0]:.0f} and {rates[1]:.0f} images a second"
+    )
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return the smallest and the largest value."""
+    return f"{min(values):.2f} to {max(values):.2f}"
+
+
+BENCHMARKS = {
+    "prepare": benchmark_prepare,
+    "workers": benchmark_workers,
+    "memory": benchmark_memory,
+    "loader": benchmark_loader,
+    "check": benchmark_check,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the benchmarks that are named, or all."""
+    if arguments[:1] == ["--prepare-and-say-memory"]:
+        prepare_and_say_memory(arguments[1])
+        return 0
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; all without any")
+    names = parser.parse_args(arguments).names or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        parser.error(f"{', '.join(unknown)}: not one of {', '.join(BENCHMARKS)}")
+    print(f"{os.cpu_count()} cores, OpenCV {cv2.__version__}, NumPy {np.__version__}")
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="benchmark_data_") as folder:
+            BENCHMARKS[name](Path(folder))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
