@@ -69,11 +69,18 @@ class TrainConfig(StrictModel):
     """How the parameters move."""
     batch_size: PositiveInt = 32
     """Images in one step, over all devices."""
+    accumulate: PositiveInt = 1
+    """Parts in which a batch passes through the network, for a device too small for all of it.
+    Batch normalisation then sees one part at a time."""
     epochs: PositiveInt
     """Passes over the augmented training set."""
+    early_stopping: PositiveInt | None = None
+    """Epochs in a row without a better validation AUROC after which to stop. None: never."""
     log_every: PositiveInt = 10
     """Steps between rows of metrics.jsonl; each row waits for the device."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; every epoch ends with one in any case."""
+    tensorboard: bool = False
+    """Write curves and a sheet of augmented images for TensorBoard too."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the computation; parameters are float32. Auto: bfloat16 on accelerators."""

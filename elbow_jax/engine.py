@@ -40,7 +40,11 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
     Raises:
         ConfigError: if the configuration cannot be run on this data and these devices.
     """
-    mesh = parallel.make_mesh(config.batch_size)
+    if config.batch_size % config.accumulate:
+        raise ConfigError(
+            f"accumulate: {config.accumulate} parts cannot share a batch of {config.batch_size}"
+        )
+    mesh = parallel.make_mesh(config.batch_size // config.accumulate)
     module = networks.build(config.model, config.precision)
     dtype = networks.compute_dtype(config.precision)
     variables = networks.initialise(module, data.archive.size, config.seed)
@@ -70,7 +74,9 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
     state = create_state(variables, optimizer, config.seed)
     return Engine(
         mesh=mesh,
-        train_step=jax.jit(make_train_step(module.apply, optimizer, dtype), donate_argnums=0),
+        train_step=jax.jit(
+            make_train_step(module.apply, optimizer, dtype, config.accumulate), donate_argnums=0
+        ),
         eval_step=jax.jit(make_eval_step(module.apply, dtype)),
         state=jax.device_put(state, parallel.replicated(mesh)),
         rate=shown,
@@ -82,8 +88,7 @@ def score_split(
     engine: Engine, state: TrainState, data: PreparedData, batch_size: int, split: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels, int64 [N], and logits, float32 [N], of a split in manifest order."""
-    process = (jax.process_index(), jax.process_count())
-    batches = scoring_batches(data, split, batch_size=batch_size, process=process)
+    batches = scoring_batches(data, split, batch_size=batch_size, process=parallel.process())
     positions, logits = score_batches(engine.eval_step, state.variables, batches, engine.mesh)
     return np.asarray([data.rows[position].label for position in positions], np.int64), logits
 

@@ -1,17 +1,76 @@
-"""Devices: one mesh axis ``data``, over which batches are split and states are replicated."""
+"""Devices and processes: one mesh axis ``data``, over which batches are split."""
+
+import os
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from elbow_core.errors import ConfigError
+
+_ADDRESS = "JAX_COORDINATOR_ADDRESS"
+
+
+def join_processes() -> None:
+    """Join the other processes of this run, if the environment says that there are any.
+
+    ``JAX_COORDINATOR_ADDRESS`` (host:port of process 0), ``JAX_NUM_PROCESSES`` and
+    ``JAX_PROCESS_ID`` say it anywhere; a SLURM step of several tasks says it by itself. Call it
+    before anything that touches a device.
+
+    Raises:
+        ConfigError: if the others cannot be reached or a variable is missing.
+    """
+    if _ADDRESS not in os.environ and int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
+        return
+    try:
+        if _ADDRESS in os.environ:
+            jax.distributed.initialize(
+                os.environ[_ADDRESS],
+                int(os.environ["JAX_NUM_PROCESSES"]),
+                int(os.environ["JAX_PROCESS_ID"]),
+            )
+        else:
+            jax.distributed.initialize()
+    except KeyError as error:
+        raise ConfigError(f"{_ADDRESS} is set, so {error.args[0]} must be too") from error
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"the processes of this run cannot be joined: {reason}") from error
+
+
+def process() -> tuple[int, int]:
+    """This process's number and how many there are."""
+    return jax.process_index(), jax.process_count()
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes files and speaks."""
+    return jax.process_index() == 0
+
+
+def wait_for_all(name: str) -> None:
+    """Return when every process has called this; at once where there is one alone."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def any_process(flag: bool) -> bool:
+    """Whether `flag` is set in any process; every process must call this at the same time."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.asarray(flag))))
 
 
 def make_mesh(batch_size: int) -> Mesh:
     """Return a mesh of every device of every process along the axis ``data``.
 
+    Args:
+        batch_size: images that pass through the network at once, over all devices.
+
     Raises:
-        ConfigError: if the global batch cannot be split evenly over the devices.
+        ConfigError: if they cannot be split evenly over the devices.
     """
     devices = jax.devices()
     if batch_size % len(devices):

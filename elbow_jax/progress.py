@@ -12,12 +12,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from elbow_jax import parallel
+
 
 class TrainingProgress:
-    """Shows step, loss, learning rate, images per second and the time left."""
+    """Shows step, loss, learning rate, images per second and the time left.
+
+    Of several processes the main one alone shows anything.
+    """
 
     def __init__(self, title: str, steps: int, batch_size: int, done: int = 0):
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, quiet=not parallel.is_main())
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -57,8 +62,9 @@ class TrainingProgress:
 
     def epoch(self, epoch: int, epochs: int, loss: float, auroc: float) -> None:
         """Print one epoch's training loss and validation AUROC."""
-        self._console.print(
-            f"{self._title}: epoch {epoch}/{epochs}  loss {loss:.4f}  validation AUROC {auroc:.4f}",
-            highlight=False,
-        )
+        self.say(f"epoch {epoch}/{epochs}  loss {loss:.4f}  validation AUROC {auroc:.4f}")
         self._last = (self._last[0], time.monotonic())  # validation is not training time
+
+    def say(self, text: str) -> None:
+        """Print a line about the run."""
+        self._console.print(f"{self._title}: {text}", highlight=False)

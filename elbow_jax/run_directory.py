@@ -3,6 +3,7 @@
 runs/<name>/config.yaml     resolved configuration
             run.json        versions, commit, devices, seed, fingerprint of the data
             metrics.jsonl   one row a log step and one an epoch
+            tensorboard/    the same as curves, where it was asked for
             checkpoints/    training states
             model/          the released model; its presence says that the run is finished
 """
@@ -24,6 +25,7 @@ import jax
 
 from elbow_core.config import dump_config, load_config
 from elbow_core.errors import ConfigError
+from elbow_jax import parallel
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import PreparedData
 
@@ -50,6 +52,11 @@ class RunDirectory:
     def metrics(self) -> Path:
         """The log of losses and validation figures."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Curves and a sheet of training images for TensorBoard."""
+        return self.path / "tensorboard"
 
     @property
     def checkpoints(self) -> Path:
@@ -123,9 +130,13 @@ class MetricsLog:
     """``metrics.jsonl``: appended row by row; rows after the step resumed from are dropped.
 
     Its rows hold nothing that depends on the clock, so that a resumed run writes the same bytes.
+    Of several processes the main one alone writes.
     """
 
     def __init__(self, path: Path, after: int):
+        self._path = path
+        if not parallel.is_main():
+            return
         kept: list[str] = []
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -135,10 +146,11 @@ class MetricsLog:
         aside = path.with_suffix(".jsonl.aside")
         aside.write_text("".join(kept), encoding="utf-8")
         aside.replace(path)
-        self._path = path
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Append one row; it must hold ``step``."""
+        if not parallel.is_main():
+            return
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 

@@ -78,28 +78,71 @@ def weighted_loss(logits: Float32[Array, " batch"], batch: Batch) -> Float32[Arr
 
 
 def make_train_step(
-    apply: Callable[..., Any], optimizer: optax.GradientTransformation, dtype: jnp.dtype | type
+    apply: Callable[..., Any],
+    optimizer: optax.GradientTransformation,
+    dtype: jnp.dtype | type,
+    accumulate: int = 1,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Return the pure function ``train_step(state, batch) -> (state, metrics)``.
 
-    ``apply`` is a network's: ``apply(variables, image, train, mutable, rngs)``. ``metrics`` holds
-    ``loss`` and ``gradient_norm`` (the global L2 norm), float32 scalars.
+    ``metrics`` holds ``loss`` and ``gradient_norm`` (the global L2 norm), float32 scalars.
+
+    Args:
+        apply: a network's: ``apply(variables, image, train, mutable, rngs)``.
+        optimizer: of the parameters.
+        dtype: of the computation.
+        accumulate: parts of a batch that pass through the network one after the other, in as much
+            less memory; their gradients are averaged. Batch normalisation sees one part at a time,
+            as it does in torch. It divides the batch.
     """
+
+    def loss_of(
+        params: Any, batch_stats: Any, batch: Batch, key: Array
+    ) -> tuple[Float32[Array, ""], Any]:
+        (logits, _), updated = apply(
+            {"params": params, "batch_stats": batch_stats},
+            normalise(batch["image"], dtype),
+            train=True,
+            mutable=["batch_stats"],
+            rngs={"dropout": key},
+        )
+        return weighted_loss(logits, batch), updated.get("batch_stats", {})
+
+    value_and_gradient = jax.value_and_grad(loss_of, has_aux=True)
+
+    def in_parts(state: TrainState, batch: Batch, key: Array) -> tuple[Any, Any]:
+        # Every accumulate-th image: a part then lies on the devices as the batch does.
+        parts = {
+            name: array.reshape(-1, accumulate, *array.shape[1:]).swapaxes(0, 1)
+            for name, array in batch.items()
+        }
+
+        def add(total: tuple[Any, Any, Any], numbered: tuple[Array, Batch]) -> tuple[Any, None]:
+            loss, batch_stats, gradients = total
+            number, part = numbered
+            part_key = jax.random.fold_in(key, number)
+            (part_loss, batch_stats), part_gradients = value_and_gradient(
+                state.params, batch_stats, part, part_key
+            )
+            gradients = jax.tree.map(jnp.add, gradients, part_gradients)
+            return (loss + part_loss, batch_stats, gradients), None
+
+        zeros = jax.tree.map(jnp.zeros_like, state.params)
+        start = (jnp.zeros((), jnp.float32), state.batch_stats, zeros)
+        (loss, batch_stats, gradients), _ = jax.lax.scan(
+            add, start, (jnp.arange(accumulate), parts)
+        )
+        mean = jax.tree.map(lambda total: total / accumulate, (loss, gradients))
+        return (mean[0], batch_stats), mean[1]
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
-
-        def loss_of(params: Any) -> tuple[Array, Any]:
-            (logits, _), updated = apply(
-                {"params": params, "batch_stats": state.batch_stats},
-                normalise(batch["image"], dtype),
-                train=True,
-                mutable=["batch_stats"],
-                rngs={"dropout": key},
+        if accumulate == 1:
+            (loss, batch_stats), gradients = value_and_gradient(
+                state.params, state.batch_stats, batch, key
             )
-            return weighted_loss(logits, batch), updated.get("batch_stats", {})
-
-        (loss, batch_stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        else:
+            (loss, batch_stats), gradients = in_parts(state, batch, key)
         updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.params)
         advanced = TrainState(
             step=state.step + 1,
