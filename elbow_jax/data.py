@@ -6,51 +6,16 @@ workers or processes and a run can go on from any step.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grain
 import numpy as np
 from absl import flags
 
-from elbow_core.archive import Archive, open_archive
 from elbow_core.augment import Augmentation, apply_affine, draw_affine
-from elbow_core.errors import ArchiveError, ConfigError
-from elbow_core.manifest import ManifestRow, read_manifest
-
-
-@dataclass(frozen=True)
-class PreparedData:
-    """A directory written by `elbow_core.prepare`: its images and, in the same order, its rows."""
-
-    directory: Path
-    archive: Archive
-    rows: tuple[ManifestRow, ...]
-
-    def positions(self, split: str) -> np.ndarray:
-        """Return where the images of a split lie in the archive, int64 [N], in manifest order."""
-        return np.asarray([i for i, row in enumerate(self.rows) if row.split == split], np.int64)
-
-
-def open_prepared(directory: Path) -> PreparedData:
-    """Open a prepared directory.
-
-    Raises:
-        ConfigError: if the directory does not exist.
-        ArchiveError: if its archive and manifest do not list the same images in the same order.
-    """
-    if not directory.is_dir():
-        raise ConfigError(
-            f"{directory}: no such prepared data; write it with "
-            "`python -m elbow_core.prepare --config F`"
-        )
-    archive = open_archive(directory)
-    rows = tuple(read_manifest(directory / "manifest.csv"))
-    if tuple(row.image_id for row in rows) != archive.ids:
-        raise ArchiveError(
-            f"{directory}: manifest.csv and index.json do not list the same images; prepare again"
-        )
-    return PreparedData(directory, archive, rows)
+from elbow_core.errors import ConfigError
+from elbow_core.prepared import PreparedData
+from elbow_core.prepared import open_prepared as open_prepared
 
 
 @dataclass(frozen=True)
