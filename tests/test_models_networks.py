@@ -165,15 +165,17 @@ def test_one_step_of_sgd_moves_loss_parameters_and_statistics_as_torch_does(
     gradients = porting.to_torch({"params": gradient}, module)
     assert gradients.keys() == exact["gradients"].keys()
     largest = max(np.abs(value).max() for value in exact["gradients"].values())
+    moved = dict.fromkeys(exact["state"], 0.0)  # by how much a gradient may be off
     for name, want in exact["gradients"].items():
         scale = largest if variant == "full" else np.abs(want).max()
+        moved[name] = tolerances.GRADIENT * scale + tolerances.GRADIENT_FLOOR * largest
         assert np.abs(gradients[name]).max() > 0, name
-        bound = tolerances.GRADIENT * scale + tolerances.GRADIENT_FLOOR * largest
-        assert np.abs(gradients[name] - want).max() <= bound, name
+        assert np.abs(gradients[name] - want).max() <= moved[name], name
     state = porting.to_torch(after, module)
-    for name, want in theirs["state"].items():
+    for name, want in exact["state"].items():
         if not name.endswith(("running_var", "num_batches_tracked")):
-            assert relative_error(state[name], want) < tolerances.NETWORK, name
+            bound = tolerances.NETWORK * np.abs(want).max() + rate * moved[name]
+            assert np.abs(state[name] - want).max() <= bound, name
     for name, want in exact["biased"].items():
         assert relative_error(state[name], want) < tolerances.STATISTICS, name
 
