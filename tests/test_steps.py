@@ -100,3 +100,45 @@ def test_padding_changes_no_score(begin, batch):
     blank = batch | {"image": batch["image"].at[2:].set(0)}
     variables = begin[0].variables
     np.testing.assert_array_equal(eval_step(variables, batch)[:2], eval_step(variables, blank)[:2])
+
+
+def test_a_batch_in_parts_gives_the_step_of_the_whole():
+    """Without batch statistics, which see one part at a time."""
+    config = ModelConfig(backbone="convnext_tiny", variant="small", cbam=False)
+    module = build_model(config)
+    variables = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 1)))
+    optimizer = sgd(lambda step: 0.1, momentum=0.8, weight_decay=1e-3)
+    rng = np.random.default_rng(1)
+    batch = {
+        "image": jnp.asarray(rng.integers(0, 256, (8, 32, 32, 1)), jnp.uint8),
+        "label": jnp.asarray(rng.integers(0, 2, 8), jnp.int32),
+        "weight": jnp.ones(8, jnp.float32),
+    }
+    begin = create_state(variables, optimizer, seed=5)
+    results = []
+    for accumulate in (1, 4):
+        step = jax.jit(make_train_step(module.apply, optimizer, jnp.float32, accumulate))
+        results.append(step(begin, batch))
+    (whole, whole_metrics), (parts, parts_metrics) = results
+    assert float(whole_metrics["loss"]) == pytest.approx(float(parts_metrics["loss"]), rel=1e-5)
+    for before, one, other in zip(
+        *map(jax.tree.leaves, (begin.params, whole.params, parts.params)), strict=True
+    ):
+        assert np.abs(one - before).max() > 0
+        np.testing.assert_allclose(one - before, other - before, rtol=1e-3, atol=1e-6)
+
+
+def test_parts_follow_each_other_through_the_batch_statistics(begin, batch):
+    """As in torch: the second part moves the statistics that the first one left."""
+    state, optimizer = begin
+    half = jax.jit(make_train_step(MODULE.apply, optimizer, jnp.float32))
+    both = jax.jit(make_train_step(MODULE.apply, optimizer, jnp.float32, accumulate=2))
+    after, _ = both(state, batch)
+    expected = state
+    for part in range(2):
+        moved, _ = half(expected, {name: array[part::2] for name, array in batch.items()})
+        expected = expected.replace(batch_stats=moved.batch_stats)
+    for one, other in zip(
+        jax.tree.leaves(after.batch_stats), jax.tree.leaves(expected.batch_stats), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
