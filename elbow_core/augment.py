@@ -75,7 +75,7 @@ def apply_affine(
 ) -> UInt8[np.ndarray, "height width"]:
     """Move every pixel by ``matrix``, in one interpolation; what comes from outside is 0.
 
-    ``out``, where given, is written to and returned: part of a batch, say. It must not be the image.
+    ``out``, where given, is written to and returned: part of a batch, say, and not the image.
 
     Reference: `cv2.warpAffine`, bilinear.
     """

@@ -90,7 +90,18 @@ def _read_png(data: bytes) -> ImageHeader:
 
 
 def _read_jpeg(data: bytes) -> ImageHeader:
-    header = None
+    precision, height, width = read_jpeg_frame(data)
+    if precision != 8:
+        raise HeaderError(f"is a JPEG of {precision} bits a sample; convert it to PNG")
+    return ImageHeader("JPEG", height, width, alpha=False)
+
+
+def read_jpeg_frame(data: bytes) -> tuple[int, int, int]:
+    """Return bits a sample, height and width of a whole JPEG stream, lossless ones too.
+
+    Raises `HeaderError` where it is damaged, or its end is missing.
+    """
+    frame = None
     position = 2
     while position + 4 <= len(data):
         if data[position] != 0xFF:
@@ -104,17 +115,14 @@ def _read_jpeg(data: bytes) -> ImageHeader:
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)
         if marker in _JPEG_FRAMES and position + 9 <= len(data):
-            precision, height, width = struct.unpack_from(">BHH", data, position + 4)
-            if precision != 8:
-                raise HeaderError(f"is a JPEG of {precision} bits a sample; convert it to PNG")
-            header = ImageHeader("JPEG", height, width, alpha=False)
+            frame = struct.unpack_from(">BHH", data, position + 4)
         elif marker == _JPEG_SCAN:
             # Inside a scan every FF of the picture is followed by 00, so this can only be the end.
-            if header is None:
+            if frame is None:
                 raise HeaderError("is a damaged JPEG: it has no header")
             if data.rfind(b"\xff\xd9", position) < 0:
                 raise HeaderError("is cut short: the end of the JPEG is missing")
-            return header
+            return frame
         elif marker == _JPEG_END:
             break
         position += 2 + max(length, 2)

@@ -3,43 +3,13 @@ import struct
 
 import numpy as np
 import pytest
+from dicom_files import RAMP, dicom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
-from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from elbow_core.radiograph import RadiographError, decode_radiograph, read_radiograph
-
-RAMP = np.linspace(0, 4095, 48 * 40).astype(np.uint16).reshape(48, 40)
-
-
-def dicom(pixels: np.ndarray = RAMP, stored_bits: int = 12, **fields: object) -> bytes:
-    """A computed radiograph with these pixels; a field of None is left out."""
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
-    dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["test"])
-    dataset.PatientName = "Nobody^Named"
-    dataset.Modality = "CR"
-    dataset.Rows, dataset.Columns = pixels.shape[-2:]
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.BitsAllocated = 16
-    dataset.BitsStored = stored_bits
-    dataset.HighBit = stored_bits - 1
-    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
-    dataset.add_new("PixelData", "OW", pixels.tobytes())
-    for name, value in fields.items():
-        if value is None:
-            delattr(dataset, name)
-        else:
-            setattr(dataset, name, value)
-    buffer = io.BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 def linear(levels: np.ndarray) -> np.ndarray:
