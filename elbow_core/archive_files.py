@@ -61,25 +61,30 @@ def write_segment(
     Raises `ArchiveError` for an image of another size, which it names, and where the file cannot
     be written.
     """
-    count = 0
     try:
-        writer = ArrayRecordWriter(str(path), _WRITER_OPTIONS)
-        try:
-            for image_id, image in images:
-                if image.shape != (size, size):
-                    raise ArchiveError(
-                        f"{image_id}: is {image.shape}, the archive's side is {size}"
-                    )
-                writer.write(image.tobytes())
-                count += 1
-            writer.close()
-        finally:
-            with suppress(RuntimeError):  # It would hide the error that ended the loop.
-                if writer.is_open():
-                    writer.close()
+        # Aside, since a process whose parent was killed may write on for a moment.
+        with replacing(path) as partial:
+            count = _write_records(partial, size, images)
     except RuntimeError as error:
         raise ArchiveError(f"{path}: cannot be written: {error}") from error
     return Segment(count, path.stat().st_size, _sample(path, count))
+
+
+def _write_records(path: Path, size: int, images: Iterable[tuple[str, np.ndarray]]) -> int:
+    writer = ArrayRecordWriter(str(path), _WRITER_OPTIONS)
+    count = 0
+    try:
+        for image_id, image in images:
+            if image.shape != (size, size):
+                raise ArchiveError(f"{image_id}: is {image.shape}, the archive's side is {size}")
+            writer.write(image.tobytes())
+            count += 1
+        writer.close()
+    finally:
+        with suppress(RuntimeError):  # It would hide the error that ended the loop.
+            if writer.is_open():
+                writer.close()
+    return count
 
 
 def check_segment(path: Path, segment: Segment) -> None:

@@ -56,6 +56,8 @@ def _begin(directory: Path, key: str) -> Path:
         work.mkdir()
         with replacing(work / _KEY) as partial:
             partial.write_text(key, encoding="utf-8")
+    for half_written in (*directory.glob(".*.partial"), *work.glob(".*.partial")):
+        half_written.unlink()
     return work
 
 
