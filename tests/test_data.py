@@ -120,7 +120,7 @@ def test_processes_share_every_batch_without_overlap(data, batch_size):
     parts = [take(shuffled(data, batch_size=batch_size, process=(i, 2)), 11) for i in range(2)]
     for batch, mine, theirs in zip(whole, *parts, strict=True):
         together = np.concatenate([mine["position"], theirs["position"]])
-        assert sorted(together) == sorted(batch["position"])
+        np.testing.assert_array_equal(together, batch["position"])
 
 
 def test_seed_decides_order_and_maps(data):

@@ -1,17 +1,14 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-import yaml
 from flax.traverse_util import flatten_dict
 from safetensors.numpy import load_file
 
@@ -24,36 +21,11 @@ from elbow_jax.data import open_prepared
 from elbow_jax.engine import build_engine
 from elbow_jax.released import read_released, write_released
 from elbow_jax.run_directory import create_run
-from tests.small_data import SPLITS, write_prepared
+from tests.small_data import write_prepared
+from tests.training import STEPS_PER_EPOCH, rows_of, write_config
 
 EPOCHS = 3
 WRITTEN_BY_RELEASE = ("schema_version", "weights_sha256")
-STEPS_PER_EPOCH = SPLITS["train"] * 2 // 8
-
-
-def write_config(folder: Path, **changes) -> Path:
-    config = {
-        "run": str(folder / "run"),
-        "data": {"prepared": str(folder / "data"), "copies": 1},
-        "model": {"backbone": "mobilenetv3_large", "variant": "small"},
-        "optimizer": {
-            "learning_rate": 0.05,
-            "momentum": 0.8,
-            "weight_decay": 1e-3,
-            "warm_restarts": {"t_0": 2},
-        },
-        "batch_size": 8,
-        "epochs": EPOCHS,
-        "log_every": 2,
-        "checkpoint_every": 2,
-    }
-    path = folder / "train.yaml"
-    path.write_text(yaml.safe_dump(config | changes))
-    return path
-
-
-def rows_of(run: Path) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
 def fail(capsys, *arguments: str) -> str:
@@ -122,24 +94,6 @@ def test_released_weights_are_the_best_epochs(finished):
     assert card.validation == pytest.approx(chosen["validation"], rel=1e-6)
     assert card.thresholds["default"] == 0.5
     assert {"youden", "sensitivity_95", "specificity_95"} <= card.thresholds.keys()
-
-
-def test_killed_and_resumed_run_gives_the_bytes_of_an_unbroken_one(finished, tmp_path):
-    (tmp_path / "data").symlink_to(finished / "data")
-    config = write_config(tmp_path)
-    command = [sys.executable, "-m", "elbow_jax.train", "--config", str(config), "--resume"]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        checkpoint = tmp_path / "run/checkpoints/4"
-        while process.poll() is None and not checkpoint.exists():
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert checkpoint.exists(), (tmp_path / "log").read_text()
-    assert not (tmp_path / "run/model").exists()
-    assert train.main(["--config", str(config), "--resume"]) == 0
-    for name in ("metrics.jsonl", "model/weights.safetensors", "model/model.json"):
-        assert (tmp_path / "run" / name).read_bytes() == (finished / "run" / name).read_bytes()
 
 
 def test_resuming_a_finished_run_changes_nothing(finished, capsys):
