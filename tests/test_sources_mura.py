@@ -1,9 +1,11 @@
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from elbow_core.errors import UserError
 from elbow_core.sources import MuraSource, scan
+from elbow_core.splits import check_leakage, count_classes
 
 IMAGES = (
     "train/XR_ELBOW/patient00001/study1_positive/image1.png",
@@ -98,8 +100,26 @@ def test_image_in_only_one_of_folder_and_table_is_rejected(mura):
     assert len(found.rows) == 5
     assert [(entry.path, entry.reason) for entry in found.rejected] == [
         (extra.relative_to(mura).as_posix(), "is not listed in train_image_paths.csv"),
+        (IMAGES[5].rpartition("/")[0], "is listed in valid_labeled_studies.csv but is not there"),
         (IMAGES[5], "is listed in valid_image_paths.csv but is not there"),
     ]
+
+
+def test_image_whose_study_the_table_lacks_is_rejected(mura):
+    write(mura / "train_labeled_studies.csv", studies("train")[1:])
+    found = scan(mura, MuraSource())
+    reason = "its study is not in train_labeled_studies.csv"
+    assert [(entry.path, entry.reason) for entry in found.rejected] == [
+        (IMAGES[0], reason),
+        (IMAGES[1], reason),
+    ]
+
+
+def test_study_that_a_table_lists_with_both_labels_stops_the_scan(mura):
+    lines = studies("train")
+    write(mura / "train_labeled_studies.csv", [*lines, lines[0].replace(",1", ",0")])
+    with pytest.raises(UserError, match="stands twice, with both labels"):
+        scan(mura, MuraSource())
 
 
 def test_missing_image_of_an_unwanted_part_is_no_concern(mura):
@@ -142,3 +162,68 @@ def test_other_files_among_the_images_are_rejected(mura):
 def test_folder_that_is_not_mura_is_named(tmp_path):
     with pytest.raises(UserError, match=f"{tmp_path}: holds no folder train.*is it MURA"):
         scan(tmp_path, MuraSource())
+
+
+# Images of MURA v1.1 by part: normal and abnormal in train, normal and abnormal in valid.
+PUBLISHED = {
+    "elbow": (2925, 2006, 235, 230),
+    "finger": (3138, 1968, 214, 247),
+    "forearm": (1164, 661, 150, 151),
+    "hand": (4059, 1484, 271, 189),
+    "humerus": (673, 599, 148, 140),
+    "shoulder": (4211, 4168, 285, 278),
+    "wrist": (5765, 3987, 364, 295),
+}
+PATIENTS = {"train": (1, 11_184), "valid": (11_185, 783)}
+
+
+def write_published_tree(root: Path) -> None:
+    """Empty images of as many patients, parts and classes as MURA has, and its tables."""
+    for split, (first, patients) in PATIENTS.items():
+        at = 2 * (split == "valid")
+        kinds = [
+            (part, result)
+            for part, counts in PUBLISHED.items()
+            for result, count in zip(("negative", "positive"), counts[at : at + 2], strict=True)
+            for _ in range(count)
+        ]
+        paths = []
+        for number, (part, result) in enumerate(kinds):
+            patient = first + number * patients // len(kinds)
+            study = f"study{1 + (result == 'positive')}_{result}"
+            folder = f"{split}/XR_{part.upper()}/patient{patient:05d}/{study}"
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            (root / folder / f"image{number}.png").touch()
+            paths.append(f"MURA-v1.1/{folder}/image{number}.png")
+        studies = dict.fromkeys(path.rpartition("/")[0] for path in paths)
+        labels = [f"{study}/,{int(study.endswith('positive'))}" for study in studies]
+        write(root / f"{split}_image_paths.csv", paths)
+        write(root / f"{split}_labeled_studies.csv", labels)
+
+
+@pytest.mark.slow
+def test_tree_of_muras_own_size_gives_its_published_counts(tmp_path):
+    write_published_tree(tmp_path / "MURA-v1.1")
+    found = scan(tmp_path, MuraSource())
+    assert found.rejected == []
+    counts = Counter((row.body_part, row.split, row.label) for row in found.rows)
+    for part, published in PUBLISHED.items():
+        keys = [(part, split, label) for split in ("train", "validation") for label in (0, 1)]
+        assert tuple(counts[key] for key in keys) == published
+    assert count_classes(found.rows) == {"train": (21_935, 14_873), "validation": (1667, 1530)}
+    patients = {row.split: set[str]() for row in found.rows}
+    for row in found.rows:
+        patients[row.split].add(row.patient_id)
+    assert {split: len(ids) for split, ids in patients.items()} == {
+        "train": 11_184,
+        "validation": 783,
+    }
+    check_leakage(found.rows)
+    for table in (tmp_path / "MURA-v1.1").glob("*.csv"):
+        table.unlink()
+    assert scan(tmp_path, MuraSource()).rows == found.rows
+
+
+def test_published_counts_of_the_parts_add_up_to_those_of_the_whole():
+    sums = [sum(column) for column in zip(*PUBLISHED.values(), strict=True)]
+    assert sums == [21_935, 14_873, 1667, 1530]

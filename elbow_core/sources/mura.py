@@ -33,9 +33,11 @@ def scan(root: Path, config: MuraSource) -> ScanResult:
     """Return a row an image of the wanted parts, labelled by its study's folder.
 
     ``root`` is the folder ``MURA-v1.1`` or the one around it. Where MURA's own tables are there
-    they are checked against the folders: an image that is in only one of the two is rejected.
+    they are checked against the folders: an image or a study that is in only one of the two is
+    rejected.
 
-    Raises `UserError` for a missing folder, and for studies whose folder and table disagree.
+    Raises `UserError` for a missing folder, a table that cannot be read or contradicts itself, and
+    studies whose folder and table disagree.
     """
     base = next((at for at in (root, root / "MURA-v1.1") if (at / "train").is_dir()), None)
     if base is None:
@@ -73,6 +75,9 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
             continue
         label = int(found["result"] == "positive")
         study = inside.rpartition("/")[0]
+        if studies is not None and study not in studies:
+            rejected.append(Rejection(path, f"its study is not in {split}_labeled_studies.csv"))
+            continue
         if studies is not None and studies.get(study, label) != label:
             contradictions[study] = None
         rows.append(
@@ -96,11 +101,16 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
         )
     wanted = tuple(f"{split}/XR_{part.upper()}/" for part in config.parts)
     present = {path.removeprefix(prefix) for path in paths}
-    rejected += [
-        Rejection(f"{prefix}{path}", f"is listed in {split}_image_paths.csv but is not there")
-        for path in sorted((listed or set()) - present)
-        if path.startswith(wanted)
-    ]
+    present_studies = {path.rpartition("/")[0] for path in present}
+    for name, entries, there in (
+        ("image_paths", listed or (), present),
+        ("labeled_studies", studies or (), present_studies),
+    ):
+        rejected += [
+            Rejection(f"{prefix}{entry}", f"is listed in {split}_{name}.csv but is not there")
+            for entry in sorted(set(entries) - there)
+            if entry.startswith(wanted)
+        ]
     return ScanResult(rows, rejected)
 
 
@@ -114,12 +124,13 @@ def _listed_studies(base: Path, split: str) -> dict[str, int] | None:
     lines = _read_lines(table, split)
     if lines is None:
         return None
-    studies = {}
+    studies: dict[str, int] = {}
     for line in lines:
         path, _, label = line.rpartition(",")
         if label.strip() not in ("0", "1"):
             raise UserError(f"{table}: {line!r} does not end in ,0 or ,1")
-        studies[path.rstrip("/")] = int(label)
+        if studies.setdefault(path.rstrip("/"), int(label)) != int(label):
+            raise UserError(f"{table}: {path} stands twice, with both labels")
     return studies
 
 
