@@ -12,14 +12,21 @@ from pathlib import Path
 import cv2
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from elbow_core.atomic import replacing
+from elbow_core.augment import Augmentation, apply_affine, draw_affine
 from elbow_core.cli import run
+from elbow_core.preprocess import preprocess, resize
 from elbow_core.sources.synthetic import FINDINGS, VIEWS, draw_radiograph, label_of
 
 SHEET = "synthetic_sheet.png"
 SHEET_SEED = 5
+PREPROCESSING = "preprocessing.png"
+PREPROCESSING_SEED = 11
+AUGMENTED = 12
 COLUMNS = 6  # three findings, each in both views
 TILE = 1.55  # inches
 GREY_LEVELS = 64  # of the sheet: film grain compresses badly, and the page shows no more
@@ -44,16 +51,52 @@ def synthetic_sheet(out: Path) -> Path:
                 ax.set_title(f"{finding.replace('_', ' ')}\n{shown}: {label}", pad=2)
         for ax in axes:
             ax.set_axis_off()
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
+        return _write_grey(figure, out / SHEET)
+
+
+def preprocessing(out: Path) -> Path:
+    """Write what each step does to a radiograph, and what augmentation draws from the result."""
+    size, sigma = 320, 7.0 * 320 / 584  # The report's 7 of 584 pixels.
+    rows = 1 + AUGMENTED // COLUMNS
+    with mpl.rc_context({"font.size": 6.5}):
+        figure = Figure(
+            figsize=(COLUMNS * TILE, rows * (TILE + 0.15)), dpi=150, layout="constrained"
+        )
+        grid = figure.add_gridspec(rows, COLUMNS)
+        for place, view in enumerate(VIEWS):
+            finding = ("supracondylar_fracture", "olecranon_fracture")[place]
+            rng = np.random.default_rng([PREPROCESSING_SEED, place])
+            radiograph = draw_radiograph(rng, view, finding, 400, "elbow")
+            plain = preprocess(radiograph, size, sigma=sigma, amount=0.0)
+            sharp = preprocess(radiograph, size, sigma=sigma)
+            steps = {"original": resize(radiograph, size), "CLAHE": plain, "unsharp mask": sharp}
+            for step, (name, image) in enumerate(steps.items()):
+                ax = figure.add_subplot(grid[0, place * 3 + step])
+                _show(ax, image, f"{ {'ap': 'AP'}.get(view, view) }: {name}")
+            for copy in range(AUGMENTED // 2):
+                generator = np.random.default_rng([PREPROCESSING_SEED, place, copy])
+                matrix = draw_affine(generator, size, Augmentation())
+                number = place * (AUGMENTED // 2) + copy
+                ax = figure.add_subplot(grid[1 + number // COLUMNS, number % COLUMNS])
+                _show(ax, apply_affine(sharp, matrix), f"augmented, copy {copy + 1}")
+        return _write_grey(figure, out / PREPROCESSING)
+
+
+def _show(ax: Axes, image: np.ndarray, title: str) -> None:
+    ax.imshow(image, "gray", vmin=0, vmax=255)
+    ax.set_title(title, pad=2)
+    ax.set_axis_off()
+
+
+def _write_grey(figure: Figure, target: Path) -> Path:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     grey = np.asarray(canvas.buffer_rgba())[..., 0]
     step = 256 // GREY_LEVELS
     grey = np.where(grey == 255, 255, grey // step * step).astype(np.uint8)
-    target = out / SHEET
     encoded = cv2.imencode(".png", grey, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
-    aside = target.with_name(f"{target.name}.part")
-    aside.write_bytes(encoded.tobytes())
-    aside.replace(target)
+    with replacing(target) as partial:
+        partial.write_bytes(encoded.tobytes())
     return target
 
 
@@ -63,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="folder to write to")
     out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)
-    for draw in (synthetic_sheet,):
+    for draw in (synthetic_sheet, preprocessing):
         print(draw(out))
     return 0
 
