@@ -1,7 +1,6 @@
 """What every test runs under: two cores, no network, a compilation cache, shapes checked."""
 
 import os
-import sys
 from pathlib import Path
 
 # Two workers share two cores, so each framework gets one thread. Before the first import.
@@ -27,28 +26,19 @@ hypothesis.settings.load_profile("shared_cores")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-def _define_missing_torchvision_operators() -> None:
-    """Let timm import where torchvision is a CUDA build beside a CPU build of torch."""
+def _set_torch_up() -> None:
+    """One thread, and a torchvision that timm can import."""
     try:
         import torch
     except ModuleNotFoundError:
         return
+    from elbow_jax.torchvision_operators import define_missing_torchvision_operators
+
     torch.set_num_threads(1)
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _KEPT_ALIVE.append(library)
+    define_missing_torchvision_operators()
 
 
-_KEPT_ALIVE: list[object] = []  # an operator library is undone when it is collected
-_define_missing_torchvision_operators()
+_set_torch_up()
 
 
 @pytest.fixture(scope="session")
