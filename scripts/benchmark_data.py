@@ -41,6 +41,14 @@ DRAWN = 48  # Pictures, each written several times: drawing takes longer than pr
 TURNS = 7
 SIZE = 584
 SETTINGS = Preprocessing(size=SIZE)
+# In a process of its own, which imports no more than the command does.
+PREPARE_AND_SAY_MEMORY = """
+import resource, sys
+from elbow_core.prepare import main
+main(["--config", sys.argv[1]])
+for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+    print(resource.getrusage(who).ru_maxrss)
+"""
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ def benchmark_memory(folder: Path) -> None:
         config = configure(root, folder / f"prepared{count}", workers=2, size=64)
         file = folder / f"{count}.yaml"
         file.write_text(dump_config(config.model_copy(update={"near_duplicates": "report"})))
-        command = [sys.executable, __file__, "--prepare-and-say-memory", str(file)]
+        command = [sys.executable, "-c", PREPARE_AND_SAY_MEMORY, str(file)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         own, largest_worker = map(int, done.stdout.split()[-2:])
         pixels = count * 64 * 64 // 2**20
@@ -156,15 +164,6 @@ def benchmark_memory(folder: Path) -> None:
             f"prepare, {count} images ({pixels} MiB of pixels): peak {own // 1024} MiB in the main "
             f"process, {largest_worker // 1024} MiB in the larger worker"
         )
-
-
-def prepare_and_say_memory(file: str) -> None:
-    """Prepare, then print the peaks in KiB of this process and of its largest child."""
-    from elbow_core.prepare import main as prepare_main
-
-    prepare_main(["--config", file])
-    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-        print(resource.getrusage(who).ru_maxrss)
 
 
 def benchmark_loader(folder: Path) -> None:
@@ -274,9 +273,6 @@ BENCHMARKS = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmarks that are named, or all."""
-    if arguments[:1] == ["--prepare-and-say-memory"]:
-        prepare_and_say_memory(arguments[1])
-        return 0
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; all without any")
     names = parser.parse_args(arguments).names or list(BENCHMARKS)

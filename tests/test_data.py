@@ -104,12 +104,13 @@ def test_batches_do_not_depend_on_the_number_of_workers(data, workers):
     assert_equal_batches(take(shuffled(data, workers=workers), 9), alone)
 
 
-def test_iterator_goes_on_exactly_from_a_saved_state(data):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_iterator_goes_on_exactly_from_a_saved_state(data, workers):
     unbroken = take(shuffled(data), 10)
-    iterator = shuffled(data)
+    iterator = shuffled(data, workers=workers)
     take(iterator, 4)
     state = iterator.get_state()
-    resumed = shuffled(data)
+    resumed = shuffled(data, workers=workers)
     resumed.set_state(state)
     assert_equal_batches(take(resumed, 6), unbroken[4:])
 
