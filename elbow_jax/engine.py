@@ -71,7 +71,8 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
     else:
         schedules = shown = schedule(rate)
     optimizer = sgd(schedules, config.optimizer.momentum, config.optimizer.weight_decay)
-    state = create_state(variables, optimizer, config.seed)
+    # Under jit, or each shape's zeros would be compiled by themselves.
+    state = jax.jit(lambda start: create_state(start, optimizer, config.seed))(variables)
     return Engine(
         mesh=mesh,
         train_step=jax.jit(

@@ -42,15 +42,17 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
             batches.set_state(host["batches"])
             losses, scores = host["losses"], host["scores"]
         log = MetricsLog(run.metrics, after=first)
-        curves = Curves(run.tensorboard, after=first) if config.tensorboard else None
         pending: list[tuple[np.ndarray, Any]] = []
-        with TrainingProgress(run.path.name, total, config.batch_size, done=first) as progress:
+        with (
+            Curves(run.tensorboard, first, config.tensorboard) as curves,
+            TrainingProgress(run.path.name, total, config.batch_size, done=first) as progress,
+        ):
             for step in range(first + 1, total + 1):
                 if has_stopped(scores, config.early_stopping):
                     progress.say(f"no better validation AUROC in {config.early_stopping} epochs")
                     break
                 batch = next(batches)
-                if curves is not None and step == 1:
+                if step == 1:
                     curves.image("augmented training images", contact_sheet(batch["image"]), step)
                 state, metrics = engine.train_step(state, parallel.to_devices(batch, engine.mesh))
                 pending.append((batch["position"], metrics))
@@ -77,8 +79,7 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
                     progress.epoch(round(epoch), config.epochs, loss, score)
                 for row in rows:
                     log.write(row)
-                    if curves is not None:
-                        curves.write(row)
+                    curves.write(row)
                 if saves or interrupted:
                     # Every process has read as many batches, so one state serves them all.
                     host = {"batches": batches.get_state(), "losses": losses, "scores": scores}

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,18 @@ from elbow_jax import parallel
 class Curves:
     """TensorBoard's event files; rows after the step resumed from are hidden.
 
-    Of several processes the main one alone writes.
+    Args:
+        directory: of the event files; created when missing.
+        after: the step resumed from, 0 at the beginning.
+        wanted: whether to write at all. Of several processes the main one alone does.
 
     Raises:
         UserError: if tensorboardX is not installed.
     """
 
-    def __init__(self, directory: Path, after: int):
+    def __init__(self, directory: Path, after: int, wanted: bool):
         self._writer = None
-        if not parallel.is_main():
+        if not wanted or not parallel.is_main():
             return
         try:
             from tensorboardX import SummaryWriter
@@ -32,6 +36,18 @@ class Curves:
                 "tensorboard: true needs tensorboardX; pip install 'elbow-radiographs[tensorboard]'"
             ) from error
         self._writer = SummaryWriter(str(directory), purge_step=after + 1 if after else None)
+
+    def __enter__(self) -> "Curves":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Add the figures of one row of `metrics.jsonl`."""
@@ -43,7 +59,6 @@ class Curves:
             named = {f"training/{name}": row[name] for name in ("loss", "learning_rate")}
         for name, value in named.items():
             self._writer.add_scalar(name, value, row["step"])
-        self._writer.flush()
 
     def image(self, name: str, image: UInt8[np.ndarray, "height width"], step: int) -> None:
         """Add a grey image."""

@@ -1,10 +1,12 @@
+import resource
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from elbow_core.errors import ConfigError
-from elbow_jax.checkpoint import Checkpoints
+from elbow_jax.checkpoint import CheckpointError, Checkpoints
 from elbow_jax.optimizer import sgd
 from elbow_jax.steps import create_state
 
@@ -71,3 +73,53 @@ def test_state_of_another_network_is_refused_by_path(tmp_path):
             ConfigError, match=r"params/head/kernel is \(3,\) there and \(4,\) here"
         ):
             checkpoints.restore(1, state_of(1.0, width=4))
+
+
+# Orbax tells of the failure in the thread that writes too.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_is_an_error_and_leaves_the_last_good_one(tmp_path):
+    """A limit on the size of files stands for it: the writes themselves fail."""
+    begin = state_of(0.0, width=300_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, begin, {"losses": [0.5]}, auroc=0.5)
+        checkpoints.wait()
+        noise = np.random.default_rng(0).normal(size=300_000)  # zeros would be compressed away
+        full = begin.replace(params={"head": {"kernel": jnp.asarray(noise)}})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        try:
+            checkpoints.save(2, full, {"losses": []}, auroc=0.6)
+            with pytest.raises(CheckpointError, match=r"cannot be saved \(.*; .* good .* step 1$"):
+                checkpoints.wait()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.latest() == 1
+        _, host = checkpoints.restore(1, begin)
+        assert host == {"losses": [0.5]}
+        checkpoints.save(3, full, {}, auroc=0.6)
+        checkpoints.wait()
+    assert [path.name for path in tmp_path.iterdir() if not path.name.isdigit()] == []
+
+
+def test_a_checkpoint_of_a_newer_schema_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("elbow_jax.checkpoint.SCHEMA_VERSION", 7)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, state_of(0.0), {}, auroc=0.5)
+    monkeypatch.undo()
+    with Checkpoints(tmp_path) as checkpoints, pytest.raises(ConfigError, match="newer version"):
+        checkpoints.restore_latest(state_of(0.0))
+    assert kept(tmp_path) == [1]
+
+
+def test_where_every_checkpoint_is_damaged_the_run_stops(tmp_path, capsys):
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        checkpoints.save(1, state_of(0.0), {}, auroc=0.5)
+    (tmp_path / "checkpoints/1/host/metadata").write_bytes(b"{")
+    with (
+        Checkpoints(tmp_path / "checkpoints") as checkpoints,
+        pytest.raises(CheckpointError, match=r"no other is left, so start again with another"),
+    ):
+        checkpoints.restore_latest(state_of(0.0))
+    assert "checkpoints/1: cannot be read" in capsys.readouterr().err
+    assert (tmp_path / "damaged/1").is_dir()

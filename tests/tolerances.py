@@ -19,3 +19,7 @@ STATISTICS = 1e-5
 """Running statistics after one step against torch, relative to their scale."""
 BFLOAT16 = 0.1
 """Features in bfloat16 against float32, relative in the 2-norm; its epsilon is 0.008."""
+DEVICES = 1e-5
+"""Losses and figures of a run against the same run on other devices, absolute."""
+BFLOAT16_LOSS = 0.02
+"""An epoch's mean loss in bfloat16 against float32, absolute; it begins at about 0.7."""
