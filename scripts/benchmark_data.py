@@ -41,13 +41,26 @@ DRAWN = 48  # Pictures, each written several times: drawing takes longer than pr
 TURNS = 7
 SIZE = 584
 SETTINGS = Preprocessing(size=SIZE)
-# In a process of its own, which imports no more than the command does.
+# In a process of its own, which imports no more than the command does, and watches its workers.
 PREPARE_AND_SAY_MEMORY = """
-import resource, sys
+import multiprocessing, sys, threading, time
+from pathlib import Path
 from elbow_core.prepare import main
-main(["--config", sys.argv[1]])
-for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-    print(resource.getrusage(who).ru_maxrss)
+
+def peak(process):
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+def watch():
+    while True:
+        peaks.extend(peak(child.pid) for child in multiprocessing.active_children())
+        time.sleep(0.05)
+
+if __name__ == "__main__":
+    peaks = [0]
+    threading.Thread(target=watch, daemon=True).start()
+    main(["--config", sys.argv[1]])
+    print(peak("self"), max(peaks))
 """
 
 

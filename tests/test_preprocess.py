@@ -3,11 +3,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 from tiny_images import draw
 
-from elbow_core.preprocess import Preprocessing, preprocess, resize
+from elbow_core.preprocess import Preprocessing, blur, preprocess, resize
 
 GOLDEN = Path(__file__).parent / "golden" / "preprocess.npz"
 
@@ -94,6 +96,24 @@ def test_unsharp_mask_adds_twice_the_difference_to_the_blurred_image():
     expected = np.clip(equalised + 2 * (equalised - blurred), 0, 255)
     assert np.array_equal(preprocess(image, 64), expected)
     assert (expected == 0).any()  # It saturates, and does not wrap around.
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([7.0, 5.0, 2.3, 0.3, 1.0, 40.0, 100.0]) | st.floats(0.05, 20),
+    st.sampled_from([32, 33, 64, 101, 192]),
+    st.booleans(),
+)
+def test_blur_is_opencvs_to_the_last_bit(seed, sigma, size, black_and_white):
+    image = np.random.default_rng(seed).integers(0, 256, (size, size - 1)).astype(np.uint8)
+    if black_and_white:
+        image = np.where(image > 128, 255, 0).astype(np.uint8)
+    assert np.array_equal(blur(image, sigma), cv2.GaussianBlur(image, (0, 0), sigma))
+
+
+def test_blur_of_white_is_white():
+    assert (blur(np.full((64, 64), 255, np.uint8), 7.0) == 255).all()
 
 
 def test_unsharp_mask_is_the_formula_with_an_exact_gaussian_but_for_whole_grey_levels():
