@@ -10,10 +10,16 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig, GenerationConfig
+from transformers import (
+    AutoConfig,
+    AutoProcessor,
+    BitsAndBytesConfig,
+    GenerationConfig,
+    PretrainedConfig,
+)
 
 from elbow_core.errors import ConfigError
-from vlm_torch.config import FolderBase, HubBase, ModelSection, PromptSection
+from vlm_torch.config import FolderBase, HubBase, ModelSection, PromptSection, TinyBase
 from vlm_torch.data import Normalisation
 from vlm_torch.families import FAMILIES
 from vlm_torch.hub import download
@@ -69,6 +75,15 @@ def find_base(model: ModelSection, beside: Path) -> BaseFolder:
             f"needs {family.model_type!r}"
         )
     return BaseFolder(path, origin, revision, _fingerprint(path))
+
+
+def real_shapes(model: ModelSection, beside: Path) -> PretrainedConfig:
+    """Return the shapes of a base model, for counting: those on this machine, or the published."""
+    if isinstance(model.base, TinyBase) or (
+        isinstance(model.base, FolderBase) and model.base.path.is_dir()
+    ):
+        return AutoConfig.from_pretrained(find_base(model, beside).path, local_files_only=True)
+    return FAMILIES[model.architecture].published_config()
 
 
 def _model_type(path: Path) -> str:

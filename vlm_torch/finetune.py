@@ -21,11 +21,12 @@ from elbow_core.preprocess import Preprocessing
 from elbow_core.runs import METRICS, MetricsLog, begin_run, describe_run, resume_run
 from vlm_torch import startup
 from vlm_torch.adapter import installed_versions, write_adapter
-from vlm_torch.base import BaseFolder, Reading, find_base, load_base, read_processor
+from vlm_torch.base import BaseFolder, Reading, find_base, load_base, read_processor, real_shapes
 from vlm_torch.checkpoints import best_checkpoint, latest_checkpoint, remove_partial_checkpoints
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.data import Collate, Radiographs, require_images
 from vlm_torch.lora import add_lora, count_trained
+from vlm_torch.memory import TEXT_TOKENS, memory_table
 from vlm_torch.training import Log, LoraTrainer, training_arguments
 
 
@@ -118,6 +119,17 @@ def finetune(config: FinetuneConfig, resume: bool) -> Path:
     return adapter
 
 
+def dry_run(config: FinetuneConfig) -> None:
+    """Print what each setting of a configuration would hold in memory."""
+    part = config.batch_size // config.accumulate
+    print(
+        f"{config.model.architecture}, LoRA rank {config.lora.rank}, {part} images of a batch of "
+        f"{config.batch_size} at a time, {TEXT_TOKENS} tokens of text; one process that trains by "
+        "itself\n"
+    )
+    print(memory_table(config, real_shapes(config.model, config.run.parent)))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     if "--help" in arguments:
@@ -127,6 +139,9 @@ def main(arguments: Sequence[str]) -> int:
     path, overrides = take_config_path([word for word in arguments if word not in switches])
     config = load_config(FinetuneConfig, path, overrides)
     startup.begin()
+    if "--dry-run" in arguments:
+        dry_run(config)
+        return 0
     finetune(config, resume="--resume" in arguments)
     return 0
 
