@@ -11,6 +11,7 @@ in as many processes.
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -136,24 +137,38 @@ def benchmark_prepare(folder: Path) -> None:
 
 def benchmark_workers(folder: Path) -> None:
     """Two processes against one, ours and bare OpenCV's, from start to end."""
-    paths = write_images(folder / "images", 2400)
+    paths = write_images(folder / "images", 1600)
     halves = [paths[::2], paths[1::2]]
     context = get_context("spawn")
-    ours, bare = [], []
-    for turn in range(3):
-        seconds = []
+    ours, bare, possible = [], [], []
+    for turn in range(5):
+        seconds, cores = [], []
         for workers in (1, 2):
             config = configure(folder / "images", folder / f"out{turn}_{workers}", workers)
-            seconds.append(measure(lambda config=config: prepare(config)).wall)
+            before = children_seconds()
+            timing = measure(lambda config=config: prepare(config))
+            seconds.append(timing.wall)
+            cores.append((timing.cores, children_seconds() - before))
         ours.append(seconds[0] / seconds[1])
+        possible.append(sum(cores[0]) / (cores[1][0] + cores[1][1] / 2))
         with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(2, context) as two:
             alone = measure(lambda one=one: list(one.map(prepare_bare, [paths]))).wall
             shared = measure(lambda two=two: list(two.map(prepare_bare, halves))).wall
         bare.append(alone / shared)
+        for out in folder.glob("out*"):
+            shutil.rmtree(out)
     print(
-        f"prepare, two workers: {np.median(ours):.2f} times one worker's rate "
-        f"({spread(ours)}); bare OpenCV in two processes {np.median(bare):.2f} ({spread(bare)})"
+        f"prepare, two workers: {np.median(ours):.2f} times one worker's rate ({spread(ours)}); "
+        f"bare OpenCV in two processes {np.median(bare):.2f} ({spread(bare)}); by CPU seconds, with "
+        f"both cores free and the main process working alone: {np.median(possible):.2f} "
+        f"({spread(possible)})"
     )
+
+
+def children_seconds() -> float:
+    """Return the CPU seconds of all processes that this one has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def benchmark_memory(folder: Path) -> None:
