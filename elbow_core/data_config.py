@@ -88,7 +88,7 @@ class DataConfig(StrictModel):
     root: Path
     """The folder of the radiographs; the manifest's paths are relative to it."""
     out: Path
-    """The folder to make: manifest, archive, and the lists of rejected files and near-duplicates."""
+    """The folder to make: manifest, archive, lists of rejected files and of near-duplicates."""
     preprocess: Preprocessing = Preprocessing()
     """What is done to each image."""
     split: Split = FractionSplit()

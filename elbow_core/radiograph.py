@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 from jaxtyping import UInt8
 
 from elbow_core.dicom import decode_dicom, read_dicom_header
@@ -23,6 +24,7 @@ __all__ = [
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 32
 _MAX_BYTES = 2**30
+_EXIF_WITHIN = 2**18  # Segments are of 64 KiB at most, and Exif's is one of the first.
 
 
 def read_radiograph(path: Path | str) -> UInt8[np.ndarray, "height width"]:
@@ -88,6 +90,10 @@ def _check_size(height: int, width: int) -> None:
 
 
 def _decode(data: bytes, header: ImageHeader) -> np.ndarray:
+    if header.kind == "JPEG":
+        grey = _decode_sound_jpeg(data)
+        if grey is not None:
+            return grey
     encoded = np.frombuffer(data, np.uint8)
     # Read as grey, OpenCV drops the transparency and shows what it hides.
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
@@ -100,6 +106,21 @@ def _decode(data: bytes, header: ImageHeader) -> np.ndarray:
     if stored.ndim == 3:
         stored = _show_on_black(stored)
     return stored if stored.dtype == np.uint8 else scale_to_8_bits(stored)
+
+
+def _decode_sound_jpeg(data: bytes) -> np.ndarray | None:
+    """Return the grey of a JPEG that libjpeg has nothing to say against.
+
+    OpenCV only warns where the picture is damaged before its end, and fills in what it likes. The
+    pixels are the same. None where the picture is sound and OpenCV is still to turn it upright or
+    to convert it from four inks.
+    """
+    try:
+        inks = simplejpeg.decode_jpeg_header(data)[2] in ("CMYK", "YCCK")
+        pixels = simplejpeg.decode_jpeg(data, "CMYK" if inks else "GRAY", strict=True)
+    except ValueError as error:
+        raise HeaderError("is a damaged JPEG: part of its picture is missing or wrong") from error
+    return None if inks or b"Exif\0\0" in data[:_EXIF_WITHIN] else pixels[:, :, 0]
 
 
 def _show_on_black(stored: np.ndarray) -> np.ndarray:

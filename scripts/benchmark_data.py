@@ -159,9 +159,9 @@ def benchmark_workers(folder: Path) -> None:
             shutil.rmtree(out)
     print(
         f"prepare, two workers: {np.median(ours):.2f} times one worker's rate ({spread(ours)}); "
-        f"bare OpenCV in two processes {np.median(bare):.2f} ({spread(bare)}); by CPU seconds, with "
-        f"both cores free and the main process working alone: {np.median(possible):.2f} "
-        f"({spread(possible)})"
+        f"bare OpenCV in two processes {np.median(bare):.2f} ({spread(bare)}); by CPU seconds, "
+        "were both cores free and the main process alone with its part: "
+        f"{np.median(possible):.2f} ({spread(possible)})"
     )
 
 

@@ -170,6 +170,23 @@ def test_damaged_png_is_refused():
         decode_radiograph(bytes(data), "a.png")
 
 
+def test_jpeg_that_is_damaged_inside_its_picture_is_refused():
+    data = bytearray(encode(draw(2), ".jpg"))
+    data[len(data) // 2 : len(data) // 2 + 16] = b"\xff\xd0" * 8
+    with pytest.raises(RadiographError, match=r"a\.jpg: is a damaged JPEG: part of its picture"):
+        decode_radiograph(bytes(data), "a.jpg")
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("quality", [30, 95])
+def test_sound_jpeg_is_opencvs_to_the_last_bit(colour, quality):
+    image = draw(3, 70, 90)
+    picture = np.dstack([image, image // 2, 255 - image]) if colour else image
+    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    expected = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    assert np.array_equal(decode_radiograph(data.tobytes(), "a.jpg"), expected)
+
+
 def test_more_than_100_megapixels_is_refused_from_the_header_alone():
     # There is no picture behind these headers: decoding them could only give another error.
     huge = png_header(10_001, 10_000) + png_chunk(b"IEND", b"")
