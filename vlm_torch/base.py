@@ -156,6 +156,7 @@ def read_processor(base: BaseFolder, model: ModelSection, prompt: PromptSection)
         stop=tuple(ends) if isinstance(ends, list) else (ends,),
         context=config.get_text_config().max_position_embeddings,
         image=config.image_token_id,
+        image_tokens=family.image_tokens(config),
         marks_image=family.marks_image,
     )
     return Reading(

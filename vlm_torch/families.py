@@ -20,9 +20,10 @@ class Family:
     """One architecture.
 
     ``dialogue(processor, prompt, answer)`` gives its text, ``write_tiny(folder, image_size, seed)``
-    a small random checkpoint, ``published_config()`` the real model's shapes. ``marks_image`` says
-    that it must be told by ``token_type_ids`` which tokens are the image's. ``licence`` is what a
-    user accepts before the weights can be downloaded.
+    a small random checkpoint, ``published_config()`` the real model's shapes, and
+    ``image_tokens(config)`` how many tokens an image has. ``marks_image`` says that it must be told
+    by ``token_type_ids`` which tokens are the image's. ``licence`` is what a user accepts before
+    the weights can be downloaded.
     """
 
     model: type
@@ -30,6 +31,7 @@ class Family:
     dialogue: Callable[[Any, PromptSection, str | None], str]
     write_tiny: Callable[[Path, int, int], None]
     published_config: Callable[[], PretrainedConfig]
+    image_tokens: Callable[[Any], int]
     marks_image: bool
     licence: str
 
@@ -41,6 +43,7 @@ FAMILIES: dict[Architecture, Family] = {
         medgemma.dialogue,
         medgemma.write_tiny,
         medgemma.published_config,
+        lambda config: config.mm_tokens_per_image,
         True,
         medgemma.LICENCE,
     ),
@@ -50,6 +53,7 @@ FAMILIES: dict[Architecture, Family] = {
         llava_rad.dialogue,
         llava_rad.write_tiny,
         llava_rad.published_config,
+        lambda config: config.image_seq_length,
         False,
         llava_rad.LICENCE,
     ),

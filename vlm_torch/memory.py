@@ -42,12 +42,12 @@ class Holdings:
     kept: int
     kept_with_checkpointing: int
 
-    def weights(self, dtype: torch.dtype, four_bit: bool) -> float:
+    def weights(self, dtype: torch.dtype, four_bit: bool) -> float | int:
         """Bytes of the frozen parameters."""
         quantised = self.quantisable if four_bit else 0
         return (self.frozen - quantised) * dtype.itemsize + quantised * _FOUR_BIT_BYTES
 
-    def trained(self) -> float:
+    def trained(self) -> int:
         """Bytes of what is trained, with its gradient and the optimiser's state."""
         return (self.lora + self.others_trained) * _TRAINED_BYTES
 
@@ -161,7 +161,7 @@ class Kept:
                 hook.remove()
 
     def _enter(self, number: int) -> Any:
-        def enter(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        def enter(_: nn.Module, inputs: tuple[Any, ...]) -> None:
             self._block = number
             self.inside[number] = 0
             self.inputs[number] = inputs[0].nbytes

@@ -44,6 +44,7 @@ def tokenise(
     stop: tuple[int, ...],
     context: int,
     image: int,
+    image_tokens: int,
     marks_image: bool,
 ) -> PromptTokens:
     """Tokenise the question, and the question with each answer, and check that they fit.
@@ -55,6 +56,7 @@ def tokenise(
         stop: tokens that end an answer.
         context: tokens that the model can see.
         image: the token in whose places the image's features go.
+        image_tokens: how many places an image has.
         marks_image: whether the model wants ``token_type_ids``.
 
     Raises:
@@ -79,6 +81,11 @@ def tokenise(
                 "checkpoint's chat template does not fit its generation_config.json"
             )
         answers.append(tuple(rest[: ends[0] + 1]))
+    if question.count(image) != image_tokens:
+        raise ConfigError(
+            f"prompt: has {question.count(image)} tokens for the image, which has {image_tokens}; "
+            "take the image's token out of the text"
+        )
     tokens = PromptTokens(
         prompt=tuple(question),
         answers=(answers[0], answers[1]),
@@ -98,10 +105,11 @@ def tokenise(
 def _encode(tokenizer: Any, text: str) -> list[int]:
     """Encode with exactly one ``<bos>``, whether or not the template wrote one."""
     ids = list(tokenizer(text, add_special_tokens=False).input_ids)
-    count = ids.count(tokenizer.bos_token_id)
-    if count > 1:
-        raise ConfigError(f"prompt: holds {tokenizer.bos_token!r} {count} times; take it out")
-    return ids if count else [tokenizer.bos_token_id, *ids]
+    if ids[0] != tokenizer.bos_token_id:
+        ids = [tokenizer.bos_token_id, *ids]
+    if tokenizer.bos_token_id in ids[1:]:
+        raise ConfigError(f"prompt: holds {tokenizer.bos_token!r}; take it out of the text")
+    return ids
 
 
 def question_inputs(tokens: PromptTokens, images: int) -> dict[str, Int64[Tensor, "images length"]]:
