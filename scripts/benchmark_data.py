@@ -137,11 +137,11 @@ def benchmark_prepare(folder: Path) -> None:
 
 def benchmark_workers(folder: Path) -> None:
     """Two processes against one, ours and bare OpenCV's, from start to end."""
-    paths = write_images(folder / "images", 1600)
+    paths = write_images(folder / "images", 900)
     halves = [paths[::2], paths[1::2]]
     context = get_context("spawn")
     ours, bare, possible = [], [], []
-    for turn in range(5):
+    for turn in range(3):
         seconds, cores = [], []
         for workers in (1, 2):
             config = configure(folder / "images", folder / f"out{turn}_{workers}", workers)

@@ -1,6 +1,7 @@
 """What prepare does with images that look alike, with names that identify, and with DICOM."""
 
 import csv
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from elbow_core.radiograph import read_radiograph
 from elbow_core.sources import FolderSource
 
 IMAGES = 40
+ROOT = Path(__file__).parents[1]
 
 
 def picture(seed: int) -> np.ndarray:
@@ -163,3 +165,21 @@ def test_real_dicom_and_16_bit_radiographs_are_prepared_through_folder(config, r
     rows = read_manifest(config.out / "manifest.csv")
     assert len(rows) == 24
     assert sorted(row.patient_id for row in rows)[-4:] == ["smith_dicom"] * 2 + ["smith_png16"] * 2
+
+
+def test_documented_command_gives_the_documented_table_on_the_real_subset(
+    real_radiographs, tmp_path, capsys
+):
+    arguments = {
+        "config": str(ROOT / "configs/data/fracatlas.yaml"),
+        "root": str(real_radiographs / "fracatlas_upper_limb"),
+        "out": str(tmp_path / "out"),
+        "preprocess.size": "32",  # What is counted does not depend on it.
+        "workers": "0",
+    }
+    assert main([f"--{name}={value}" for name, value in arguments.items()]) == 0
+    said = capsys.readouterr().out.replace(str(tmp_path / "out"), "OUT").splitlines()[1:]
+    documented = (ROOT / "docs/data.md").read_text().replace("data/prepared/fracatlas_584", "OUT")
+    assert "\n".join(said) in documented
+    rejected = (tmp_path / "out/rejected.csv").read_text()
+    assert rejected.count("which has the other label") == 2
