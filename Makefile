@@ -43,6 +43,7 @@ format: $(VENV)/full.installed  ## mend what ruff can mend
 
 figures: $(VENV)/full.installed  ## draw the figures of the documents again
 	$(BIN)/python scripts/make_figures.py
+	$(BIN)/python scripts/make_schedule_figure.py
 	$(BIN)/python scripts/make_architecture.py
 
 clean:  ## remove the environment, caches, and the demo's data and runs

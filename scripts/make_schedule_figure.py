@@ -1,0 +1,68 @@
+"""Draw the learning rates of the report's three stages, from its own configurations.
+
+    python scripts/make_schedule_figure.py --out docs/figures
+
+A CPU, some seconds.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from elbow_core.cli import run
+from elbow_core.config import load_config
+from elbow_core.evaluation.style import COLOURS, canvas, drawn_in_style, panels, save
+from elbow_jax.config import TrainConfig
+from elbow_jax.optimizer import warm_restarts
+
+NAME = "learning_rates.png"
+CONFIGS = Path(__file__).parent.parent / "configs/report"
+STAGES = {
+    "pretraining": ("pretrain_convnext", "pretrain_efficientnet", "pretrain_mobilenet"),
+    "training": ("train_convnext", "train_efficientnet", "train_mobilenet"),
+    "fusion": ("fuse",),
+}
+STEPS = 100  # an epoch in this figure; the curve does not depend on it
+
+
+@drawn_in_style
+def draw() -> Figure:
+    """A panel a stage, a curve a rate, over the stage's epochs."""
+    figure = canvas(columns=len(STAGES), width=3.0, height=3.3)
+    for axes, (stage, names) in zip(panels(figure), STAGES.items(), strict=True):
+        rates: dict[str, tuple[float, TrainConfig]] = {}
+        for name in names:
+            config = load_config(TrainConfig, CONFIGS / f"{name}.yaml")
+            rate = config.optimizer.learning_rate
+            if isinstance(rate, dict):
+                for group, value in rate.items():
+                    rates["head" if group == "head" else "each backbone"] = value, config
+            else:
+                rates[config.model.backbone] = rate, config
+        for (label, (rate, config)), colour in zip(rates.items(), COLOURS, strict=False):
+            restarts = config.optimizer.warm_restarts
+            schedule = warm_restarts(rate, restarts.t_0, restarts.t_mult, STEPS, config.epochs)
+            steps = np.arange(config.epochs * STEPS)
+            axes.plot(steps / STEPS, jax.jit(schedule)(steps), color=colour, label=label)
+        axes.set(title=stage, xlabel="epoch", ylabel="learning rate")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    return figure
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the figure and name it."""
+    parser = argparse.ArgumentParser(prog="python scripts/make_schedule_figure.py")
+    parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="folder to write to")
+    out = parser.parse_args(arguments).out
+    out.mkdir(parents=True, exist_ok=True)
+    save(draw(), out / NAME)
+    print(out / NAME)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
