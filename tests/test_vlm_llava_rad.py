@@ -46,7 +46,9 @@ def fail(capsys, *arguments: str) -> str:
     return lines[0]
 
 
-def published(parts: Path, init: str) -> tuple[dict[str, Tensor], ...]:
+def published(
+    parts: Path, init: str
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
     """The parts that a start is made of, as the reference takes them."""
     state = torch.load(parts / "biomedclipcxr_518_checkpoint.pt", weights_only=True)["state_dict"]
     start = "module.visual.trunk."
@@ -81,7 +83,8 @@ def test_assembled_model_gives_the_logits_of_the_published_architecture(parts, t
     assert ids.count(tokens.image) == release.IMAGE_TOKENS
     with torch.inference_mode():
         found = model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0]
-    wanted = release.forward(*published(parts, init), pixels, ids, tokens.image)
+    trunk, projector, language = published(parts, init)
+    wanted = release.forward(trunk, projector, language, pixels, ids, tokens.image)
     # The image's own token has a row of zeros.
     scale = wanted.abs().max()
     assert scale > 0.5
