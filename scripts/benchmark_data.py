@@ -36,7 +36,6 @@ from elbow_core.preprocess import Preprocessing
 from elbow_core.sources import FolderSource
 from elbow_core.sources.synthetic import draw_radiograph
 from elbow_core.splits import check_leakage, split_patients
-from elbow_jax.data import open_prepared, training_batches
 
 DRAWN = 48  # Pictures, each written several times: drawing takes longer than preparing.
 TURNS = 7
@@ -196,6 +195,9 @@ def benchmark_memory(folder: Path) -> None:
 
 def benchmark_loader(folder: Path) -> None:
     """One core: batches of augmented images against the same warps alone."""
+    # Here, since worker processes import this file, and JAX would be a second of their start.
+    from elbow_jax.data import open_prepared, training_batches
+
     write_images(folder / "images", 240)
     cv2.setNumThreads(1)
     prepare(configure(folder / "images", folder / "prepared", workers=0))
