@@ -15,7 +15,6 @@ from absl import flags
 from elbow_core.augment import Augmentation, apply_affine, draw_affine
 from elbow_core.errors import ConfigError
 from elbow_core.prepared import PreparedData
-from elbow_core.prepared import open_prepared as open_prepared
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 
+from elbow_core.prepared import PreparedData
 from elbow_jax import parallel
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import PreparedData
 from elbow_jax.engine import Engine
 from elbow_jax.fit import open_batches
 

@@ -11,9 +11,10 @@ from jax.sharding import Mesh
 
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation.metrics import auroc
+from elbow_core.prepared import PreparedData
 from elbow_jax import networks, parallel
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import PreparedData, scoring_batches, steps_per_epoch
+from elbow_jax.data import scoring_batches, steps_per_epoch
 from elbow_jax.optimizer import sgd, warm_restarts
 from elbow_jax.scoring import score_batches, sigmoid
 from elbow_jax.steps import TrainState, create_state, make_eval_step, make_train_step

@@ -9,10 +9,11 @@ import jax
 import numpy as np
 
 from elbow_core.errors import UserError
+from elbow_core.prepared import PreparedData
 from elbow_jax import parallel
 from elbow_jax.checkpoint import Checkpoints
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import PreparedData, image_ids, training_batches
+from elbow_jax.data import image_ids, training_batches
 from elbow_jax.engine import Engine, validate
 from elbow_jax.interruption import Interruption
 from elbow_jax.progress import TrainingProgress

@@ -25,9 +25,9 @@ import jax
 
 from elbow_core.config import dump_config, load_config
 from elbow_core.errors import ConfigError
+from elbow_core.prepared import PreparedData
 from elbow_jax import parallel
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import PreparedData
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 

@@ -15,11 +15,11 @@ from elbow_core.config import load_config, take_config_path
 from elbow_core.config_help import describe_fields
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation.thresholds import choose_thresholds
+from elbow_core.prepared import PreparedData, open_prepared
 from elbow_core.preprocess import Preprocessing
 from elbow_jax import interruption, parallel, startup
 from elbow_jax.checkpoint import Checkpoints
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import PreparedData, open_prepared
 from elbow_jax.dry_run import describe, measure_cost
 from elbow_jax.engine import Engine, build_engine, score_split, validate
 from elbow_jax.fit import fit

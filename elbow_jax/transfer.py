@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from elbow_core.config import load_config
 from elbow_core.errors import ConfigError
 from elbow_core.manifest import read_manifest
+from elbow_core.prepared import PreparedData
 from elbow_core.splits import check_disjoint
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import PreparedData
 from elbow_jax.models import ModelConfig
 from elbow_jax.models.fusion import fuse_variables
 from elbow_jax.networks import shapes_by_path

@@ -196,7 +196,8 @@ def benchmark_memory(folder: Path) -> None:
 def benchmark_loader(folder: Path) -> None:
     """One core: batches of augmented images against the same warps alone."""
     # Here, since worker processes import this file, and JAX would be a second of their start.
-    from elbow_jax.data import open_prepared, training_batches
+    from elbow_core.prepared import open_prepared
+    from elbow_jax.data import training_batches
 
     write_images(folder / "images", 240)
     cv2.setNumThreads(1)

@@ -31,9 +31,10 @@ from elbow_core.errors import ConfigError
 from elbow_core.evaluation.intervals import score_intervals
 from elbow_core.evaluation.metrics import auroc
 from elbow_core.evaluation.style import COLOURS, canvas, drawn_in_style, panels
+from elbow_core.prepared import PreparedData, open_prepared
 from elbow_jax import networks, parallel, porting, startup
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import PreparedData, open_prepared, scoring_batches
+from elbow_jax.data import scoring_batches
 from elbow_jax.engine import build_engine, score_split
 from elbow_jax.fit import open_batches
 from elbow_jax.models import build_model

@@ -1,3 +1,4 @@
+import dataclasses
 import resource
 
 import jax
@@ -85,7 +86,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_last_good_one(tmp_path):
         checkpoints.save(1, begin, {"losses": [0.5]}, auroc=0.5)
         checkpoints.wait()
         noise = np.random.default_rng(0).normal(size=300_000)  # zeros would be compressed away
-        full = begin.replace(params={"head": {"kernel": jnp.asarray(noise)}})
+        full = dataclasses.replace(begin, params={"head": {"kernel": jnp.asarray(noise)}})
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
         try:
             checkpoints.save(2, full, {"losses": []}, auroc=0.6)

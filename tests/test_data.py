@@ -7,9 +7,9 @@ import pytest
 from elbow_core.augment import NO_AUGMENTATION, Augmentation
 from elbow_core.errors import ArchiveError, ConfigError
 from elbow_core.manifest import read_manifest, write_manifest
+from elbow_core.prepared import open_prepared
 from elbow_jax.data import (
     image_ids,
-    open_prepared,
     scoring_batches,
     steps_per_epoch,
     training_batches,

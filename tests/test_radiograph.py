@@ -184,6 +184,7 @@ def test_sound_jpeg_is_opencvs_to_the_last_bit(colour, quality):
     picture = np.dstack([image, image // 2, 255 - image]) if colour else image
     data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     expected = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    assert expected is not None
     assert np.array_equal(decode_radiograph(data.tobytes(), "a.jpg"), expected)
 
 

@@ -15,9 +15,9 @@ from safetensors.numpy import load_file
 from elbow_core import cli
 from elbow_core.config import load_config
 from elbow_core.manifest import read_manifest, write_manifest
+from elbow_core.prepared import open_prepared
 from elbow_jax import train
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import open_prepared
 from elbow_jax.engine import build_engine
 from elbow_jax.released import read_released, write_released
 from elbow_jax.run_directory import create_run

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.augment import Augmentation
+from elbow_core.prepared import open_prepared
 from elbow_jax import parallel
-from elbow_jax.data import open_prepared, training_batches
+from elbow_jax.data import training_batches
 from throughput import jax_work
 from throughput.cases import Case
 from throughput.timing import LEAST_STEPS
