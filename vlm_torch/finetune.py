@@ -138,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
     switches = {"--resume", "--dry-run"}
     path, overrides = take_config_path([word for word in arguments if word not in switches])
     config = load_config(FinetuneConfig, path, overrides)
-    startup.begin()
+    startup.begin(config.model)
     if "--dry-run" in arguments:
         dry_run(config)
         return 0

@@ -18,7 +18,7 @@ from vlm_torch import startup
 from vlm_torch.adapter import CARD, load_adapter
 from vlm_torch.base import load_base
 from vlm_torch.lora import without_deprecations
-from vlm_torch.tuned import ADAPTER, MERGED, TunedRun, open_tuned
+from vlm_torch.tuned import ADAPTER, MERGED, TunedRun, configured_model, open_tuned
 
 # Everything of the base model but its weights, whose names and shapes are written anew.
 _KEPT = ("*.json", "*.jinja", "*.model", "*.txt")
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--base", type=Path, help="where the base model lies, if it was moved")
     parser.add_argument("--dtype", choices=_DTYPES, help="of the result; default: the run's")
     options = parser.parse_args(arguments)
-    startup.begin()
+    startup.begin(configured_model(options.run))
     run = open_tuned(options.run, options.base)
     print(f"merged: {merge(run, options.dtype or run.config.model.dtype)}")
     return 0

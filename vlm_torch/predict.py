@@ -27,7 +27,7 @@ from vlm_torch.answers import Answer, AnswerLog
 from vlm_torch.base import Reading, load_base, read_processor
 from vlm_torch.data import require_images
 from vlm_torch.scoring import generate_answers, injury_probability, parse_answer
-from vlm_torch.tuned import TunedRun, open_merged, open_tuned
+from vlm_torch.tuned import TunedRun, configured_model, open_merged, open_tuned
 
 
 def answer_batch(
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
-    startup.begin()
+    startup.begin(configured_model(options.run))
     run = open_merged(options.run) if options.merged else open_tuned(options.run, options.base)
     print(f"predictions: {predict(run, options.split, options.batch_size)}")
     return 0

@@ -8,7 +8,7 @@ from elbow_core.errors import ConfigError
 from elbow_core.runs import CONFIG
 from vlm_torch.adapter import AdapterCard, read_card, require_base
 from vlm_torch.base import BaseFolder, find_base
-from vlm_torch.config import FinetuneConfig, FolderBase, HubBase
+from vlm_torch.config import FinetuneConfig, FolderBase, HubBase, ModelSection
 
 ADAPTER, MERGED = "adapter", "merged"
 
@@ -27,15 +27,18 @@ class TunedRun:
     adapter: Path | None
 
 
+def configured_model(path: Path) -> ModelSection:
+    """Return what a run says of its model; raises `ConfigError` where it is no run."""
+    return _read_config(path).model
+
+
 def open_tuned(path: Path, base: Path | None) -> TunedRun:
     """Open a finished run; ``base`` says where its base model lies now, if it was moved.
 
     Raises:
         UserError: no finished run there, or another base model or other libraries than its own.
     """
-    if not (path / CONFIG).is_file():
-        raise ConfigError(f"{path}: is not a run ({CONFIG} is missing)")
-    config = load_config(FinetuneConfig, path / CONFIG)
+    config = _read_config(path)
     card = read_card(path / ADAPTER)
     model = config.model
     if base is not None:
@@ -56,9 +59,15 @@ def open_merged(path: Path) -> TunedRun:
     """
     if not (path / MERGED).is_dir():
         raise ConfigError(f"{path / MERGED}: is missing; run `python -m vlm_torch.merge` first")
-    config = load_config(FinetuneConfig, path / CONFIG)
+    config = _read_config(path)
     update = {"base": FolderBase(path=path / MERGED), "four_bit": False}
     model = config.model.model_copy(update=update)
     card = read_card(path / ADAPTER)
     found = find_base(model, path.parent)
     return TunedRun(path, config.model_copy(update={"model": model}), card, found, None)
+
+
+def _read_config(path: Path) -> FinetuneConfig:
+    if not (path / CONFIG).is_file():
+        raise ConfigError(f"{path}: is not a run ({CONFIG} is missing)")
+    return load_config(FinetuneConfig, path / CONFIG)
