@@ -259,6 +259,9 @@ def test_data_prepared_otherwise_are_refused(tuned, tmp_path, capsys):
     assert "the model needs" in fail(capsys, predict.main, "--run", str(run))
 
 
+@pytest.mark.parametrize(
+    "tuned", ["medgemma", pytest.param("llava_rad", marks=pytest.mark.slow)], indirect=True
+)
 def test_killed_and_resumed_run_gives_the_adapter_of_an_unbroken_one(tuned, tmp_path):
     shutil.copytree(tuned / "data", tmp_path / "data")
     text = (tuned / "finetune.yaml").read_text().replace(str(tuned), str(tmp_path))
@@ -280,3 +283,23 @@ def test_killed_and_resumed_run_gives_the_adapter_of_an_unbroken_one(tuned, tmp_
     assert not partial.exists()
     for name in ("metrics.jsonl", "adapter/adapter_model.safetensors"):
         assert (tmp_path / "run" / name).read_bytes() == (tuned / "run" / name).read_bytes()
+
+
+def test_bfloat16_base_trains_in_float32_with_checkpointing(tmp_path):
+    write_prepared(tmp_path / "data")
+    config = write_config(tmp_path, "medgemma", gradient_checkpointing=True)
+    assert finetune.main(["--config", str(config), "--model.dtype", "bfloat16"]) == 0
+    losses = [row["loss"] for row in rows_of(tmp_path / "run") if "loss" in row]
+    assert losses[-1] < losses[0]
+    kept = load_file(tmp_path / "run/adapter/adapter_model.safetensors")
+    assert {tensor.dtype for tensor in kept.values()} == {torch.float32}
+    assert predict.main(["--run", str(tmp_path / "run")]) == 0
+
+
+def test_loss_that_is_not_finite_stops_the_run_and_leaves_no_adapter(tmp_path, capsys):
+    write_prepared(tmp_path / "data")
+    config = write_config(tmp_path, "medgemma", log_every=1)
+    arguments = ["--config", str(config), "--optimizer.learning_rate", "1e30"]
+    message = fail(capsys, finetune.main, *arguments)
+    assert "is not finite; the last good checkpoint is none" in message
+    assert not (tmp_path / "run/adapter").exists()

@@ -1,12 +1,18 @@
+from pathlib import Path
+
 import pytest
 import torch
 
+from elbow_core.config import load_config
 from tests.vlm_runs import ARCHITECTURES, config_of, write_config
 from vlm_torch import finetune
 from vlm_torch.base import find_base, load_base, real_shapes
+from vlm_torch.config import FinetuneConfig
+from vlm_torch.families import FAMILIES
 from vlm_torch.lora import add_lora
-from vlm_torch.memory import TEXT_TOKENS, Kept, count_holdings
+from vlm_torch.memory import TEXT_TOKENS, Kept, count_holdings, memory_table
 
+ROOT = Path(__file__).parents[1]
 # Joining image and text by other means than the model's, which only shapes allow.
 JOINING = 0.05
 
@@ -46,3 +52,11 @@ def test_dry_run_prints_a_table_and_touches_nothing(tmp_path, capsys):
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + 8
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_documented_table_is_what_the_dry_run_counts(architecture):
+    config = load_config(FinetuneConfig, ROOT / f"configs/vlm/{architecture}.yaml")
+    table = memory_table(config, FAMILIES[architecture].published_config())
+    assert table in (ROOT / "docs/vlm.md").read_text(encoding="utf-8")
