@@ -45,7 +45,7 @@ def begin_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> Non
 def resume_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> None:
     """Check that a run may go on, or begin it where there is none yet.
 
-    ``record`` must hold ``data_fingerprint``. Raises `ConfigError`, naming the first key that
+    ``record`` is of `describe_run`. Raises `ConfigError`, naming the first key that
     differs, where the run began with another configuration or with other data.
     """
     if not (path / CONFIG).exists():
@@ -61,8 +61,8 @@ def resume_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> No
     recorded = json.loads((path / RECORD).read_text(encoding="utf-8"))
     if recorded["data_fingerprint"] != record["data_fingerprint"]:
         raise ConfigError(
-            f"{path}: cannot resume, since the data have been prepared anew since the run began; "
-            "give another `run:`"
+            f"{path}: cannot resume, since {record['data']} has been prepared anew since the run "
+            "began; give another `run:`"
         )
 
 
