@@ -296,6 +296,30 @@ def test_bfloat16_base_trains_in_float32_with_checkpointing(tmp_path):
     assert predict.main(["--run", str(tmp_path / "run")]) == 0
 
 
+def test_answers_that_name_neither_class_are_counted_shown_and_wrong(tmp_path, capsys):
+    write_prepared(tmp_path / "data")
+    config = write_config(tmp_path, "medgemma", epochs=1)
+    arguments = ["--config", str(config), "--optimizer.learning_rate", "1e-12"]
+    assert finetune.main(arguments) == 0
+    assert predict.main(["--run", str(tmp_path / "run")]) == 0
+    assert f"unparsed: {SPLITS['test']} of {SPLITS['test']} answers" in capsys.readouterr().out
+    file = tmp_path / "run/predictions_test.csv"
+    found = read_predictions(file)
+    assert set(found.prediction.tolist()) == {UNPARSED}
+    assert report.main([str(file), "--out", str(tmp_path / "report"), "--draws", "100"]) == 0
+    content = json.loads((tmp_path / "report/metrics.json").read_text())
+    answers = content["models"]["run"]["answers"]
+    assert answers["unparsed"] == SPLITS["test"]
+    assert answers["confusion"]["tp"] == answers["confusion"]["tn"] == 0
+
+
+def test_training_set_that_fills_no_batch_is_refused(tmp_path, capsys):
+    write_prepared(tmp_path / "data")
+    config = write_config(tmp_path, "medgemma", batch_size=32)
+    message = fail(capsys, finetune.main, "--config", str(config))
+    assert "24 training images, copies among them, do not fill a batch of 32" in message
+
+
 def test_loss_that_is_not_finite_stops_the_run_and_leaves_no_adapter(tmp_path, capsys):
     write_prepared(tmp_path / "data")
     config = write_config(tmp_path, "medgemma", log_every=1)

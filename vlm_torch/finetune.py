@@ -16,6 +16,7 @@ from elbow_core import cli
 from elbow_core.augment import NO_AUGMENTATION
 from elbow_core.config import load_config, take_config_path
 from elbow_core.config_help import describe_fields
+from elbow_core.errors import ConfigError
 from elbow_core.prepared import PreparedData, open_prepared
 from elbow_core.preprocess import Preprocessing
 from elbow_core.runs import METRICS, MetricsLog, begin_run, describe_run, resume_run
@@ -70,6 +71,12 @@ def finetune(config: FinetuneConfig, resume: bool) -> Path:
         base = find_base(config.model, config.run.parent)
     reading = read_processor(base, config.model, config.prompt)
     require_images(data, ("train", "validation"), reading.image_size)
+    images = len(data.positions("train")) * (1 + config.data.copies)
+    if images < config.batch_size:
+        raise ConfigError(
+            f"{data.directory}: {images} training images, copies among them, do not fill a batch "
+            f"of {config.batch_size}; lower batch_size or raise data.copies"
+        )
     model = build_model(config, base)
     low_rank, whole = count_trained(model)
     with arguments.main_process_first(local=False):
