@@ -83,7 +83,10 @@ def write_inputs(folder: Path) -> None:
     thresholds = {"default": 0.5, "youden": 0.4}
     card = {"thresholds": thresholds, "weights_sha256": "0" * 64, "preprocessing": {"size": 32}}
     (model / "model.json").write_text(json.dumps(card))
-    (folder / "run" / "config.yaml").write_text("epochs: 3\nseed: 0\nbatch_size: 32\n")
+    (folder / "run" / "config.yaml").write_text(
+        "epochs: 3\nseed: 0\nbatch_size: 32\n"
+        "init: {convnext_tiny: somewhere/first, mobilenetv3_large: somewhere/second}\n"
+    )
 
 
 def options_with_everything(inputs: Path, out: Path) -> list[str]:

@@ -144,6 +144,7 @@ def test_checklist_marks_what_only_the_author_knows(report):
     assert "e240300" in text
     assert "| 18a | Funding | For the author. |" in text
     assert re.search(r"\| 9 \| Preprocessing \| Preprocessing: size 32\. \|", text)
+    assert "Started from first, second." in text
     assert re.search(r"\| 23a \|[^|]*\| convnext: AUC-ROC 0\.\d{3} \(", text)
     assert re.search(r"\| 20 \|[^|]*\| Patients: no patient is in two partitions\.", text)
 

@@ -222,7 +222,7 @@ def _of_run(run: Mapping[str, Any]) -> dict[str, str]:
         f"{config.get('seed')}. {_settings('Optimiser', optimizer)}",
         "initial": ""
         if not config
-        else f"Started from {Path(config['init']).name}."
+        else f"Started from {_starts(config['init'])}."
         if config.get("init")
         else "Random initial weights.",
         "selection": f"The weights of step {card['step']}, best on validation: "
@@ -240,6 +240,12 @@ def _of_run(run: Mapping[str, Any]) -> dict[str, str]:
             if words
         ),
     }
+
+
+def _starts(init: str | Mapping[str, str]) -> str:
+    """The name of the run or weights that a run began with, or of each of its backbones'."""
+    names = [init] if isinstance(init, str) else list(init.values())
+    return ", ".join(Path(name).name for name in names)
 
 
 def _listed(title: str, names: Sequence[str] | None) -> str:
