@@ -264,7 +264,10 @@ def test_without_the_data_packages_only_the_end_to_end_part_is_left_out(
     config = {"name": "mobilenetv3_large", "work": "train", "size": 64, "batch": 2}
     case = parts.cases.Case(part="end_to_end", variant="small", **config)
     job = parts.cases.Job(case, "jax", "jit", 0)
-    assert parts.script.measure(job, "cpu", 0.01, tmp_path) == {"note": "grain is not installed"}
+    named = parts.script.measure(job, "cpu", 0.01, tmp_path)  # the first that is imported
+    assert named in [
+        {"note": f"{package} is not installed"} for package in ("array-record", "grain")
+    ]
     hide("cv2")
     hide("pydicom")
     case = parts.cases.Case(part="inference", variant="small", **config | {"work": "inference"})
