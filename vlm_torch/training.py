@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from elbow_core.errors import ConfigError, UserError
@@ -29,6 +29,15 @@ class LoraTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         return WholeBatches(len(dataset), self._whole_batch, self.args.seed)  # pyright: ignore
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
+        """Give every process all images; equal shares would count some of them twice."""
+        return DataLoader(
+            self.eval_dataset if eval_dataset is None else eval_dataset,  # pyright: ignore
+            batch_size=self.args.per_device_eval_batch_size,
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+        )
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Tensor], *arguments: Any, **options: Any
