@@ -62,7 +62,7 @@ def assert_same_course(run: Path, other: Path) -> None:
         np.testing.assert_allclose(ours[name], weights, atol=tolerances.DEVICES * scale * 10)
 
 
-@pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.parametrize("devices", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_losses_do_not_depend_on_the_number_of_devices(alone, tmp_path, devices):
     finish([start(follow(alone, tmp_path), JAX_NUM_CPU_DEVICES=str(devices))])
     assert f'"devices": {devices}' in (tmp_path / "run/run.json").read_text()
