@@ -11,7 +11,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from elbow_jax.models import recomputed
 from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import (
     Convolution,
@@ -19,6 +18,7 @@ from elbow_jax.models.layers import (
     DropPath,
     LayerNorm,
     normal,
+    per_channel,
     scanned,
     spatial_mean,
 )
@@ -128,9 +128,10 @@ class Block(nn.Module):
         )(x)
         x = LayerNorm(dtype=self.dtype, name="norm")(x)
         x = Dense(4 * width, dtype=self.dtype, name="expand")(x)
-        x = recomputed.gelu(x)
+        x = nn.gelu(x, approximate=False)
+        x = Dense(width, dtype=self.dtype, name="project")(x)
         scale = self.param("layer_scale", nn.initializers.constant(self.layer_scale), (width,))
-        x = Dense(width, dtype=self.dtype, name="project")(x, scale)
+        x = x * per_channel(scale, x).astype(x.dtype)
         if self.drops:
             x = DropPath()(x, rate, train)
         return shortcut + x, None

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from elbow_jax.models import ops, recomputed
+from elbow_jax.models import ops
 
 Activation = Callable[[Array], Array]
 Initializer = Callable[..., Array]
@@ -92,23 +92,17 @@ class Convolution(nn.Module):
 
 
 class Dense(nn.Module):
-    """A matrix product over the last axis, and a bias; all of it scaled, where a scale is given."""
+    """A matrix product over the last axis, and a bias."""
 
     features: int
     kernel_init: Initializer = normal(0.02)
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "*b c"], scale: Float[Array, "c_out"] | None = None
-    ) -> Float[Array, "*b c_out"]:
+    def __call__(self, x: Float[Array, "*b c"]) -> Float[Array, "*b c_out"]:
         """Multiply the last axis; the kernel is `[c_in, c_out]`."""
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        if scale is not None:
-            # Scaling the kernel is cheaper than the result, and so is its gradient: the result's
-            # would need the product a second time.
-            kernel, bias = kernel * scale[None], bias * scale
         x = ops.pointwise_convolution(x.astype(self.dtype), kernel.astype(self.dtype))
         return x + per_channel(bias, x).astype(self.dtype)
 
@@ -124,8 +118,10 @@ class LayerNorm(nn.Module):
         """Normalise each vector of channels by its own mean and variance."""
         scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
-        normalised: Any = recomputed.layer_norm(x, scale, bias, self.epsilon)
-        return normalised.astype(self.dtype)
+        x = x.astype(jnp.float32)
+        x = x - x.mean(-1, keepdims=True)
+        x = x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + self.epsilon)
+        return (x * per_channel(scale, x) + per_channel(bias, x)).astype(self.dtype)
 
 
 class BatchNorm(nn.Module):

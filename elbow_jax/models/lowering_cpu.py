@@ -71,9 +71,7 @@ def input_gradient(
 def depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
     """A depthwise convolution as a sum of shifted products."""
     sizes = _output_sizes(x.shape, kernel.shape, stride, around)
-    # Without the barrier a following mean draws the sum into itself, tap by tap: XLA then copies
-    # every shifted window, and computes the sum a second time for whatever else needs it.
-    return lax.optimization_barrier(_sum_of_taps(_pad(x, around), kernel, stride, *sizes))
+    return _sum_of_taps(_pad(x, around), kernel, stride, *sizes)
 
 
 def depthwise_input_gradient(
