@@ -85,6 +85,7 @@ def _curves(axes: Axes, scale: list[Comparison], what: str) -> None:
     axes.set(xscale="log", yscale="log", xlabel=AXES[what], ylabel="ms an image, training step")
     ticks = sorted({getattr(one.case, what) for one in scale if _belongs(one, scale, what)})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.legend(title="JAX; dotted: PyTorch, eager" if what != "devices" else None)
 
