@@ -13,6 +13,7 @@ from elbow_core.errors import ManifestError
 from elbow_core.manifest import LABEL_NAMES, ManifestRow
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
+HASHES = "perceptual_hashes.npy"
 NEAR = 32
 """Bits of 256 in which two pictures may differ and still count as the same one."""
 
@@ -72,6 +73,27 @@ def find_near_duplicates(
                     f"more than {_MOST_PAIRS} pairs of images look alike, too many to be near-"
                     "duplicates; look at the images, or set near_duplicates: ignore"
                 )
+    pairs = np.concatenate(found)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def find_near_duplicates_between(
+    hashes: UInt8[np.ndarray, "images 32"],
+    others: UInt8[np.ndarray, "others 32"],
+    most_bits: int = NEAR,
+) -> Int[np.ndarray, "pairs 3"]:
+    """Return (image, other, distance in bits) for images of two sets at most ``most_bits`` apart.
+
+    Sorted by image, then by other. Memory does not grow with the product of the two.
+    """
+    columns = np.ascontiguousarray(others).view(np.uint64).T.copy()
+    words = np.ascontiguousarray(hashes).view(np.uint64).T.copy()
+    found = [np.zeros((0, 3), np.int64)]
+    for top in range(0, len(hashes), _ROWS):
+        for left in range(0, len(others), _COLUMNS):
+            distance = _distances(words[:, top : top + _ROWS], columns[:, left : left + _COLUMNS])
+            row, column = np.nonzero(distance <= most_bits)
+            found.append(np.column_stack([top + row, left + column, distance[row, column]]))
     pairs = np.concatenate(found)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 

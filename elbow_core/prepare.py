@@ -25,6 +25,7 @@ from elbow_core.errors import ArchiveError, ManifestError, UserError
 from elbow_core.identities import hash_ids, read_key
 from elbow_core.manifest import ManifestRow, read_manifest, validate_manifest, write_manifest
 from elbow_core.near_duplicates import (
+    HASHES,
     between_patients,
     find_near_duplicates,
     write_near_duplicates,
@@ -45,7 +46,7 @@ MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
 NEAR_DUPLICATES = "near_duplicates.csv"
 
-_VERSION = 2  # Part of the fingerprint: raise it when the same settings give other bytes.
+_VERSION = 3  # Part of the fingerprint: raise it when the same settings give other bytes.
 
 
 def prepare(config: DataConfig) -> bool:
@@ -76,6 +77,7 @@ def prepare(config: DataConfig) -> bool:
         rows, alike = _deal(config, archived)
         write_manifest(directory / MANIFEST, rows)
         write_near_duplicates(directory / NEAR_DUPLICATES, rows, alike)
+        np.save(directory / HASHES, archived.hashes)
         rejected = [*found.rejected, *unreadable, *contradicting, *archived.rejected]
         _write_rejected(directory / REJECTED, rejected)
         ids = [row.image_id for row in rows]

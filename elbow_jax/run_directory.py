@@ -2,6 +2,7 @@
 
 runs/<name>/config.yaml     resolved configuration
             run.json        versions, commit, devices, seed, fingerprint of the data
+            near_duplicates.csv  where it judges by images like those that taught an earlier run
             metrics.jsonl   one row a log step and one an epoch
             tensorboard/    the same as curves, where it was asked for
             checkpoints/    training states
@@ -38,6 +39,11 @@ class RunDirectory:
     def record(self) -> Path:
         """What is needed to repeat the run."""
         return self.path / "run.json"
+
+    @property
+    def near_duplicates(self) -> Path:
+        """Images that judge the run and look like ones that taught a run which it started from."""
+        return self.path / "near_duplicates.csv"
 
     @property
     def metrics(self) -> Path:

@@ -26,7 +26,7 @@ from elbow_jax.fit import fit
 from elbow_jax.released import write_released
 from elbow_jax.run_directory import RunDirectory, create_run, resume_run
 from elbow_jax.scoring import sigmoid
-from elbow_jax.transfer import refuse_seen_images
+from elbow_jax.seen_images import find_lookalikes, refuse_seen_images
 
 
 def release(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirectory) -> None:
@@ -86,6 +86,7 @@ def train(config: TrainConfig, resume: bool) -> int:
     run = RunDirectory(config.run)
     if parallel.is_main():
         run = resume_run(config, data) if resume else create_run(config, data)
+        _list_lookalikes(config, data, run)
     parallel.wait_for_all("run directory")
     if (step := fit(config, data, engine, run)) is not None:
         _say(f"{run.path}: stopped after step {step}, as asked; go on by --resume")
@@ -93,6 +94,16 @@ def train(config: TrainConfig, resume: bool) -> int:
     release(config, data, engine, run)
     _say(f"released model: {run.model}")
     return 0
+
+
+def _list_lookalikes(config: TrainConfig, data: PreparedData, run: RunDirectory) -> None:
+    if config.init is None or not len((found := find_lookalikes(config.init, data)).pairs):
+        return
+    found.write(run.near_duplicates)
+    _say(
+        f"{len(found.pairs)} images of the validation or test set look like images that an earlier "
+        f"run has learnt from; {run.near_duplicates} lists them"
+    )
 
 
 def _say(text: str) -> None:

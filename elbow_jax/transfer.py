@@ -1,6 +1,5 @@
 """Where a run's first weights come from: a finished run, three of them, or published weights."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from elbow_core.config import load_config
 from elbow_core.errors import ConfigError
-from elbow_core.manifest import read_manifest
-from elbow_core.prepared import PreparedData
-from elbow_core.splits import check_disjoint
-from elbow_jax.config import TrainConfig
 from elbow_jax.models import ModelConfig
 from elbow_jax.models.fusion import fuse_variables
 from elbow_jax.networks import shapes_by_path
@@ -56,46 +50,6 @@ def start_from(init: Init, config: ModelConfig, variables: dict[str, Any]) -> di
             f"{want.get(key, 'missing')} here; give both runs the same `model:`"
         )
     return jax.tree.map(jnp.asarray, started)
-
-
-def refuse_seen_images(init: Init, data: PreparedData) -> None:
-    """Refuse to start from a run that has learnt from images which are to judge this one.
-
-    No image or patient that the run, or one that it started from, was trained on may stand in the
-    validation or test set of `data`; none that chose its weights in the test set. Where a run's
-    prepared images are no longer there, that is said on standard error and not checked.
-
-    Raises:
-        ConfigError: if a directory is not a run.
-        ManifestError: naming the images or patients.
-    """
-    paths = init.values() if isinstance(init, Mapping) else [init]
-    for path in map(Path, paths):
-        if not path.is_dir():
-            continue  # published weights
-        if not RunDirectory(path).config.is_file():
-            raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
-        config = load_config(TrainConfig, RunDirectory(path).config)
-        _refuse_shared(path, config.data.prepared, data)
-        if config.init is not None:
-            refuse_seen_images(config.init, data)
-
-
-def _refuse_shared(run: Path, prepared: Path, data: PreparedData) -> None:
-    manifest = prepared / "manifest.csv"
-    if not manifest.is_file():
-        print(
-            f"{run}: its images ({prepared}) are gone, so that they could not be compared with "
-            f"those of {data.directory}",
-            file=sys.stderr,
-        )
-        return
-    seen = read_manifest(manifest)
-    for theirs, ours in (("train", ("validation", "test")), ("validation", ("test",))):
-        check_disjoint(
-            [row for row in seen if row.split == theirs],
-            [row for row in data.rows if row.split in ours],
-        )
 
 
 def _finished(path: Path, backbone: str) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def benchmark_prepare(folder: Path) -> None:
 
 def benchmark_workers(folder: Path) -> None:
     """Two processes against one, ours and bare OpenCV's, from start to end."""
-    paths = write_images(folder / "images", 900)
+    paths = write_images(folder / "images", 2400)
     halves = [paths[::2], paths[1::2]]
     context = get_context("spawn")
     ours, bare, possible = [], [], []
@@ -198,7 +198,9 @@ def benchmark_loader(folder: Path) -> None:
     # Here, since worker processes import this file, and JAX would be a second of their start.
     from elbow_core.prepared import open_prepared
     from elbow_jax.data import training_batches
+    from elbow_jax.startup import keep_freed_memory
 
+    keep_freed_memory()  # as every command of training does
     write_images(folder / "images", 240)
     cv2.setNumThreads(1)
     prepare(configure(folder / "images", folder / "prepared", workers=0))
@@ -212,8 +214,10 @@ def benchmark_loader(folder: Path) -> None:
             apply_affine(image, matrix)
 
     batches = 60
+    # With copies the set is of the report's length. Grain shuffles by walking through a power of
+    # two, which for a set of a few hundred images takes longer than reading them.
     iterator = training_batches(
-        data, batch_size=32, seed=0, copies=0, augmentation=Augmentation(), redraw=True
+        data, batch_size=32, seed=0, copies=60, augmentation=Augmentation(), redraw=True
     )
 
     def load() -> None:

@@ -11,6 +11,7 @@ from elbow_core.near_duplicates import (
     NEAR,
     between_patients,
     find_near_duplicates,
+    find_near_duplicates_between,
     perceptual_hash,
     write_near_duplicates,
 )
@@ -79,6 +80,23 @@ def test_pairs_are_those_of_brute_force_whatever_the_blocks():
     assert {tuple(pair) for pair in found.tolist()} == brute_force(hashes, 110)
     assert len(found) > 20
     assert found.tolist() == sorted(found.tolist())
+
+
+def test_pairs_between_two_sets_are_those_of_brute_force_whatever_the_blocks():
+    rng = np.random.default_rng(1)
+    hashes, others = rng.integers(0, 256, (70, 32), np.uint8), rng.integers(0, 256, (4200, 32))
+    others = others.astype(np.uint8)
+    others[[0, 4150]] = hashes[[3, 60]]
+    expected = [
+        [one, other, bits_apart(hashes[one], others[other])]
+        for one in range(len(hashes))
+        for other in np.flatnonzero(
+            np.bitwise_count(hashes[one] ^ others).sum(axis=1, dtype=int) <= 95
+        ).tolist()
+    ]
+    assert find_near_duplicates_between(hashes, others, 95).tolist() == expected
+    assert len(expected) > 2
+    assert find_near_duplicates_between(hashes[:0], others).shape == (0, 3)
 
 
 def test_of_equal_hashes_each_is_paired_with_the_first_only():

@@ -33,6 +33,7 @@ FILES = [
     "index.json",
     "manifest.csv",
     "near_duplicates.csv",
+    "perceptual_hashes.npy",
     "rejected.csv",
 ]
 
