@@ -19,6 +19,7 @@ def begin() -> None:
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax and Grain tell every step of theirs
     use_compilation_cache()
     keep_freed_memory()
+    choose_matrix_products()
 
 
 def use_compilation_cache() -> None:
@@ -45,3 +46,15 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}
     return sum(mallopt(option, value) for option, value in settings.items()) == len(settings)
+
+
+def choose_matrix_products() -> None:
+    """Have XLA multiply matrices on a CPU by Eigen and not by YNNPACK, its default since 2026.
+
+    The shapes of `elbow_jax.models` are chosen for it (`lowering_cpu`). An ``XLA_FLAGS`` that names
+    the choice is left alone. It has to be called before the first array.
+    """
+    flag = "--xla_cpu_experimental_ynn_fusion_type"
+    given = os.environ.get("XLA_FLAGS", "")
+    if flag not in given:
+        os.environ["XLA_FLAGS"] = f"{given} {flag}=".strip()

@@ -10,7 +10,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from elbow_jax.models.layers import ConvNorm, Convolution, spatial_mean
+from elbow_jax.models.layers import ConvNorm, Convolution
+from elbow_jax.models.reductions import scale_channels, spatial_max, spatial_mean
 
 
 class CBAM(nn.Module):
@@ -39,9 +40,9 @@ class ChannelGate(nn.Module):
         channels = x.shape[-1]
         reduce = Convolution(channels // self.reduction, dtype=self.dtype, name="reduce")
         expand = Convolution(channels, dtype=self.dtype, name="expand")
-        mean, peak = spatial_mean(x), x.max((1, 2), keepdims=True).astype(jnp.float32)
+        mean, peak = spatial_mean(x), spatial_max(x).astype(jnp.float32)
         gate = sum(expand(nn.relu(reduce(pooled))) for pooled in (mean, peak))
-        return x * nn.sigmoid(gate)
+        return scale_channels(x, nn.sigmoid(gate))
 
 
 class SpatialGate(nn.Module):

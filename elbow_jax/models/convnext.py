@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from elbow_jax.models.activations import gelu
 from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import (
     Convolution,
@@ -18,10 +19,9 @@ from elbow_jax.models.layers import (
     DropPath,
     LayerNorm,
     normal,
-    per_channel,
     scanned,
-    spatial_mean,
 )
+from elbow_jax.models.reductions import spatial_mean
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,9 @@ class Block(nn.Module):
         )(x)
         x = LayerNorm(dtype=self.dtype, name="norm")(x)
         x = Dense(4 * width, dtype=self.dtype, name="expand")(x)
-        x = nn.gelu(x, approximate=False)
-        x = Dense(width, dtype=self.dtype, name="project")(x)
+        x = gelu(x)
         scale = self.param("layer_scale", nn.initializers.constant(self.layer_scale), (width,))
-        x = x * per_channel(scale, x).astype(x.dtype)
+        x = Dense(width, dtype=self.dtype, name="project")(x, scale)
         if self.drops:
             x = DropPath()(x, rate, train)
         return shortcut + x, None

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from elbow_jax.models.cbam import CBAM
-from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, scanned, spatial_mean
+from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, scanned
 from elbow_jax.models.ops import Padding
+from elbow_jax.models.reductions import spatial_mean
 
 
 @dataclass(frozen=True)

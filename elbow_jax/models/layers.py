@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elbow_jax.models import ops
+from elbow_jax.models.normalisation import batch_norm, layer_norm
+from elbow_jax.models.reductions import add_bias, scale_channels, spatial_mean
 
 Activation = Callable[[Array], Array]
 Initializer = Callable[..., Array]
@@ -50,11 +52,6 @@ def per_channel(x: Float[Array, "c"], like: Float[Array, "..."]) -> Float[Array,
     return x.reshape((1,) * (like.ndim - 1) + (-1,))
 
 
-def spatial_mean(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
-    """The mean over rows and columns, in float32."""
-    return x.astype(jnp.float32).mean((1, 2), keepdims=True)
-
-
 def divisible(channels: int | float, divisor: int = 8) -> int:
     """The nearest multiple of `divisor`, never more than a tenth below (MobileNet's rounding)."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
@@ -87,24 +84,30 @@ class Convolution(nn.Module):
             x = ops.convolution(x, kernel, self.stride, self.padding)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
-            x = x + per_channel(bias, x).astype(self.dtype)
+            x = add_bias(x, bias)
         return x
 
 
 class Dense(nn.Module):
-    """A matrix product over the last axis, and a bias."""
+    """A matrix product over the last axis, and a bias; all of it scaled, where a scale is given."""
 
     features: int
     kernel_init: Initializer = normal(0.02)
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Float[Array, "*b c"]) -> Float[Array, "*b c_out"]:
+    def __call__(
+        self, x: Float[Array, "*b c"], scale: Float[Array, "c_out"] | None = None
+    ) -> Float[Array, "*b c_out"]:
         """Multiply the last axis; the kernel is `[c_in, c_out]`."""
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        if scale is not None:
+            # Scaling the kernel is cheaper than the result, and so is its gradient: the result's
+            # would need the product a second time.
+            kernel, bias = kernel * scale[None], bias * scale
         x = ops.pointwise_convolution(x.astype(self.dtype), kernel.astype(self.dtype))
-        return x + per_channel(bias, x).astype(self.dtype)
+        return add_bias(x, bias)
 
 
 class LayerNorm(nn.Module):
@@ -118,10 +121,8 @@ class LayerNorm(nn.Module):
         """Normalise each vector of channels by its own mean and variance."""
         scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
-        x = x.astype(jnp.float32)
-        x = x - x.mean(-1, keepdims=True)
-        x = x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + self.epsilon)
-        return (x * per_channel(scale, x) + per_channel(bias, x)).astype(self.dtype)
+        normalised: Any = layer_norm(x, scale, bias, self.epsilon)
+        return normalised.astype(self.dtype)
 
 
 class BatchNorm(nn.Module):
@@ -144,19 +145,16 @@ class BatchNorm(nn.Module):
         variance = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
         scale = self.param("scale", nn.initializers.ones, shape)
         bias = self.param("bias", nn.initializers.zeros, shape)
-        centre, spread = mean.value, variance.value
-        x = x.astype(jnp.float32)
-        if train:
-            axes = tuple(range(x.ndim - 1))
-            about = x - per_channel(mean.value, x)
-            shift = about.mean(axes)
-            spread = jnp.maximum(jnp.square(about).mean(axes) - jnp.square(shift), 0.0)
-            centre = mean.value + shift
-            if not self.is_initializing():
-                mean.value = self.momentum * mean.value + (1 - self.momentum) * centre
-                variance.value = self.momentum * variance.value + (1 - self.momentum) * spread
-        slope = scale * jax.lax.rsqrt(spread + self.epsilon)
-        x = (x - per_channel(centre, x)) * per_channel(slope, x) + per_channel(bias, x)
+        if not train:
+            slope = scale * jax.lax.rsqrt(variance.value + self.epsilon)
+            away = x.astype(jnp.float32) - per_channel(mean.value, x)
+            return (away * per_channel(slope, x) + per_channel(bias, x)).astype(self.dtype)
+        # About the running mean, which is near the batch's after the first steps.
+        normalised: Any = batch_norm(x, scale, bias, mean.value, self.epsilon)
+        x, centre, spread = normalised
+        if not self.is_initializing():
+            mean.value = self.momentum * mean.value + (1 - self.momentum) * centre
+            variance.value = self.momentum * variance.value + (1 - self.momentum) * spread
         return x.astype(self.dtype)
 
 
@@ -209,7 +207,7 @@ class SqueezeExcite(nn.Module):
         squeezed = Convolution(x.shape[-1], use_bias=True, dtype=self.dtype, name="expand")(
             squeezed
         )
-        return x * self.gate(squeezed)
+        return scale_channels(x, self.gate(squeezed))
 
 
 class DropPath(nn.Module):

@@ -6,7 +6,7 @@ kernels `[k, k, c_in, c_out]`, depthwise `[k, k, 1, c]`.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax.numpy as jnp
 from jax import lax
@@ -15,10 +15,53 @@ from jaxtyping import Array
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Shape = tuple[int, ...]
 
+_WIDEST_RESULT = 1024  # columns of a matrix product
+_BLOCK = 384
+_LOOPS = 2
+
+
+def product(rows: Array, kernel: Array) -> Array:
+    """Multiply `[n, a]` by `[a, b]`, a wide result in blocks of columns.
+
+    Rows of a wide result lie so far apart that the product, which is written in tiles, misses the
+    cache.
+    """
+    return _in_blocks(kernel, 1, lambda block: lax.dot(rows, block))
+
+
+def product_transposed(rows: Array, kernel: Array) -> Array:
+    """Multiply `[n, b]` by the transpose of `[a, b]`, a wide result in blocks of columns."""
+    contracted = (((1,), (1,)), ((), ()))
+    return _in_blocks(kernel, 0, lambda block: lax.dot_general(rows, block, contracted))
+
 
 def across(rows: Array, others: Array) -> Array:
-    """Multiply over the first axis: `[n, a]` and `[n, b]` to `[a, b]`."""
+    """Multiply over the first axis: `[n, a]` and `[n, b]` to `[a, b]`.
+
+    Of the two orientations in which this can be computed one is up to 1.9 times as fast: that of
+    the longer rows, unless those are too wide for the cache.
+    """
+    narrow, wide = sorted((rows.shape[1], others.shape[1]))
+    columns = wide if wide <= _WIDEST_RESULT else narrow
+    if others.shape[1] == columns:
+        return _across(rows, others)
+    # Behind a barrier, or XLA would fold the transposition into the product.
+    return lax.optimization_barrier(_across(others, rows)).T
+
+
+def _across(rows: Array, others: Array) -> Array:
     return lax.dot_general(rows, others, (((0,), (0,)), ((), ())))
+
+
+def _in_blocks(kernel: Array, axis: int, multiply: Callable[[Array], Array]) -> Array:
+    width = kernel.shape[axis]
+    if width <= _WIDEST_RESULT:
+        return multiply(kernel)
+    starts = range(0, width, _BLOCK)
+    blocks = [
+        lax.slice_in_dim(kernel, start, min(start + _BLOCK, width), axis=axis) for start in starts
+    ]
+    return jnp.concatenate([multiply(block) for block in blocks], axis=1)
 
 
 def patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
@@ -97,7 +140,8 @@ def depthwise_input_gradient(
         phases.append(_sum_of_taps(padded, taps, 1, rows, columns))
     grid = jnp.stack(phases).reshape(stride, stride, batch, rows, columns, channels)
     grid = grid.transpose(2, 3, 0, 4, 1, 5)
-    return _crop(grid.reshape(batch, rows * stride, columns * stride, channels), around, shape)
+    grid = grid.reshape(batch, rows * stride, columns * stride, channels)
+    return _crop(grid, around, shape)
 
 
 def depthwise_kernel_gradient(
@@ -128,8 +172,15 @@ def depthwise_kernel_gradient(
             for tap, total in enumerate(totals)
         )
 
+    # Loops over parts of the batch, which XLA runs side by side where it has several threads.
+    parts = [batch * part // _LOOPS * height for part in range(_LOOPS + 1)]
     start = tuple(jnp.zeros((size, run), jnp.float32) for _ in range(size))
-    totals = lax.fori_loop(0, batch * height, add_row, start)
+    sums = [
+        lax.fori_loop(first, end, add_row, start)
+        for first, end in itertools.pairwise(parts)
+        if end > first
+    ]
+    totals = [sum(parts[1:], parts[0]) for parts in zip(*sums, strict=True)]
     gradient = jnp.stack([t.reshape(size, width, channels).sum(1) for t in totals], axis=1)
     return gradient.reshape(kernel).astype(x.dtype)
 

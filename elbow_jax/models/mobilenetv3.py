@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from elbow_jax.models.cbam import CBAM
-from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, divisible, spatial_mean
+from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, divisible
+from elbow_jax.models.reductions import spatial_mean
 
 
 @dataclass(frozen=True)

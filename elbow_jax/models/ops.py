@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from elbow_jax.models import lowering_cpu
-from elbow_jax.models.lowering_cpu import Pads, across
+from elbow_jax.models.lowering_cpu import Pads
 
 Padding = Literal["same", "symmetric", "valid"]
 
@@ -109,7 +109,7 @@ def _disjoint_patches(x: Array, size: int) -> Array:
 
 @jax.custom_vjp
 def _matrix_product(rows: Array, kernel: Array) -> Array:
-    return lax.dot(rows, kernel)
+    return lax.platform_dependent(rows, kernel, cpu=lowering_cpu.product, default=lax.dot)
 
 
 def _matrix_product_forward(rows: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -119,10 +119,20 @@ def _matrix_product_forward(rows: Array, kernel: Array) -> tuple[Array, tuple[Ar
 def _matrix_product_backward(
     residuals: tuple[Array, Array], cotangent: Array
 ) -> tuple[Array, Array]:
-    # Both products in the orientation of their results: a transposed one has XLA copy the
-    # cotangent, which on a CPU took longer than the product.
-    rows, kernel = residuals
-    return lax.dot_general(cotangent, kernel, (((1,), (1,)), ((), ()))), across(rows, cotangent)
+    def on_cpu(rows: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
+        return (
+            lowering_cpu.product_transposed(cotangent, kernel),
+            lowering_cpu.across(rows, cotangent),
+        )
+
+    def elsewhere(rows: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
+        # In the orientation of the result: left to itself, XLA transposes the cotangent.
+        return (
+            lax.dot_general(cotangent, kernel, (((1,), (1,)), ((), ()))),
+            lax.dot_general(rows, cotangent, (((0,), (0,)), ((), ()))),
+        )
+
+    return lax.platform_dependent(*residuals, cotangent, cpu=on_cpu, default=elsewhere)
 
 
 _matrix_product.defvjp(_matrix_product_forward, _matrix_product_backward)
