@@ -25,12 +25,14 @@ def begin() -> None:
 def use_compilation_cache() -> None:
     """Keep compiled programs between runs, in ``$JAX_COMPILATION_CACHE_DIR`` if that is set.
 
-    Otherwise in ``$XDG_CACHE_HOME/elbow_jax`` or ``~/.cache/elbow_jax``. Programs that compile in
-    under a second are not kept.
+    Otherwise in ``$XDG_CACHE_HOME/elbow_jax`` or ``~/.cache/elbow_jax``, a folder for each number
+    of cores: a program compiled on one core does most of its work on one, and JAX does not ask.
+    Programs that compile in under a second are not kept.
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "elbow_jax"))
+        place = Path(home) / "elbow_jax" / f"{_cores()}_cores"
+        jax.config.update("jax_compilation_cache_dir", str(place))
 
 
 def keep_freed_memory() -> bool:
@@ -46,6 +48,13 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}
     return sum(mallopt(option, value) for option, value in settings.items()) == len(settings)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def choose_matrix_products() -> None:

@@ -141,7 +141,8 @@ def test_one_step_of_sgd_moves_loss_parameters_and_statistics_as_torch_does(
     twin = random_twin(config)
     module, variables = ported(config, twin)
     variables = jax.tree.map(jnp.asarray, variables)
-    image, labels = random_images(4, size, size, seed=3), np.array([0, 1, 0, 1], np.float32)
+    # With other images a maximum of the small ConvNeXt's attention can be a tie to float32.
+    image, labels = random_images(4, size, size, seed=5), np.array([0, 1, 0, 1], np.float32)
     rate = 0.1
 
     @jax.jit

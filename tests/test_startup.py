@@ -1,3 +1,4 @@
+import os
 import resource
 import subprocess
 import sys
@@ -32,3 +33,58 @@ def test_freed_memory_is_used_again_without_faults():
     pages = 5 * 2**27 // resource.getpagesize()
     assert faults("keep") < pages / 100
     assert faults("leave") > 5 * faults("keep")
+
+
+CHOSEN = """
+import os
+from elbow_jax.startup import choose_matrix_products
+choose_matrix_products()
+import jax.numpy as jnp
+jnp.ones((8, 8)) @ jnp.ones((8, 8))
+print(os.environ["XLA_FLAGS"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [
+        ("", "--xla_cpu_experimental_ynn_fusion_type="),
+        (
+            "--xla_cpu_multi_thread_eigen=false",
+            "--xla_cpu_multi_thread_eigen=false --xla_cpu_experimental_ynn_fusion_type=",
+        ),
+        (
+            "--xla_cpu_experimental_ynn_fusion_type=LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+            "--xla_cpu_experimental_ynn_fusion_type=LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+        ),
+    ],
+)
+def test_matrix_products_are_chosen_once_and_xla_knows_the_flag(given, flags):
+    ended = subprocess.run(
+        [sys.executable, "-c", CHOSEN],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"XLA_FLAGS": given},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip() == flags
+
+
+CACHE = """
+import os
+from elbow_jax import startup
+startup.use_compilation_cache()
+import jax
+print(jax.config.jax_compilation_cache_dir)
+"""
+
+
+def test_programs_are_kept_apart_by_the_number_of_cores(tmp_path):
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    ended = subprocess.run(
+        [sys.executable, "-c", CACHE], capture_output=True, text=True, check=True, env=environment
+    )
+    cores = len(os.sched_getaffinity(0))
+    assert ended.stdout.strip() == str(tmp_path / "elbow_jax" / f"{cores}_cores")

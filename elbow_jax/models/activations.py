@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 
 @jax.custom_vjp
-def gelu(x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+def gelu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """The Gaussian error linear unit, x * Phi(x) (Hendrycks & Gimpel, 2016, arXiv:1606.08415)."""
     return (x * _normal_cumulative(x.astype(jnp.float32))).astype(x.dtype)
 

@@ -112,9 +112,19 @@ def input_gradient(
 
 
 def depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
-    """A depthwise convolution as a sum of shifted products."""
-    sizes = _output_sizes(x.shape, kernel.shape, stride, around)
-    return _sum_of_taps(_pad(x, around), kernel, stride, *sizes)
+    """A depthwise convolution as a sum of shifted products, in a loop over images.
+
+    The loop has XLA write the sum to memory; without it each consumer (a mean, a square, the copy
+    for the gradient) would compute all taps again.
+    """
+    height, width = _output_sizes(x.shape, kernel.shape, stride, around)
+    padded = _pad(x, around)
+
+    def convolve(image: Array) -> Array:
+        return _sum_of_taps(image[None], kernel, stride, height, width)[0]
+
+    parts = [lax.map(convolve, padded[first:end]) for first, end in _parts(x.shape[0])]
+    return jnp.concatenate(parts)
 
 
 def depthwise_input_gradient(
@@ -172,17 +182,19 @@ def depthwise_kernel_gradient(
             for tap, total in enumerate(totals)
         )
 
-    # Loops over parts of the batch, which XLA runs side by side where it has several threads.
-    parts = [batch * part // _LOOPS * height for part in range(_LOOPS + 1)]
     start = tuple(jnp.zeros((size, run), jnp.float32) for _ in range(size))
     sums = [
-        lax.fori_loop(first, end, add_row, start)
-        for first, end in itertools.pairwise(parts)
-        if end > first
+        lax.fori_loop(first * height, end * height, add_row, start) for first, end in _parts(batch)
     ]
     totals = [sum(parts[1:], parts[0]) for parts in zip(*sums, strict=True)]
     gradient = jnp.stack([t.reshape(size, width, channels).sum(1) for t in totals], axis=1)
     return gradient.reshape(kernel).astype(x.dtype)
+
+
+def _parts(batch: int) -> list[tuple[int, int]]:
+    """Parts of a batch for loops of their own, which XLA runs side by side where it has threads."""
+    ends = [batch * part // _LOOPS for part in range(_LOOPS + 1)]
+    return [(first, end) for first, end in itertools.pairwise(ends) if end > first]
 
 
 def _sum_of_taps(x: Array, kernel: Array, stride: int, height: int, width: int) -> Array:
