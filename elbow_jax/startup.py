@@ -60,7 +60,7 @@ def _cores() -> int:
 def choose_matrix_products() -> None:
     """Have XLA multiply matrices on a CPU by Eigen and not by YNNPACK, its default since 2026.
 
-    The shapes of `elbow_jax.models` are chosen for it (`lowering_cpu`). An ``XLA_FLAGS`` that names
+    `elbow_jax.models.products_cpu` cuts its products for it. An ``XLA_FLAGS`` that names
     the choice is left alone. It has to be called before the first array.
     """
     flag = "--xla_cpu_experimental_ynn_fusion_type"

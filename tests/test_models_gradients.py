@@ -1,5 +1,7 @@
 """Gradients written by hand, against differentiation of the plain expressions."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,9 +9,9 @@ import numpy as np
 import pytest
 from jax import lax
 
-from elbow_jax.models import lowering_cpu
+from elbow_jax.models import normalisation, products_cpu
 from elbow_jax.models.activations import gelu
-from elbow_jax.models.normalisation import batch_norm, layer_norm
+from elbow_jax.models.normalisation import layer_norm
 from elbow_jax.models.reductions import (
     add_bias,
     pixel_sums,
@@ -21,6 +23,7 @@ from tests import tolerances
 from tests.random_networks import relative_error
 
 EPSILON = 1e-3
+batch_norm: Any = normalisation.batch_norm  # pyright does not see through custom_vjp
 
 
 def arrays(*shapes: tuple[int, ...]) -> list[jax.Array]:
@@ -59,19 +62,19 @@ PAIRS = {
         [(3, 5, 6, 7), (7,), (7,)],
     ),
     "product of a wide kernel": (
-        lowering_cpu.product,
+        products_cpu.product,
         lambda rows, kernel: rows @ kernel,
         [(6, 5), (5, 1100)],
     ),
     "product with a long kernel transposed": (
-        lowering_cpu.product_transposed,
+        products_cpu.product_transposed,
         lambda rows, kernel: rows @ kernel.T,
         [(6, 5), (1100, 5)],
     ),
-    "across, long by short": (lowering_cpu.across, lambda a, b: a.T @ b, [(6, 9), (6, 5)]),
-    "across, short by long": (lowering_cpu.across, lambda a, b: a.T @ b, [(6, 5), (6, 9)]),
-    "across, short by wide": (lowering_cpu.across, lambda a, b: a.T @ b, [(6, 5), (6, 1100)]),
-    "across, wide by short": (lowering_cpu.across, lambda a, b: a.T @ b, [(6, 1100), (6, 5)]),
+    "across, long by short": (products_cpu.across, lambda a, b: a.T @ b, [(6, 9), (6, 5)]),
+    "across, short by long": (products_cpu.across, lambda a, b: a.T @ b, [(6, 5), (6, 9)]),
+    "across, short by wide": (products_cpu.across, lambda a, b: a.T @ b, [(6, 5), (6, 1100)]),
+    "across, wide by short": (products_cpu.across, lambda a, b: a.T @ b, [(6, 1100), (6, 5)]),
 }
 
 

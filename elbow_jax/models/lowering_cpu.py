@@ -1,67 +1,24 @@
 """Convolutions and their gradients in the forms that XLA runs well on a CPU.
 
-Shifted windows, matrix products and one loop, in place of convolutions for which a CPU has only a
+Shifted windows, matrix products and loops, in place of convolutions for which a CPU has only a
 plain loop nest. `around` is the rows and columns of zeros put around the image; shapes are NHWC,
 kernels `[k, k, c_in, c_out]`, depthwise `[k, k, 1, c]`.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import reduce
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
+from elbow_jax.models.products_cpu import across
+
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Shape = tuple[int, ...]
 
-_WIDEST_RESULT = 1024  # columns of a matrix product
-_BLOCK = 384
 _LOOPS = 2
-
-
-def product(rows: Array, kernel: Array) -> Array:
-    """Multiply `[n, a]` by `[a, b]`, a wide result in blocks of columns.
-
-    Rows of a wide result lie so far apart that the product, which is written in tiles, misses the
-    cache.
-    """
-    return _in_blocks(kernel, 1, lambda block: lax.dot(rows, block))
-
-
-def product_transposed(rows: Array, kernel: Array) -> Array:
-    """Multiply `[n, b]` by the transpose of `[a, b]`, a wide result in blocks of columns."""
-    contracted = (((1,), (1,)), ((), ()))
-    return _in_blocks(kernel, 0, lambda block: lax.dot_general(rows, block, contracted))
-
-
-def across(rows: Array, others: Array) -> Array:
-    """Multiply over the first axis: `[n, a]` and `[n, b]` to `[a, b]`.
-
-    Of the two orientations in which this can be computed one is up to 1.9 times as fast: that of
-    the longer rows, unless those are too wide for the cache.
-    """
-    narrow, wide = sorted((rows.shape[1], others.shape[1]))
-    columns = wide if wide <= _WIDEST_RESULT else narrow
-    if others.shape[1] == columns:
-        return _across(rows, others)
-    # Behind a barrier, or XLA would fold the transposition into the product.
-    return lax.optimization_barrier(_across(others, rows)).T
-
-
-def _across(rows: Array, others: Array) -> Array:
-    return lax.dot_general(rows, others, (((0,), (0,)), ((), ())))
-
-
-def _in_blocks(kernel: Array, axis: int, multiply: Callable[[Array], Array]) -> Array:
-    width = kernel.shape[axis]
-    if width <= _WIDEST_RESULT:
-        return multiply(kernel)
-    starts = range(0, width, _BLOCK)
-    blocks = [
-        lax.slice_in_dim(kernel, start, min(start + _BLOCK, width), axis=axis) for start in starts
-    ]
-    return jnp.concatenate([multiply(block) for block in blocks], axis=1)
 
 
 def patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
@@ -186,7 +143,7 @@ def depthwise_kernel_gradient(
     sums = [
         lax.fori_loop(first * height, end * height, add_row, start) for first, end in _parts(batch)
     ]
-    totals = [sum(parts[1:], parts[0]) for parts in zip(*sums, strict=True)]
+    totals = [reduce(jnp.add, parts) for parts in zip(*sums, strict=True)]
     gradient = jnp.stack([t.reshape(size, width, channels).sum(1) for t in totals], axis=1)
     return gradient.reshape(kernel).astype(x.dtype)
 

@@ -1,8 +1,8 @@
 """Convolutions whose best lowering depends on the platform; the one place that chooses it.
 
 Values and gradients are those of `jax.lax.conv_general_dilated`. An accelerator gets just that;
-a CPU gets the forms of `lowering_cpu`, because there XLA runs a grouped convolution, and the
-gradients of any convolution, tens of times slower than it could.
+a CPU gets the forms of `lowering_cpu` and `products_cpu`, because there XLA runs a grouped
+convolution, and the gradients of any convolution, tens of times slower than it could.
 """
 
 from functools import partial
@@ -12,7 +12,7 @@ import jax
 from jax import lax
 from jaxtyping import Array, Float
 
-from elbow_jax.models import lowering_cpu
+from elbow_jax.models import lowering_cpu, products_cpu
 from elbow_jax.models.lowering_cpu import Pads
 
 Padding = Literal["same", "symmetric", "valid"]
@@ -109,7 +109,7 @@ def _disjoint_patches(x: Array, size: int) -> Array:
 
 @jax.custom_vjp
 def _matrix_product(rows: Array, kernel: Array) -> Array:
-    return lax.platform_dependent(rows, kernel, cpu=lowering_cpu.product, default=lax.dot)
+    return lax.platform_dependent(rows, kernel, cpu=products_cpu.product, default=lax.dot)
 
 
 def _matrix_product_forward(rows: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -121,8 +121,8 @@ def _matrix_product_backward(
 ) -> tuple[Array, Array]:
     def on_cpu(rows: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
         return (
-            lowering_cpu.product_transposed(cotangent, kernel),
-            lowering_cpu.across(rows, cotangent),
+            products_cpu.product_transposed(cotangent, kernel),
+            products_cpu.across(rows, cotangent),
         )
 
     def elsewhere(rows: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
