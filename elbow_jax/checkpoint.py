@@ -21,7 +21,7 @@ from elbow_jax import parallel
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.steps import TrainState
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class CheckpointError(UserError):
@@ -121,7 +121,7 @@ class Checkpoints:
             like: a state of the same shapes, dtypes and shardings, such as the initial one.
 
         Raises:
-            ConfigError: if the checkpoint does not fit `like` or is of a newer schema.
+            ConfigError: if the checkpoint does not fit `like` or is of another schema.
             CheckpointError: if it cannot be read, or is not to the bit what was saved.
         """
         path = self._directory / str(step)
@@ -132,10 +132,11 @@ class Checkpoints:
                 step, args=ocp.args.Composite(host=ocp.args.JsonRestore())
             )["host"]
             version, saved, host = (record[key] for key in ("schema_version", "sha256", "host"))
-        if version > SCHEMA_VERSION:
+        if version != SCHEMA_VERSION:
+            age, do = ("a newer", "update") if version > SCHEMA_VERSION else ("an older", "go back")
             raise ConfigError(
-                f"{path}: was written by a newer version of this project (schema {version}, this "
-                f"one reads {SCHEMA_VERSION}); update, or give another `run:`"
+                f"{path}: was written by {age} version of this project (schema {version}, this "
+                f"one reads {SCHEMA_VERSION}); {do}, or give another `run:`"
             )
         want = shapes_by_path(target)
         for name in sorted(have.keys() | want.keys()):

@@ -15,10 +15,10 @@ from elbow_core.prepared import PreparedData
 from elbow_jax import networks, parallel
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import scoring_batches, steps_per_epoch
-from elbow_jax.optimizer import sgd, warm_restarts
+from elbow_jax.optimizer import WarmRestarts, sgd
 from elbow_jax.scoring import score_batches, sigmoid
 from elbow_jax.steps import TrainState, create_state, make_eval_step, make_train_step
-from elbow_jax.transfer import start_from
+from elbow_jax.transfer import first_variables
 
 Step = Callable[..., Any]
 
@@ -48,17 +48,14 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
     mesh = parallel.make_mesh(config.batch_size // config.accumulate)
     module = networks.build(config.model, config.precision)
     dtype = networks.compute_dtype(config.precision)
-    variables = networks.initialise(module, data.archive.size, config.seed)
-    if config.init is not None:
-        variables = start_from(config.init, config.model, variables)
+    size = data.archive.size
+    shapes = networks.variable_shapes(module, size)
+    draw = functools.partial(networks.initialise, module, size, config.seed)
+    variables = first_variables(config.model, config.init, shapes, draw)
     steps = steps_per_epoch(data, config.data.copies, config.batch_size)
     restarts = config.optimizer.warm_restarts
     schedule = functools.partial(
-        warm_restarts,
-        t_0=restarts.t_0,
-        t_mult=restarts.t_mult,
-        steps_per_epoch=steps,
-        epochs=config.epochs,
+        WarmRestarts, t_0=restarts.t_0, t_mult=restarts.t_mult, steps_per_epoch=steps
     )
     rate = config.optimizer.learning_rate
     if isinstance(rate, dict):
@@ -81,7 +78,7 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
         ),
         eval_step=jax.jit(make_eval_step(module.apply, dtype)),
         state=jax.device_put(state, parallel.replicated(mesh)),
-        rate=shown,
+        rate=shown.at,
         steps_per_epoch=steps,
     )
 

@@ -3,25 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import optax
+from jaxtyping import Array, ArrayLike, Float, Int
+from optax.schedules import StatefulSchedule
+
+Rate = optax.Schedule | StatefulSchedule
 
 
-def warm_restarts(
-    learning_rate: float, t_0: int, t_mult: int, steps_per_epoch: int, epochs: int
-) -> optax.Schedule:
-    """Return the learning rate as a function of the step: a cosine that restarts.
+class WarmRestarts:
+    """The learning rate as a cosine that restarts, one of Optax's stateful schedules.
 
     Within a cycle of ``t_i`` epochs the rate is ``learning_rate / 2 * (1 + cos(pi * t / t_i))``
     with ``t`` the fractional epoch since the restart; cycles last ``t_0``, ``t_0 * t_mult``,
-    ``t_0 * t_mult**2``, ... epochs.
+    ``t_0 * t_mult**2``, ... epochs, without an end.
+
+    Peak and length lie in the optimiser's state and not in the compiled program: the stages of one
+    network, and runs at other rates, share it.
 
     Args:
         learning_rate: rate at the start of every cycle.
         t_0: epochs of the first cycle, at least 1.
         t_mult: factor from one cycle's length to the next, at least 1.
         steps_per_epoch: optimiser steps in one epoch.
-        epochs: epochs of the run. Cycles are laid out until they cover it; after its last cycle
-            `optax.sgdr_schedule` would stay at zero.
 
     Raises:
         ValueError: if a count is below 1.
@@ -29,28 +33,53 @@ def warm_restarts(
     Reference: Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts",
     ICLR 2017; stepped per batch as `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`.
     """
-    counts = {"t_0": t_0, "t_mult": t_mult, "steps_per_epoch": steps_per_epoch, "epochs": epochs}
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    cycles, covered, length = [], 0, t_0
-    while covered <= epochs:  # one cycle more than the run, so that its last step has a rate
-        cycles.append(
-            {
-                "init_value": learning_rate,
-                "peak_value": learning_rate,
-                "warmup_steps": 0,
-                "decay_steps": length * steps_per_epoch,
-                "end_value": 0.0,
-            }
-        )
-        covered += length
-        length *= t_mult
-    return optax.sgdr_schedule(cycles)
+
+    def __init__(self, learning_rate: float, t_0: int, t_mult: int, steps_per_epoch: int):
+        counts = {"t_0": t_0, "t_mult": t_mult, "steps_per_epoch": steps_per_epoch}
+        for name, value in counts.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self._learning_rate = learning_rate
+        self._first_cycle = t_0 * steps_per_epoch
+        self._t_mult = t_mult
+
+    def init(self) -> dict[str, Array]:
+        """Return the state before the first step."""
+        return {
+            "step": jnp.zeros((), jnp.int32),
+            "learning_rate": jnp.asarray(self._learning_rate, jnp.float32),
+            "first_cycle": jnp.asarray(self._first_cycle, jnp.int32),
+        }
+
+    def update(self, state: Mapping[str, Array], **_: Any) -> dict[str, Array]:
+        """Return the state one step later."""
+        return {**state, "step": state["step"] + 1}
+
+    def __call__(self, state: Mapping[str, Array], **_: Any) -> Float[Array, ""]:
+        """Return the rate of a state."""
+        return self._rate(state["step"], state["learning_rate"], state["first_cycle"])
+
+    def at(self, step: Int[ArrayLike, "*n"]) -> Float[Array, "*n"]:
+        """Return the rate of a step, counted from 0."""
+        start = self.init()
+        return self._rate(jnp.asarray(step), start["learning_rate"], start["first_cycle"])
+
+    def _rate(self, step: Array, learning_rate: Array, first_cycle: Array) -> Array:
+        if self._t_mult == 1:
+            since, length = step % first_cycle, first_cycle
+        else:
+            # Starts and lengths of the cycles in first cycles, as far as steps can be counted.
+            lengths = [self._t_mult**power for power in range(31) if self._t_mult**power < 2**31]
+            starts = [sum(lengths[:number]) for number in range(len(lengths))]
+            known = jnp.asarray([start for start in starts if start < 2**31], jnp.int32)
+            cycle = jnp.searchsorted(known, step // first_cycle, side="right") - 1
+            since = step - known[cycle] * first_cycle
+            length = jnp.asarray(lengths, jnp.float32)[cycle] * first_cycle
+        return learning_rate / 2 * (1 + jnp.cos(jnp.pi * since / length))
 
 
 def sgd(
-    schedule: optax.Schedule | Mapping[str, optax.Schedule], momentum: float, weight_decay: float
+    rate: Rate | Mapping[str, Rate], momentum: float, weight_decay: float
 ) -> optax.GradientTransformation:
     """Return SGD with momentum and weight decay in the order of `torch.optim.SGD`.
 
@@ -59,21 +88,26 @@ def sgd(
     too, as in torch when it is given ``model.parameters()``.
 
     Args:
-        schedule: the rate by step, or one for each top-level key of the parameter tree.
+        rate: the learning rate by step, or one for each top-level key of the parameter tree.
         momentum: factor on the running sum of gradients, in [0, 1).
         weight_decay: factor on the parameters.
     """
 
-    def descend(rate: optax.Schedule) -> optax.GradientTransformation:
+    def descend(
+        learning_rate: Array, momentum: Array, weight_decay: Array
+    ) -> optax.GradientTransformation:
         return optax.chain(
             optax.add_decayed_weights(weight_decay),
             optax.trace(decay=momentum),
-            optax.scale_by_learning_rate(rate),
+            optax.scale_by_learning_rate(learning_rate),
         )
 
-    if isinstance(schedule, Mapping):
-        return optax.partition({group: descend(rate) for group, rate in schedule.items()}, _groups)
-    return descend(schedule)
+    def group(rate: Rate) -> optax.GradientTransformation:
+        return optax.inject_hyperparams(descend)(rate, momentum, weight_decay)
+
+    if isinstance(rate, Mapping):
+        return optax.partition({name: group(own) for name, own in rate.items()}, _groups)
+    return group(rate)
 
 
 def _groups(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import jax
 
+from elbow_jax.cores import available_cores
+
 # Of malloc.h; mallopt(3).
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -31,7 +33,7 @@ def use_compilation_cache() -> None:
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        place = Path(home) / "elbow_jax" / f"{_cores()}_cores"
+        place = Path(home) / "elbow_jax" / f"{available_cores()}_cores"
         jax.config.update("jax_compilation_cache_dir", str(place))
 
 
@@ -48,13 +50,6 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}
     return sum(mallopt(option, value) for option, value in settings.items()) == len(settings)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def choose_matrix_products() -> None:

@@ -7,7 +7,6 @@ Each figure is from a process of its own with the compilation cache off. Two cor
 
 import argparse
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -22,10 +21,11 @@ import jax.numpy as jnp
 from elbow_core.atomic import replacing
 from elbow_core.cli import run
 from elbow_core.errors import UserError
+from elbow_jax.cores import available_cores
 from elbow_jax.models import ModelConfig, build_model
 from elbow_jax.models.config import Backbone
 from elbow_jax.networks import compute_dtype
-from elbow_jax.optimizer import sgd, warm_restarts
+from elbow_jax.optimizer import WarmRestarts, sgd
 from elbow_jax.steps import create_state, make_eval_step, make_train_step
 
 NETWORKS = get_args(Backbone)
@@ -48,7 +48,7 @@ def measure(backbone: Backbone, step: str, unroll: bool, size: int) -> dict[str,
         "weight": jax.ShapeDtypeStruct((BATCH,), jnp.float32),
     }
     if step == "train":
-        optimizer = sgd(warm_restarts(1e-3, 5, 2, 100, 35), momentum=0.6, weight_decay=1e-3)
+        optimizer = sgd(WarmRestarts(1e-3, 5, 2, 100), momentum=0.6, weight_decay=1e-3)
         state = jax.eval_shape(lambda tree: create_state(tree, optimizer, 0), variables)
         work = jax.jit(make_train_step(module.apply, optimizer, dtype), donate_argnums=0)
     else:
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
         "command": COMMAND,
         "device": device if jax.default_backend() != "cpu" else "a CPU",
         "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "jax": jax.__version__,
         "size": options.size,
         "rows": rows,

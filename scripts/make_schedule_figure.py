@@ -9,7 +9,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -17,7 +16,7 @@ from elbow_core.cli import run
 from elbow_core.config import load_config
 from elbow_core.evaluation.style import COLOURS, canvas, drawn_in_style, panels, save
 from elbow_jax.config import TrainConfig
-from elbow_jax.optimizer import warm_restarts
+from elbow_jax.optimizer import WarmRestarts
 
 NAME = "learning_rates.png"
 CONFIGS = Path(__file__).parent.parent / "configs/report"
@@ -45,9 +44,9 @@ def draw() -> Figure:
                 rates[config.model.backbone] = rate, config
         for (label, (rate, config)), colour in zip(rates.items(), COLOURS, strict=False):
             restarts = config.optimizer.warm_restarts
-            schedule = warm_restarts(rate, restarts.t_0, restarts.t_mult, STEPS, config.epochs)
+            schedule = WarmRestarts(rate, restarts.t_0, restarts.t_mult, STEPS)
             steps = np.arange(config.epochs * STEPS)
-            axes.plot(steps / STEPS, jax.jit(schedule)(steps), color=colour, label=label)
+            axes.plot(steps / STEPS, schedule.at(steps), color=colour, label=label)
         axes.set(title=stage, xlabel="epoch", ylabel="learning rate")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return figure

@@ -5,7 +5,7 @@ import optax
 import pytest
 import torch
 
-from elbow_jax.optimizer import sgd, warm_restarts
+from elbow_jax.optimizer import WarmRestarts, sgd
 from tests.tolerances import OPTIMIZER
 
 STEPS_PER_EPOCH = 7
@@ -15,7 +15,7 @@ STEPS_PER_EPOCH = 7
     ("t_0", "t_mult", "epochs"), [(5, 2, 35), (4, 2, 28), (4, 2, 12), (3, 1, 8)]
 )
 def test_rates_are_torchs_over_a_whole_run(t_0, t_mult, epochs):
-    schedule = warm_restarts(0.1, t_0, t_mult, STEPS_PER_EPOCH, epochs)
+    schedule = WarmRestarts(0.1, t_0, t_mult, STEPS_PER_EPOCH)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, t_0, t_mult)
     expected = []
@@ -23,13 +23,37 @@ def test_rates_are_torchs_over_a_whole_run(t_0, t_mult, epochs):
         optimizer.step()
         scheduler.step(step / STEPS_PER_EPOCH)  # pyright: ignore[reportArgumentType]
         expected.append(optimizer.param_groups[0]["lr"])
-    rates = np.asarray(jax.vmap(schedule)(jnp.arange(len(expected))))
+    rates = np.asarray(schedule.at(np.arange(len(expected))))
     np.testing.assert_allclose(rates, expected, atol=OPTIMIZER * 0.1)
 
 
-def test_rate_never_stays_at_zero_after_the_last_cycle():
-    schedule = warm_restarts(0.1, 2, 1, STEPS_PER_EPOCH, epochs=6)
-    assert schedule(6 * STEPS_PER_EPOCH) == pytest.approx(0.1)
+def test_state_carries_the_rate_from_step_to_step():
+    schedule = WarmRestarts(0.1, 2, 2, STEPS_PER_EPOCH)
+    state, rates = schedule.init(), []
+    for _ in range(6 * STEPS_PER_EPOCH):
+        rates.append(float(schedule(state)))
+        state = schedule.update(state)
+    np.testing.assert_array_equal(rates, schedule.at(np.arange(len(rates))))
+
+
+@pytest.mark.parametrize("t_mult", [1, 2, 10])
+def test_cycles_go_on_as_far_as_steps_can_be_counted(t_mult):
+    schedule = WarmRestarts(0.1, 2, t_mult, STEPS_PER_EPOCH)
+    cycle, length = 0, 2 * STEPS_PER_EPOCH
+    while cycle < 2**31 and cycle < 1000 * length:
+        assert schedule.at(cycle) == pytest.approx(0.1)
+        cycle, length = cycle + length, length * t_mult
+        assert cycle > 2**31 or schedule.at(cycle - 1) < 0.01
+
+
+def test_other_rates_and_cycles_are_the_same_program():
+    def lower(schedule):
+        optimizer = sgd(schedule, momentum=0.8, weight_decay=1e-3)
+        parameters = {"weight": jnp.ones(3)}
+        return jax.jit(optimizer.update).lower(parameters, optimizer.init(parameters), parameters)
+
+    one, other = lower(WarmRestarts(0.1, 2, 2, 7)), lower(WarmRestarts(0.02, 5, 2, 11))
+    assert one.as_text() == other.as_text()
 
 
 def test_parameters_are_torchs_after_200_steps_with_momentum_and_decay():
@@ -37,9 +61,7 @@ def test_parameters_are_torchs_after_200_steps_with_momentum_and_decay():
     matrix, target = rng.normal(size=(32, 5)), rng.normal(size=32)
     start = {"head": rng.normal(size=3), "backbone": rng.normal(size=2)}
     rates = {"head": 2e-2, "backbone": 5e-3}
-    schedules = {
-        group: warm_restarts(rate, 4, 2, STEPS_PER_EPOCH, 30) for group, rate in rates.items()
-    }
+    schedules = {group: WarmRestarts(rate, 4, 2, STEPS_PER_EPOCH) for group, rate in rates.items()}
     optimizer = sgd(schedules, momentum=0.8, weight_decay=1e-3)
 
     theirs = {name: torch.tensor(value, requires_grad=True) for name, value in start.items()}
@@ -75,8 +97,8 @@ def test_parameters_are_torchs_after_200_steps_with_momentum_and_decay():
         np.testing.assert_allclose(ours[name], theirs[name].detach().numpy(), atol=OPTIMIZER)
 
 
-@pytest.mark.parametrize("name", ["t_0", "t_mult", "steps_per_epoch", "epochs"])
+@pytest.mark.parametrize("name", ["t_0", "t_mult", "steps_per_epoch"])
 def test_count_below_one_is_refused_by_name(name):
-    counts = {"t_0": 1, "t_mult": 1, "steps_per_epoch": 1, "epochs": 1, name: 0}
+    counts = {"t_0": 1, "t_mult": 1, "steps_per_epoch": 1, name: 0}
     with pytest.raises(ValueError, match=f"{name} must be at least 1"):
-        warm_restarts(0.1, **counts)
+        WarmRestarts(0.1, **counts)

@@ -12,7 +12,7 @@ from elbow_core.preprocess import Preprocessing
 from elbow_jax.models import ModelConfig, build_model
 from elbow_jax.porting import to_torch
 from elbow_jax.released import write_released
-from elbow_jax.transfer import start_from
+from elbow_jax.transfer import first_variables
 
 BACKBONES = ("convnext_tiny", "efficientnetv2_s", "mobilenetv3_large")
 
@@ -28,6 +28,19 @@ def random_variables(config: ModelConfig, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     drawn = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes)
     return {"params": drawn["params"], "batch_stats": drawn.get("batch_stats", {})}
+
+
+def begin(config: ModelConfig, init: Any, seed: int = 9) -> dict[str, Any]:
+    """Begin a run whose own variables would be `random_variables(config, seed)`."""
+    shapes = random_variables(config, 0)
+
+    def draw(part: str | None) -> dict[str, Any]:
+        drawn = random_variables(config, seed)
+        if part is None:
+            return drawn
+        return {name: {part: tree[part]} for name, tree in drawn.items() if part in tree}
+
+    return first_variables(config, init, shapes, draw)
 
 
 def finished_run(folder: Path, config: ModelConfig, seed: int) -> dict[str, Any]:
@@ -65,7 +78,7 @@ def runs(tmp_path_factory):
 def test_run_of_the_same_network_gives_all_its_variables(runs):
     paths, trained = runs
     config = network("convnext_tiny")
-    ours = start_from(paths["convnext_tiny"], config, random_variables(config, 9))
+    ours = begin(config, paths["convnext_tiny"])
     assert_equal_trees(ours, trained["convnext_tiny"])
 
 
@@ -73,12 +86,23 @@ def test_fusion_takes_the_backbones_of_three_runs_and_keeps_its_head(runs):
     paths, trained = runs
     config = network("fusion")
     before = random_variables(config, 9)
-    fused = start_from(paths, config, before)
+    fused = begin(config, paths)
     for name in BACKBONES:
         for collection in ("params", "batch_stats"):
             theirs = trained[name].get(collection, {}).get("backbone", {})
             assert_equal_trees(fused[collection].get(name, {}), theirs)
     assert_equal_trees(fused["params"]["head"], before["params"]["head"])
+
+
+def test_networks_without_cbam_are_fused_too(tmp_path):
+    trained = {
+        name: finished_run(tmp_path / name, network(name, cbam=False), seed)
+        for seed, name in enumerate(BACKBONES)
+    }
+    paths = {name: str(tmp_path / name) for name in BACKBONES}
+    fused = begin(network("fusion", cbam=False), paths)
+    for name in BACKBONES:
+        assert_equal_trees(fused["params"][name], trained[name]["params"]["backbone"])
 
 
 def test_file_in_timms_layout_fills_the_backbone_alone(tmp_path):
@@ -91,7 +115,7 @@ def test_file_in_timms_layout_fills_the_backbone_alone(tmp_path):
         if key.startswith(start)
     }
     save_file(tensors, tmp_path / "weights.safetensors")
-    ours = start_from(str(tmp_path / "weights.safetensors"), config, before)
+    ours = begin(config, str(tmp_path / "weights.safetensors"), seed=2)
     assert_equal_trees(ours["params"]["head"], before["params"]["head"])
     stem = ours["params"]["backbone"]["stem"]
     assert_equal_trees(stem, theirs["params"]["backbone"]["stem"])
@@ -119,11 +143,11 @@ def test_what_does_not_fit_is_named(runs, init, backbone, said):
     )
     config = network(backbone)
     with pytest.raises(UserError, match=said):
-        start_from(filled, config, random_variables(config, 0))
+        begin(config, filled)
 
 
 def test_another_width_is_named_by_path(runs):
     paths, _ = runs
     config = network("mobilenetv3_large", features=64)
     with pytest.raises(UserError, match=r"init: .* is of another network: .*give both runs"):
-        start_from(paths["mobilenetv3_large"], config, random_variables(config, 0))
+        begin(config, paths["mobilenetv3_large"])

@@ -82,9 +82,12 @@ def fuse_variables(
     fused = {collection: dict(tree) for collection, tree in variables.items()}
     for name in BACKBONES:
         for collection in fused:
-            own, other = fused[collection][name], trained[name][collection]["backbone"]
+            # Without CBAM, ConvNeXt has no statistics.
+            own = fused[collection].get(name, {})
+            other = trained[name].get(collection, {}).get("backbone", {})
             _check_same(own, other, f"{name}: {collection}")
-            fused[collection][name] = other
+            if own:
+                fused[collection][name] = other
     return fused
 
 

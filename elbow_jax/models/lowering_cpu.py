@@ -13,20 +13,46 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from elbow_jax.models.products_cpu import across
+from elbow_jax.cores import available_cores
+from elbow_jax.models.products_cpu import across, product
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Shape = tuple[int, ...]
 
-_LOOPS = 2
+_MOST_LOOPS = 4  # each is compiled by itself
 
 
-def patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
-    """The pixels under all taps side by side, `[b, h_out, w_out, k * k * c_in]`."""
+def by_patches(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
+    """An ordinary convolution over few channels: the pixels under all taps, one matrix product."""
+    seen = _patches(x, kernel.shape, stride, around)
+    flat = kernel.swapaxes(0, 1).reshape(-1, kernel.shape[-1])
+    rows = product(seen.reshape(-1, seen.shape[-1]), flat)
+    return rows.reshape(*seen.shape[:-1], -1)
+
+
+def kernel_gradient_by_patches(
+    x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape
+) -> Array:
+    """The gradient of the kernel of `by_patches`."""
+    seen = _patches(x, kernel, stride, around)
+    out = cotangent.reshape(-1, cotangent.shape[-1])
+    flat = across(seen.reshape(-1, seen.shape[-1]), out)
+    return flat.reshape(kernel[1], kernel[0], *kernel[2:]).swapaxes(0, 1)
+
+
+def _patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
+    """The pixels under all taps side by side, column by column: `[b, h_out, w_out, k * k * c]`.
+
+    First of the rows, then of the columns: XLA compiles a kernel for each slice, and so there are
+    2 k of them and not k * k.
+    """
     height, width = _output_sizes(x.shape, kernel, stride, around)
     padded = _pad(x, around)
-    seen = [_seen(padded, *tap, stride, height, width) for tap in _taps(kernel)]
-    return jnp.concatenate(seen, axis=-1)
+    tall, wide = (height - 1) * stride + 1, (width - 1) * stride + 1
+    rows = [padded[:, tap : tap + tall : stride] for tap in range(kernel[0])]
+    seen = jnp.concatenate(rows, axis=-1)
+    columns = [seen[:, :, tap : tap + wide : stride] for tap in range(kernel[1])]
+    return jnp.concatenate(columns, axis=-1)
 
 
 def kernel_gradient(x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape) -> Array:
@@ -149,8 +175,9 @@ def depthwise_kernel_gradient(
 
 
 def _parts(batch: int) -> list[tuple[int, int]]:
-    """Parts of a batch for loops of their own, which XLA runs side by side where it has threads."""
-    ends = [batch * part // _LOOPS for part in range(_LOOPS + 1)]
+    """Parts of a batch for loops of their own, which XLA runs side by side: one for each core."""
+    loops = min(available_cores(), _MOST_LOOPS)
+    ends = [batch * part // loops for part in range(loops + 1)]
     return [(first, end) for first, end in itertools.pairwise(ends) if end > first]
 
 

@@ -18,7 +18,7 @@ from elbow_jax.models.lowering_cpu import Pads
 Padding = Literal["same", "symmetric", "valid"]
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-_WIDEST_PATCH = 128  # beyond this, copying patches costs a CPU more than XLA's own convolution
+_WIDEST_PATCH = 128
 
 
 def pads(height: int, width: int, kernel: int, stride: int, padding: Padding) -> Pads:
@@ -52,21 +52,12 @@ def convolution(
     padding: Padding = "symmetric",
 ) -> Float[Array, "b h_out w_out c_out"]:
     """An ordinary convolution over every channel."""
-    size, _, channels, _ = kernel.shape
+    size = kernel.shape[0]
     around = pads(x.shape[1], x.shape[2], size, stride, padding)
-    flat = kernel.reshape(-1, kernel.shape[-1])
     if stride == size and around == ((0, 0), (0, 0)):
+        flat = kernel.reshape(-1, kernel.shape[-1])
         return pointwise_convolution(_disjoint_patches(x, size), flat)
-    if size * size * channels > _WIDEST_PATCH:
-        return _ordinary(x, kernel, stride, around)
-
-    def product(x: Array, kernel: Array) -> Array:
-        patches = lowering_cpu.patches(x, kernel.shape, stride, around)
-        return pointwise_convolution(patches, kernel.reshape(flat.shape))
-
-    return lax.platform_dependent(
-        x, kernel, cpu=product, default=partial(_lax, stride=stride, around=around)
-    )
+    return _ordinary(x, kernel, stride, around)
 
 
 def depthwise_convolution(
@@ -140,7 +131,19 @@ _matrix_product.defvjp(_matrix_product_forward, _matrix_product_backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _ordinary(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
-    return _lax(x, kernel, stride, around)
+    settings = {"stride": stride, "around": around}
+    on_cpu, elsewhere = partial(_ordinary_on_cpu, **settings), partial(_lax, **settings)
+    return lax.platform_dependent(x, kernel, cpu=on_cpu, default=elsewhere)
+
+
+def _ordinary_on_cpu(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
+    compute = _lax if _is_wide(kernel) else lowering_cpu.by_patches
+    return compute(x, kernel, stride, around)
+
+
+def _is_wide(kernel: Array) -> bool:
+    """Whether copying patches costs a CPU more than XLA's own convolution."""
+    return kernel.shape[0] * kernel.shape[1] * kernel.shape[2] > _WIDEST_PATCH
 
 
 def _ordinary_forward(
@@ -157,10 +160,13 @@ def _ordinary_backward(
     def products(x: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
         if stride == 1:
             turned, beyond = lowering_cpu.turned(kernel, cotangent.shape, around, x.shape)
-            along = _lax(cotangent, turned, 1, beyond)
+            along = _ordinary_on_cpu(cotangent, turned, 1, beyond)
         else:
             along = lowering_cpu.input_gradient(kernel, cotangent, stride, around, x.shape)
-        return along, lowering_cpu.kernel_gradient(x, cotangent, stride, around, kernel.shape)
+        by_taps = lowering_cpu.kernel_gradient
+        by_patches = lowering_cpu.kernel_gradient_by_patches
+        gradient = by_taps if _is_wide(kernel) else by_patches
+        return along, gradient(x, cotangent, stride, around, kernel.shape)
 
     other = partial(_lax_gradients, stride=stride, around=around)
     return lax.platform_dependent(x, kernel, cotangent, cpu=products, default=other)

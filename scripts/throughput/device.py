@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from elbow_jax.cores import available_cores
+
 ASK = """
 import json, jax
 device = jax.devices()[0]
@@ -27,9 +29,9 @@ def describe() -> dict[str, Any]:
     on_cpu = kind == "cpu"
     return {
         "device": "cpu" if on_cpu else "gpu",
-        "name": f"{_processor()}, {cores()} cores" if on_cpu else f"{count} x {name}",
+        "name": f"{_processor()}, {available_cores()} cores" if on_cpu else f"{count} x {name}",
         "precision": "float32" if on_cpu else "bfloat16",
-        "cores": cores(),
+        "cores": available_cores(),
         "python": platform.python_version(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
         "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
@@ -38,11 +40,6 @@ def describe() -> dict[str, Any]:
 
 SETTINGS = ("XLA_FLAGS", "OMP_NUM_THREADS", "JAX_PLATFORMS")
 """What of the environment would change a figure; a fair run has none of it."""
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def file_name(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from elbow_jax import networks, parallel, startup
 from elbow_jax.models import ModelConfig, ops
-from elbow_jax.optimizer import sgd, warm_restarts
+from elbow_jax.optimizer import WarmRestarts, sgd
 from elbow_jax.steps import create_state, make_eval_step, make_train_step
 from throughput.cases import LAYERS, Case
 from throughput.work import Work, copy_bytes, matrix_side, random_batch
@@ -35,7 +35,7 @@ def peak_memory_mib() -> float | None:
 
 def _optimizer() -> Any:
     """The report's pretraining optimiser, on a schedule long enough for any measurement."""
-    return sgd(warm_restarts(1e-3, 5, 2, 10_000, 35), momentum=0.6, weight_decay=1e-3)
+    return sgd(WarmRestarts(1e-3, 5, 2, 10_000), momentum=0.6, weight_decay=1e-3)
 
 
 def _network(case: Case) -> Work:
