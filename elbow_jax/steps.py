@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Float32, Int32, UInt8, UInt32
 
+from elbow_jax.optimizer import join_small
+
 # ImageNet's channel means and deviations, averaged to one grey channel.
 GREY_MEAN = 0.449
 GREY_DEVIATION = 0.226
@@ -151,7 +153,7 @@ def make_train_step(
             optimizer_state=optimizer_state,
             key=state.key,
         )
-        return advanced, {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
+        return advanced, {"loss": loss, "gradient_norm": optax.tree.norm(join_small(gradients))}
 
     return train_step
 

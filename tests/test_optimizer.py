@@ -5,7 +5,8 @@ import optax
 import pytest
 import torch
 
-from elbow_jax.optimizer import WarmRestarts, sgd
+from elbow_jax import optimizer as optimizer_module
+from elbow_jax.optimizer import WarmRestarts, join_small, sgd
 from tests.tolerances import OPTIMIZER
 
 STEPS_PER_EPOCH = 7
@@ -46,6 +47,13 @@ def test_cycles_go_on_as_far_as_steps_can_be_counted(t_mult):
         assert cycle > 2**31 or schedule.at(cycle - 1) < 0.01
 
 
+def test_joining_small_arrays_keeps_every_number():
+    tree = {"a": jnp.arange(4.0).reshape(2, 2), "b": jnp.ones((300, 300)), "c": -jnp.ones(3)}
+    joined = join_small(tree)
+    assert [leaf.shape for leaf in joined] == [(7,), (300, 300)]
+    assert optax.tree.norm(joined) == pytest.approx(float(optax.tree.norm(tree)))
+
+
 def test_other_rates_and_cycles_are_the_same_program():
     def lower(schedule):
         optimizer = sgd(schedule, momentum=0.8, weight_decay=1e-3)
@@ -56,7 +64,9 @@ def test_other_rates_and_cycles_are_the_same_program():
     assert one.as_text() == other.as_text()
 
 
-def test_parameters_are_torchs_after_200_steps_with_momentum_and_decay():
+@pytest.mark.parametrize("fewest", [1, 3, 2**16])
+def test_parameters_are_torchs_after_200_steps_with_momentum_and_decay(monkeypatch, fewest):
+    monkeypatch.setattr(optimizer_module, "_FEWEST", fewest)  # none, one or both joined
     rng = np.random.default_rng(0)
     matrix, target = rng.normal(size=(32, 5)), rng.normal(size=32)
     start = {"head": rng.normal(size=3), "backbone": rng.normal(size=2)}
