@@ -1,6 +1,6 @@
 """Stochastic gradient descent as torch has it, with cosine warm restarts and a rate per group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -126,7 +126,7 @@ def join_small(tree: Any) -> list[Array]:
     return [jnp.concatenate(small), *large] if small else large
 
 
-def _split_small(joined: Sequence[Array], like: Any) -> Any:
+def _split_small(joined: Any, like: Any) -> Any:
     """Undo `join_small` for a tree of the same shapes."""
     leaves, structure = jax.tree.flatten(like)
     sizes = [leaf.size for leaf in leaves if _is_small(leaf)]
