@@ -6,9 +6,10 @@ kernels `[k, k, c_in, c_out]`, depthwise `[k, k, 1, c]`.
 """
 
 import itertools
-from collections.abc import Iterator
-from functools import reduce
+from collections.abc import Callable, Iterator
+from functools import partial, reduce
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
@@ -95,19 +96,10 @@ def input_gradient(
 
 
 def depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
-    """A depthwise convolution as a sum of shifted products, in a loop over images.
-
-    The loop has XLA write the sum to memory; without it each consumer (a mean, a square, the copy
-    for the gradient) would compute all taps again.
-    """
+    """A depthwise convolution as a sum of shifted products, computed once."""
     height, width = _output_sizes(x.shape, kernel.shape, stride, around)
     padded = _pad(x, around)
-
-    def convolve(image: Array) -> Array:
-        return _sum_of_taps(image[None], kernel, stride, height, width)[0]
-
-    parts = [lax.map(convolve, padded[first:end]) for first, end in _parts(x.shape[0])]
-    return jnp.concatenate(parts)
+    return _once(lambda: _sum_of_taps(padded, kernel, stride, height, width))
 
 
 def depthwise_input_gradient(
@@ -130,7 +122,7 @@ def depthwise_input_gradient(
             (0, 0, 0),
         )
         padded = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), place)
-        phases.append(_sum_of_taps(padded, taps, 1, rows, columns))
+        phases.append(_once(partial(_sum_of_taps, padded, taps, 1, rows, columns)))
     grid = jnp.stack(phases).reshape(stride, stride, batch, rows, columns, channels)
     grid = grid.transpose(2, 3, 0, 4, 1, 5)
     grid = grid.reshape(batch, rows * stride, columns * stride, channels)
@@ -179,6 +171,18 @@ def _parts(batch: int) -> list[tuple[int, int]]:
     loops = min(available_cores(), _MOST_LOOPS)
     ends = [batch * part // loops for part in range(loops + 1)]
     return [(first, end) for first, end in itertools.pairwise(ends) if end > first]
+
+
+def _once(compute: Callable[[], Array]) -> Array:
+    """Compute an array in a loop of one turn, and so to memory.
+
+    XLA would draw a sum of taps into each of its consumers (a mean, a square, the copy for the
+    gradient) and compute it there again. It does not look into a loop whose number of turns it does
+    not know.
+    """
+    like = jax.eval_shape(compute)
+    turns = lax.optimization_barrier(jnp.ones((), jnp.int32))
+    return lax.fori_loop(0, turns, lambda *_: compute(), jnp.zeros(like.shape, like.dtype))
 
 
 def _sum_of_taps(x: Array, kernel: Array, stride: int, height: int, width: int) -> Array:
