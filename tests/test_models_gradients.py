@@ -10,7 +10,7 @@ import pytest
 from jax import lax
 
 from elbow_jax.models import normalisation, products_cpu
-from elbow_jax.models.activations import gelu
+from elbow_jax.models.activations import gelu, silu
 from elbow_jax.models.normalisation import layer_norm
 from elbow_jax.models.reductions import (
     add_bias,
@@ -51,6 +51,7 @@ PAIRS = {
     "add_bias to a vector": (add_bias, lambda x, bias: x + bias[None], [(3, 7), (7,)]),
     "scale_channels": (scale_channels, lambda x, gate: x * gate, [(3, 5, 6, 7), (3, 1, 1, 7)]),
     "gelu": (gelu, lambda x: nn.gelu(x, approximate=False), [(4, 5)]),
+    "silu": (silu, nn.silu, [(4, 5)]),
     "layer_norm": (
         lambda *given: layer_norm(*given, EPSILON),
         plain_layer_norm,

@@ -147,3 +147,14 @@ for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(step(*arrays))):
 def test_a_batch_on_two_devices_gives_the_same():
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "2"}
     subprocess.run([sys.executable, "-c", SHARDED], env=environment, check=True)
+
+
+def test_sum_of_a_depthwise_convolution_is_computed_once_for_all_its_consumers():
+    x, kernel = arrays((2, 9, 9, 8), (3, 3, 1, 8))
+
+    def statistics(x, kernel):
+        y = ops.depthwise_convolution(x, kernel)
+        return y.mean(), jnp.square(y).mean(), y + 1
+
+    text = jax.jit(statistics).lower(x, kernel).compile().as_text()
+    assert text.count(" while(") == 1

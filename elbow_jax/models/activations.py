@@ -1,4 +1,4 @@
-"""The exact GELU, with a gradient computed anew from what went in."""
+"""GELU and SiLU, with gradients computed anew from what went in."""
 
 import jax
 import jax.numpy as jnp
@@ -29,3 +29,21 @@ def _normal_cumulative(x: Array) -> Array:
 
 
 gelu.defvjp(_gelu_forward, _gelu_backward)
+
+
+@jax.custom_vjp
+def silu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """The sigmoid linear unit, x * sigmoid(x) (Hendrycks & Gimpel, 2016, arXiv:1606.08415)."""
+    return x * jax.nn.sigmoid(x)
+
+
+def _silu_forward(x: Array) -> tuple[Array, Array]:
+    return silu(x), x
+
+
+def _silu_backward(x: Array, cotangent: Array) -> tuple[Array]:
+    gate = jax.nn.sigmoid(x)
+    return (cotangent * gate * (1 + x * (1 - gate)),)
+
+
+silu.defvjp(_silu_forward, _silu_backward)

@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from elbow_jax.models.activations import silu
 from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, scanned
 from elbow_jax.models.ops import Padding
@@ -158,7 +159,7 @@ class Block(nn.Module):
                 x, train
             )
             reduced = shortcut.shape[-1] // 4
-            x = SqueezeExcite(reduced, nn.silu, nn.sigmoid, self.dtype, name="squeeze")(x)
+            x = SqueezeExcite(reduced, silu, nn.sigmoid, self.dtype, name="squeeze")(x)
         if shape.kind != "plain":
             x = ConvNorm(shape.width, epsilon=EPSILON, dtype=self.dtype, name="project")(x, train)
         if x.shape == shortcut.shape:
@@ -185,7 +186,7 @@ def _conv_norm(
         parent.padding,
         depthwise,
         EPSILON,
-        nn.silu,
+        silu,
         parent.dtype,
         name=name,
     )

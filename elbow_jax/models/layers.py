@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from elbow_jax.models import ops
 from elbow_jax.models.normalisation import batch_norm, layer_norm
 from elbow_jax.models.reductions import add_bias, scale_channels, spatial_mean
+from elbow_jax.models.rematerialisation import keep, rematerialised
 
 Activation = Callable[[Array], Array]
 Initializer = Callable[..., Array]
@@ -85,7 +86,7 @@ class Convolution(nn.Module):
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
             x = add_bias(x, bias)
-        return x
+        return keep(x)
 
 
 class Dense(nn.Module):
@@ -107,7 +108,7 @@ class Dense(nn.Module):
             # would need the product a second time.
             kernel, bias = kernel * scale[None], bias * scale
         x = ops.pointwise_convolution(x.astype(self.dtype), kernel.astype(self.dtype))
-        return add_bias(x, bias)
+        return keep(add_bias(x, bias))
 
 
 class LayerNorm(nn.Module):
@@ -199,7 +200,7 @@ class SqueezeExcite(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         """Multiply each channel by its gate in 0..1."""
-        squeezed = spatial_mean(x)
+        squeezed = keep(spatial_mean(x))
         squeezed = Convolution(self.reduced, use_bias=True, dtype=self.dtype, name="reduce")(
             squeezed
         )
@@ -233,7 +234,7 @@ def scanned(block: type[nn.Module], depth: int, unroll: bool) -> Callable[..., n
     """
     axes: Any = (0, nn.broadcast)
     return nn.scan(
-        block,
+        rematerialised(block),
         variable_axes={"params": 0, "batch_stats": 0},
         split_rngs={"params": True, "dropout": True},
         in_axes=axes,

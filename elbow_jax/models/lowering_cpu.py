@@ -67,11 +67,8 @@ def kernel_gradient(x: Array, cotangent: Array, stride: int, around: Pads, kerne
 
 def turned(kernel: Array, cotangent: Shape, around: Pads, shape: Shape) -> tuple[Array, Pads]:
     """The kernel and zeros by which a convolution of stride 1 is the input's gradient."""
-    beyond = [
-        (kernel.shape[axis] - 1 - before, shape[axis + 1] + before - cotangent[axis + 1])
-        for axis, (before, _) in enumerate(around)
-    ]
-    return kernel[::-1, ::-1].transpose(0, 1, 3, 2), (beyond[0], beyond[1])
+    beyond = _beyond(kernel.shape, cotangent, around, shape)
+    return kernel[::-1, ::-1].transpose(0, 1, 3, 2), beyond
 
 
 def input_gradient(
@@ -110,6 +107,9 @@ def depthwise_input_gradient(
     Rows and columns of the padded input that are congruent modulo the stride meet the same taps,
     so each phase is a convolution of stride 1 and no product with an inserted zero is formed.
     """
+    if stride == 1:
+        taps, beyond = kernel[::-1, ::-1], _beyond(kernel.shape, cotangent.shape, around, shape)
+        return depthwise(cotangent, taps, 1, beyond)
     batch, _, _, channels = shape
     rows, columns = (-(-(shape[axis + 1] + sum(around[axis])) // stride) for axis in (0, 1))
     phases = []
@@ -213,6 +213,15 @@ def _output_sizes(shape: Shape, kernel: Shape, stride: int, around: Pads) -> tup
         (shape[axis + 1] + sum(around[axis]) - kernel[axis]) // stride + 1 for axis in (0, 1)
     )
     return height, width
+
+
+def _beyond(kernel: Shape, cotangent: Shape, around: Pads, shape: Shape) -> Pads:
+    """The zeros around a cotangent of stride 1 under the turned kernel."""
+    rows, columns = (
+        (kernel[axis] - 1 - before, shape[axis + 1] + before - cotangent[axis + 1])
+        for axis, (before, _) in enumerate(around)
+    )
+    return rows, columns
 
 
 def _pad(x: Array, around: Pads) -> Array:

@@ -12,6 +12,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from elbow_jax.models.reductions import pixel_sums
+from elbow_jax.models.rematerialisation import keep
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -28,9 +29,9 @@ def layer_norm(
 def _layer_norm_forward(
     x: Array, scale: Array, bias: Array, epsilon: float
 ) -> tuple[Array, tuple[Array, ...]]:
-    mean = x.astype(jnp.float32).mean(-1, keepdims=True)
+    mean = keep(x.astype(jnp.float32).mean(-1, keepdims=True))
     away = x.astype(jnp.float32) - mean
-    rate = lax.rsqrt(jnp.square(away).mean(-1, keepdims=True) + epsilon)
+    rate = keep(lax.rsqrt(jnp.square(away).mean(-1, keepdims=True) + epsilon))
     out = away * rate * _last(scale, x) + _last(bias, x)
     return out, (x, mean, rate, scale)
 
@@ -74,9 +75,9 @@ def _batch_norm_forward(
     count = x.size // x.shape[-1]
     wide = x.astype(jnp.float32)
     away = wide - _last(about, x)
-    shift = pixel_sums(away) / count
+    shift = keep(pixel_sums(away) / count)
     spread = pixel_sums(jnp.square(away)) / count - jnp.square(shift)
-    spread = jnp.maximum(spread, 0.0)
+    spread = keep(jnp.maximum(spread, 0.0))
     mean, rate = about + shift, lax.rsqrt(spread + epsilon)
     out = (wide - _last(mean, x)) * _last(scale * rate, x) + _last(bias, x)
     return (out, mean, spread), (x, scale, mean, rate, about)
