@@ -77,8 +77,8 @@ def test_state_of_another_network_is_refused_by_path(tmp_path):
             checkpoints.restore(1, state_of(1.0, width=4))
 
 
-# Orbax tells of the failure in the thread that writes too, and leaves its other writes waiting, to be
-# collected when their event loop is closed.
+# Orbax tells of the failure in the thread that writes too, and leaves its other writes waiting,
+# to be collected when their event loop is closed.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_an_error_and_leaves_the_last_good_one(tmp_path):
