@@ -1,20 +1,14 @@
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
 
 from elbow_core.config import StrictModel, dump_config, load_config, take_config_path
 from elbow_core.config_help import describe_fields
 from elbow_core.data_config import DataConfig
 from elbow_core.errors import ConfigError
-from elbow_core.strict_yaml import StrictYamlError, format_yaml, parse_yaml
-
-CONFIGS = sorted((Path(__file__).parents[1] / "configs" / "data").glob("*.yaml"))
 
 
 class Optimizer(StrictModel):
@@ -274,72 +268,6 @@ def test_dumped_configuration_loads_equal(file, config):
     assert file.read_text().splitlines()[0] == f"epochs: {config.epochs}"
 
 
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-VALUES = st.recursive(
-    PLAIN | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=10
-)
-
-
-@settings(deadline=None)
-@given(VALUES)
-def test_any_value_survives_yaml(value):
-    assert parse_yaml(format_yaml(value)) == value
-
-
-@settings(deadline=None)
-@given(st.text(max_size=100))
-def test_any_text_is_yaml_or_a_yaml_error_of_one_line(text):
-    try:
-        parse_yaml(text)
-    except StrictYamlError as error:
-        message = str(error)
-    else:
-        message = ""
-    assert "\n" not in message
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("12", 12),
-        ("-3", -3),
-        ("0", 0),
-        ("1.", 1.0),
-        ("-.5", -0.5),
-        ("0.10", 0.1),
-        ("true", True),
-        ("~", None),
-        ("", None),
-        ("no", "no"),
-        ("on", "on"),
-        ("0012", "0012"),
-        ("0x1f", "0x1f"),
-        ("1_000", "1_000"),
-        ("12:30", "12:30"),
-        ("2020-01-31", "2020-01-31"),
-        ("1.2.3", "1.2.3"),
-        ("e3", "e3"),
-        (".", "."),
-        ("'12'", "12"),
-        ('"true"', "true"),
-        ("{1: a, true: b}", {"1": "a", "true": "b"}),
-    ],
-)
-def test_plain_scalars_follow_the_core_schema(text, value):
-    parsed = parse_yaml(text)
-    assert parsed == value
-    assert type(parsed) is type(value)
-
-
-@settings(deadline=None)
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_float_is_read_as_python_writes_it(value):
-    parsed = parse_yaml(repr(value))
-    assert parsed == value
-    assert math.copysign(1, parsed) == math.copysign(1, value)
-
-
 def test_what_is_dumped_other_readers_of_yaml_understand_too():
     config = Run(epochs=3, name="yes", optimizer=Optimizer(rate=1e-5))
     assert yaml.safe_load(dump_config(config)) == config.model_dump(mode="json")
@@ -378,31 +306,3 @@ def test_help_documents_every_field_of_the_data_configuration():
         if not lines[number + 1].startswith("      ") and ".kind " not in lines[number]
     ]
     assert [line for line in undocumented if ".method " not in line] == []
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_shipped_data_configuration_loads_and_opens_with_its_command(path, tmp_path):
-    config = load_config(DataConfig, path)
-    (tmp_path / "again.yaml").write_text(dump_config(config))
-    assert load_config(DataConfig, tmp_path / "again.yaml") == config
-    text = path.read_text()
-    assert f"python -m elbow_core.prepare --config configs/data/{path.name}" in text
-    assert "# Needs:" in text
-    assert "Gives:" in text
-    assert not config.root.is_absolute()
-    assert not config.out.is_absolute()
-
-
-def test_elbow_and_mura_configurations_hold_the_reports_values():
-    elbow = load_config(DataConfig, next(path for path in CONFIGS if path.name == "elbow.yaml"))
-    mura = load_config(DataConfig, next(path for path in CONFIGS if path.name == "mura.yaml"))
-    assert (elbow.preprocess.size, elbow.preprocess.sigma) == (584, 7.0)
-    assert (mura.preprocess.size, mura.preprocess.sigma) == (384, 5.0)
-    for config in (elbow, mura):
-        preprocess = config.preprocess
-        assert (preprocess.clip_limit, preprocess.grid, preprocess.amount) == (2.5, 4, 2.0)
-    assert elbow.split.model_dump(exclude={"method", "seed"}) == {
-        "train": {"normal": 1957, "injury": 1538},
-        "validation": {"normal": 244, "injury": 193},
-        "test": {"normal": 186, "injury": 251},
-    }
