@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import mmap
 import os
 import platform
 from pathlib import Path
@@ -47,9 +48,30 @@ def keep_freed_memory() -> bool:
     """
     if platform.libc_ver()[0] != "glibc":
         return False
-    mallopt = ctypes.CDLL(None).mallopt
+    libc = ctypes.CDLL(None)
     settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}
-    return sum(mallopt(option, value) for option, value in settings.items()) == len(settings)
+    if sum(libc.mallopt(*setting) for setting in settings.items()) < len(settings):
+        return False
+    _ask_for_huge_pages(libc)
+    return True
+
+
+def _ask_for_huge_pages(libc: ctypes.CDLL) -> None:
+    """Back the heap, as far as it may grow, with pages of 2 MiB; madvise(2), MADV_HUGEPAGE.
+
+    Half the machine's memory is allocated, which takes addresses alone, marked, and freed. A step
+    then faults 512 times less in its first use of memory, and misses fewer addresses in any use.
+    """
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    size = os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE // 2
+    place = libc.malloc(size)
+    if place:
+        start = -(-place // mmap.PAGESIZE) * mmap.PAGESIZE
+        libc.madvise(start, size - mmap.PAGESIZE, mmap.MADV_HUGEPAGE)
+        libc.free(place)
 
 
 def choose_matrix_products() -> None:

@@ -141,8 +141,9 @@ def test_one_step_of_sgd_moves_loss_parameters_and_statistics_as_torch_does(
     twin = random_twin(config)
     module, variables = ported(config, twin)
     variables = jax.tree.map(jnp.asarray, variables)
-    # With other images a maximum of the small ConvNeXt's attention can be a tie to float32.
-    image, labels = random_images(4, size, size, seed=5), np.array([0, 1, 0, 1], np.float32)
+    # Images for which neither network comes so near a kink or a tie that float32 falls on either
+    # side of it; torch's own float32 does with every fourth draw.
+    image, labels = random_images(4, size, size, seed=8), np.array([0, 1, 0, 1], np.float32)
     rate = 0.1
 
     @jax.jit

@@ -41,8 +41,22 @@ def kernel_gradient_by_patches(
     return flat.reshape(kernel[1], kernel[0], *kernel[2:]).swapaxes(0, 1)
 
 
+def kernel_gradient(x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape) -> Array:
+    """The gradient of an ordinary kernel, one matrix product for each column of taps."""
+    out = cotangent.reshape(-1, cotangent.shape[-1])
+    columns = _columns_of_taps(x, kernel, stride, around)
+    products = [across(pixels.reshape(-1, pixels.shape[-1]), out) for pixels in columns]
+    flat = jnp.stack(products)
+    return flat.reshape(kernel[1], kernel[0], *kernel[2:]).swapaxes(0, 1)
+
+
 def _patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
-    """The pixels under all taps side by side, column by column: `[b, h_out, w_out, k * k * c]`.
+    """The pixels under all taps side by side, column by column: `[b, h_out, w_out, k * k * c]`."""
+    return jnp.concatenate(_columns_of_taps(x, kernel, stride, around), axis=-1)
+
+
+def _columns_of_taps(x: Array, kernel: Shape, stride: int, around: Pads) -> list[Array]:
+    """The pixels under each column of taps side by side: k of `[b, h_out, w_out, k * c]`.
 
     First of the rows, then of the columns: XLA compiles a kernel for each slice, and so there are
     2 k of them and not k * k.
@@ -52,17 +66,7 @@ def _patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
     tall, wide = (height - 1) * stride + 1, (width - 1) * stride + 1
     rows = [padded[:, tap : tap + tall : stride] for tap in range(kernel[0])]
     seen = jnp.concatenate(rows, axis=-1)
-    columns = [seen[:, :, tap : tap + wide : stride] for tap in range(kernel[1])]
-    return jnp.concatenate(columns, axis=-1)
-
-
-def kernel_gradient(x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape) -> Array:
-    """The gradient of an ordinary kernel, one matrix product for each tap."""
-    out = cotangent.reshape(-1, cotangent.shape[-1])
-    padded = _pad(x, around)
-    seen = (_seen(padded, *tap, stride, *cotangent.shape[1:3]) for tap in _taps(kernel))
-    products = [across(pixels.reshape(-1, x.shape[-1]), out) for pixels in seen]
-    return jnp.stack(products).reshape(kernel)
+    return [seen[:, :, tap : tap + wide : stride] for tap in range(kernel[1])]
 
 
 def turned(kernel: Array, cotangent: Shape, around: Pads, shape: Shape) -> tuple[Array, Pads]:
@@ -95,8 +99,12 @@ def input_gradient(
 def depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
     """A depthwise convolution as a sum of shifted products, computed once."""
     height, width = _output_sizes(x.shape, kernel.shape, stride, around)
-    padded = _pad(x, around)
-    return _once(lambda: _sum_of_taps(padded, kernel, stride, height, width))
+    # Behind a barrier, or XLA would compute anew what is padded, for the tap in the middle.
+    padded = lax.optimization_barrier(_pad(x, around))
+    # In a scan a kernel is cut from a stack by a running index, which XLA would read again for each
+    # number of the result, and so not vectorise the sum.
+    taps = _once(lambda: kernel)
+    return _once(lambda: _sum_of_taps(padded, taps, stride, height, width))
 
 
 def depthwise_input_gradient(
@@ -142,16 +150,17 @@ def depthwise_kernel_gradient(
     run = width * channels
     padded = _pad(x, around).astype(jnp.float32)
     phases = [padded[:, :, phase::stride] for phase in range(min(stride, size))]
-    phases = [phase.reshape(*phase.shape[:2], -1) for phase in phases]
-    cotangent = cotangent.astype(jnp.float32).reshape(batch, height, run)
+    cotangent = cotangent.astype(jnp.float32)  # joined row by row: XLA pads four axes faster
 
     def add_row(index: Array, totals: tuple[Array, ...]) -> tuple[Array, ...]:
         image, row = index // height, index % height
         rows = [
-            lax.dynamic_slice(phase, (image, row * stride, 0), (1, size, phase.shape[2]))[0]
+            lax.dynamic_slice(phase, (image, row * stride, 0, 0), (1, size, *phase.shape[2:]))
             for phase in phases
         ]
-        out = lax.dynamic_slice(cotangent, (image, row, 0), (1, 1, run))[0]
+        rows = [pixels.reshape(size, -1) for pixels in rows]
+        out = lax.dynamic_slice(cotangent, (image, row, 0, 0), (1, 1, width, channels))
+        out = out.reshape(1, run)
         return tuple(
             total + rows[tap % stride][:, (tap // stride) * channels :][:, :run] * out
             for tap, total in enumerate(totals)
