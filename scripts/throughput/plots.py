@@ -65,7 +65,7 @@ def _bars(axes: Axes, compared: list[Comparison], name: str) -> None:
     ]
     axes.set_yticks([-place for place in range(len(compared))], labels)
     axes.axvline(1.0, color="k", lw=0.8)
-    axes.set(xlabel="JAX / best PyTorch, by images a second", title=name)
+    axes.set(xlabel="speed, JAX / PyTorch", title=name)
 
 
 def _curves(axes: Axes, scale: list[Comparison], what: str) -> None:
