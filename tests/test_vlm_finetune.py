@@ -31,7 +31,7 @@ from vlm_torch.tuned import open_tuned
 
 EPOCHS = 12
 STEPS = EPOCHS * SPLITS["train"] // 8
-MERGED = 1e-4  # of the issue, absolute, on probabilities
+MERGED = 1e-4  # absolute, on probabilities
 
 
 def rows_of(run: Path) -> list[dict]:
