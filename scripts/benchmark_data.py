@@ -12,102 +12,33 @@ import argparse
 import os
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
+from data_speed.measuring import (
+    await_quiet,
+    children_seconds,
+    measure,
+    peaks_of_prepare,
+    report,
+    spread,
+)
+from data_speed.radiographs import SETTINGS, SIZE, configure, write_images
 
 from elbow_core.augment import Augmentation, apply_affine, draw_affine
 from elbow_core.cli import run
 from elbow_core.config import dump_config
-from elbow_core.data_config import DataConfig, FractionSplit
 from elbow_core.manifest import ManifestRow
 from elbow_core.near_duplicates import find_near_duplicates
 from elbow_core.prepare import prepare
-from elbow_core.preprocess import Preprocessing
-from elbow_core.sources import FolderSource
-from elbow_core.sources.synthetic import draw_radiograph
 from elbow_core.splits import check_leakage, split_patients
 
-DRAWN = 48  # Pictures, each written several times: drawing takes longer than preparing.
 TURNS = 7
-SIZE = 584
-SETTINGS = Preprocessing(size=SIZE)
-# In a process of its own, which imports no more than the command does, and watches its workers.
-PREPARE_AND_SAY_MEMORY = """
-import multiprocessing, sys, threading, time
-from pathlib import Path
-from elbow_core.prepare import main
-
-def peak(process):
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0])
-
-def watch():
-    while True:
-        peaks.extend(peak(child.pid) for child in multiprocessing.active_children())
-        time.sleep(0.05)
-
-if __name__ == "__main__":
-    peaks = [0]
-    threading.Thread(target=watch, daemon=True).start()
-    main(["--config", sys.argv[1]])
-    print(peak("self"), max(peaks))
-"""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds by the clock, and of this process's cores, over all its threads."""
-
-    wall: float
-    cores: float
-
-
-def measure(work: Callable[[], object]) -> Timing:
-    """Run ``work`` once."""
-    wall, cores = time.perf_counter(), time.process_time()
-    work()
-    return Timing(time.perf_counter() - wall, time.process_time() - cores)
-
-
-def write_images(root: Path, count: int, height: int = 900, width: int = 720) -> list[Path]:
-    """Write ``count`` JPEGs, half of each class, no two of the same bytes."""
-    drawn = []
-    for number in range(DRAWN):
-        rng = np.random.default_rng([7, number])
-        image = draw_radiograph(rng, "ap", ("normal", "olecranon_fracture")[number % 2], 360)
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-        drawn.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
-    paths = []
-    for number in range(count):
-        path = root / ("normal", "injury")[number % 2] / f"p{number:05d}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Decoders stop at the end marker; what follows it makes the file another one.
-        path.write_bytes(drawn[number % DRAWN] + number.to_bytes(4, "big"))
-        paths.append(path)
-    return paths
-
-
-def configure(root: Path, out: Path, workers: int, size: int = SIZE) -> DataConfig:
-    """Return the configuration of a folder of two classes, one patient a file."""
-    return DataConfig(
-        source=FolderSource(classes={"normal": 0, "injury": 1}),
-        root=root,
-        out=out,
-        preprocess=Preprocessing(size=size, sigma=max(SETTINGS.sigma * size / SIZE, 0.5)),
-        split=FractionSplit(),
-        near_duplicates="ignore",
-        workers=workers,
-    )
 
 
 def prepare_bare(paths: Sequence[Path]) -> None:
@@ -164,12 +95,6 @@ def benchmark_workers(folder: Path) -> None:
     )
 
 
-def children_seconds() -> float:
-    """Return the CPU seconds of all processes that this one has started and seen end."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def benchmark_memory(folder: Path) -> None:
     """Peak memory of a prepare with two workers over few images and over many."""
     for count in (1_000, 40_000):
@@ -183,9 +108,7 @@ def benchmark_memory(folder: Path) -> None:
         config = configure(root, folder / f"prepared{count}", workers=2, size=64)
         file = folder / f"{count}.yaml"
         file.write_text(dump_config(config.model_copy(update={"near_duplicates": "report"})))
-        command = [sys.executable, "-c", PREPARE_AND_SAY_MEMORY, str(file)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        own, largest_worker = map(int, done.stdout.split()[-2:])
+        own, largest_worker = peaks_of_prepare(file)
         pixels = count * 64 * 64 // 2**20
         print(
             f"prepare, {count} images ({pixels} MiB of pixels): peak {own // 1024} MiB in the main "
@@ -239,15 +162,6 @@ def benchmark_loader(folder: Path) -> None:
     )
 
 
-def await_quiet() -> None:
-    """Wait until the threads that read ahead have filled their buffer, so that all is counted."""
-    while True:
-        before = time.process_time()
-        time.sleep(0.1)
-        if time.process_time() - before < 0.005:
-            return
-
-
 def benchmark_check(_: Path) -> None:
     """The checks for leaks and near-duplicates over 45 000 images."""
     rng = np.random.default_rng(0)
@@ -279,22 +193,6 @@ def benchmark_check(_: Path) -> None:
         f"check, 45000 images: {len(pairs)} near-duplicate pairs in {timing.wall:.1f} s, split and "
         f"leakage in {split.wall:.1f} s; peak {peak} MiB in this process"
     )
-
-
-def report(what: str, bare: Sequence[Timing], ours: Sequence[Timing], images: int) -> None:
-    """Print both rates and the median of their ratios, turn by turn."""
-    ratios = [b.cores / o.cores for b, o in zip(bare, ours, strict=True)]
-    clock = [b.wall / o.wall for b, o in zip(bare, ours, strict=True)]
-    rates = [images / float(np.median([t.cores for t in timings])) for timings in (ours, bare)]
-    print(
-        f"{what}: {np.median(ratios):.2f} of OpenCV's rate ({spread(ratios)}; by the clock "
-        f"{np.median(clock):.2f}): {rates[0]:.0f} and {rates[1]:.0f} images a second"
-    )
-
-
-def spread(values: Sequence[float]) -> str:
-    """Return the smallest and the largest value."""
-    return f"{min(values):.2f} to {max(values):.2f}"
 
 
 BENCHMARKS = {

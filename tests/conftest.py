@@ -47,3 +47,18 @@ def real_radiographs() -> Path:
     if not RADIOGRAPHS.is_dir():
         pytest.skip("the real radiographs (../shared/data) are not on this machine")
     return RADIOGRAPHS
+
+
+@pytest.fixture(scope="session", params=("medgemma", "llava_rad"))
+def tuned(request, tmp_path_factory) -> Path:
+    """The folder of a finished fine-tuning run of each architecture."""
+    # Here, since other tests need neither transformers nor the seconds of its import.
+    from tests.small_data import write_prepared
+    from tests.vlm_runs import TUNED_EPOCHS, write_config
+    from vlm_torch import finetune
+
+    folder = tmp_path_factory.mktemp(request.param)
+    write_prepared(folder / "data")
+    config = write_config(folder, request.param, epochs=TUNED_EPOCHS, checkpoint_every=4)
+    assert finetune.main(["--config", str(config)]) == 0
+    return folder

@@ -25,14 +25,16 @@ def test_measured_pairs_and_edits_are_printed(tmp_path, capsys):
     assert len(lines) >= 10
 
 
-def test_benchmarked_files_are_readable_and_no_two_alike(tmp_path):
+def test_benchmarked_files_are_readable_and_no_two_alike(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
     script = runpy.run_path(str(SCRIPTS / "benchmark_data.py"))
     paths = script["write_images"](tmp_path, 50, 90, 72)
     assert len({path.read_bytes() for path in paths}) == 50
     assert {read_radiograph(path).shape for path in paths} == {(90, 72)}
 
 
-def test_unknown_benchmark_is_a_usage_error(capsys):
+def test_unknown_benchmark_is_a_usage_error(capsys, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
     script = runpy.run_path(str(SCRIPTS / "benchmark_data.py"))
     with pytest.raises(SystemExit) as ended:
         script["main"](["speed"])

@@ -12,6 +12,7 @@ from tests.small_data import SIZE
 from vlm_torch.config import FinetuneConfig
 
 ARCHITECTURES = ("medgemma", "llava_rad")
+TUNED_EPOCHS = 12  # of the run that the fixture `tuned` gives
 
 
 def settings(folder: Path, architecture: str) -> dict:
