@@ -25,11 +25,15 @@ def compute_dtype(precision: Precision) -> Any:
 def build(config: ModelConfig, precision: Precision) -> Any:
     """Build the network of a configuration.
 
+    On a CPU a full network's equal blocks are unrolled: a step is up to a tenth faster, for twice
+    the compilation. A small network's, which are few and soon run, are a loop, as on an accelerator.
+
     Raises:
         ConfigError: if a field has a value that cannot be built.
     """
+    unroll = config.variant == "full" and jax.default_backend() == "cpu"
     try:
-        return build_model(config, compute_dtype(precision))
+        return build_model(config, compute_dtype(precision), unroll)
     except ValueError as error:
         raise ConfigError(f"model.{error}") from error
 

@@ -16,13 +16,18 @@ _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
 
+_XLA_FLAGS = {
+    "--xla_cpu_experimental_ynn_fusion_type": "",
+    "--xla_cpu_enable_concurrency_optimized_scheduler": "false",
+}
+
 
 def begin() -> None:
     """Set up the process; call it first in a command."""
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax and Grain tell every step of theirs
     use_compilation_cache()
     keep_freed_memory()
-    choose_matrix_products()
+    choose_xla_flags()
 
 
 def use_compilation_cache() -> None:
@@ -74,13 +79,14 @@ def _ask_for_huge_pages(libc: ctypes.CDLL) -> None:
         libc.free(place)
 
 
-def choose_matrix_products() -> None:
-    """Have XLA multiply matrices on a CPU by Eigen and not by YNNPACK, its default since 2026.
+def choose_xla_flags() -> None:
+    """Set XLA's flags for a CPU, those that ``XLA_FLAGS`` does not name itself.
 
-    `elbow_jax.models.products_cpu` cuts its products for it. An ``XLA_FLAGS`` that names
-    the choice is left alone. It has to be called before the first array.
+    Matrices are multiplied by Eigen and not by YNNPACK, XLA's default since 2026:
+    `elbow_jax.models.products_cpu` cuts its products for it. Work is ordered for little memory, not
+    to have much of it ready at once: two thirds of the buffers, and as fast on two cores. It has to
+    be called before the first array.
     """
-    flag = "--xla_cpu_experimental_ynn_fusion_type"
     given = os.environ.get("XLA_FLAGS", "")
-    if flag not in given:
-        os.environ["XLA_FLAGS"] = f"{given} {flag}=".strip()
+    added = [f"{name}={value}" for name, value in _XLA_FLAGS.items() if name not in given]
+    os.environ["XLA_FLAGS"] = " ".join(filter(None, [given, *added]))

@@ -39,29 +39,32 @@ def test_freed_memory_is_used_again_without_faults():
 
 CHOSEN = """
 import os
-from elbow_jax.startup import choose_matrix_products
-choose_matrix_products()
+from elbow_jax.startup import choose_xla_flags
+choose_xla_flags()
 import jax.numpy as jnp
 jnp.ones((8, 8)) @ jnp.ones((8, 8))
 print(os.environ["XLA_FLAGS"])
 """
+PRODUCTS = "--xla_cpu_experimental_ynn_fusion_type="
+ORDER = "--xla_cpu_enable_concurrency_optimized_scheduler="
 
 
 @pytest.mark.parametrize(
     ("given", "flags"),
     [
-        ("", "--xla_cpu_experimental_ynn_fusion_type="),
+        ("", f"{PRODUCTS} {ORDER}false"),
         (
             "--xla_cpu_multi_thread_eigen=false",
-            "--xla_cpu_multi_thread_eigen=false --xla_cpu_experimental_ynn_fusion_type=",
+            f"--xla_cpu_multi_thread_eigen=false {PRODUCTS} {ORDER}false",
         ),
         (
-            "--xla_cpu_experimental_ynn_fusion_type=LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-            "--xla_cpu_experimental_ynn_fusion_type=LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+            f"{PRODUCTS}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+            f"{PRODUCTS}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT {ORDER}false",
         ),
+        (f"{ORDER}true {PRODUCTS}", f"{ORDER}true {PRODUCTS}"),
     ],
 )
-def test_matrix_products_are_chosen_once_and_xla_knows_the_flag(given, flags):
+def test_flags_are_set_where_not_given_and_xla_knows_them(given, flags):
     ended = subprocess.run(
         [sys.executable, "-c", CHOSEN],
         capture_output=True,

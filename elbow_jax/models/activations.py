@@ -19,7 +19,9 @@ def _gelu_forward(x: Array) -> tuple[Array, Array]:
 def _gelu_backward(x: Array, cotangent: Array) -> tuple[Array]:
     wide = x.astype(jnp.float32)
     density = jnp.exp(-0.5 * jnp.square(wide)) * (2.0 * jnp.pi) ** -0.5
-    slope = _normal_cumulative(wide) + wide * density
+    # By the complement: XLA would else share erf with the forward pass, which is computed again in
+    # the backward pass, by an array of its own in memory.
+    slope = 1.0 - _normal_cumulative(-wide) + wide * density
     return ((cotangent * slope).astype(x.dtype),)
 
 

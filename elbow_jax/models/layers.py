@@ -234,7 +234,7 @@ def scanned(block: type[nn.Module], depth: int, unroll: bool) -> Callable[..., n
     """
     axes: Any = (0, nn.broadcast)
     return nn.scan(
-        rematerialised(block),
+        rematerialised(block, unroll),
         variable_axes={"params": 0, "batch_stats": 0},
         split_rngs={"params": True, "dropout": True},
         in_axes=axes,

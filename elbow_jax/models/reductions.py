@@ -20,7 +20,7 @@ _FEWEST_ROWS = 33  # XLA takes so many in blocks; fewer it fuses with what they 
 
 def pixel_sums(x: Float[Array, "*n c"]) -> Float[Array, "c"]:
     """Sum each channel over all images and pixels, in float32."""
-    return _over_rows(x.astype(jnp.float32).reshape(1, -1, x.shape[-1]), jnp.add, jnp.sum)[0]
+    return _over_rows(_rows(x), jnp.add, jnp.sum)
 
 
 def spatial_sums(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
@@ -67,8 +67,7 @@ def _add_bias_forward(x: Array, bias: Array) -> tuple[Array, Array]:
 
 def _add_bias_backward(like: Array, cotangent: Array) -> tuple[Array, Array]:
     # In one part, and so from memory, where the matrix products need the cotangent in any case.
-    rows = cotangent.astype(jnp.float32).reshape(1, -1, cotangent.shape[-1])
-    return cotangent, _over_rows(rows, jnp.add, jnp.sum, parts=1)[0].astype(like.dtype)
+    return cotangent, _over_rows(_rows(cotangent), jnp.add, jnp.sum, parts=1).astype(like.dtype)
 
 
 add_bias.defvjp(_add_bias_forward, _add_bias_backward)
@@ -97,20 +96,26 @@ def _scale_channels_backward(
 scale_channels.defvjp(_scale_channels_forward, _scale_channels_backward)
 
 
+def _rows(x: Array) -> Float[Array, "n c"]:
+    # The shape that a matrix product gives them too: in another one XLA would compute `x` twice.
+    return x.reshape(-1, x.shape[-1]).astype(jnp.float32)
+
+
 def _over_rows(
-    x: Float[Array, "b n c"],
+    x: Float[Array, "*b n c"],
     combine: Callable[[Array, Array], Array],
     whole: Callable[..., Array],
     parts: int = _MOST_PARTS,
-) -> Float[Array, "b c"]:
-    """Reduce the middle axis by `whole`, or by `combine` of at most `parts` and then by `whole`."""
+) -> Float[Array, "*b c"]:
+    """Reduce the last axis but one by `whole`, or by `combine` of at most `parts` first."""
 
     def in_parts(x: Array) -> Array:
-        count = max(1, min(parts, x.shape[1] // _FEWEST_ROWS))
-        length = x.shape[1] // count
-        pieces = [x[:, part * length : (part + 1) * length] for part in range(count)]
-        joined = whole(lax.optimization_barrier(reduce(combine, pieces)), axis=1)
-        rest = x[:, count * length :]
-        return combine(joined, whole(rest, axis=1)) if rest.shape[1] else joined
+        rows = x.shape[-2]
+        count = max(1, min(parts, rows // _FEWEST_ROWS))
+        length = rows // count
+        pieces = [x[..., part * length : (part + 1) * length, :] for part in range(count)]
+        joined = whole(lax.optimization_barrier(reduce(combine, pieces)), axis=-2)
+        rest = x[..., count * length :, :]
+        return combine(joined, whole(rest, axis=-2)) if rest.shape[-2] else joined
 
-    return lax.platform_dependent(x, cpu=in_parts, default=lambda x: whole(x, axis=1))
+    return lax.platform_dependent(x, cpu=in_parts, default=lambda x: whole(x, axis=-2))

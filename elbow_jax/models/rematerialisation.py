@@ -18,7 +18,10 @@ def keep(x: Array) -> Array:
     return checkpoint_name(x, _KEPT)
 
 
-def rematerialised(block: type[nn.Module]) -> type[nn.Module]:
-    """A block called with `(x, rate, train)` that keeps its input and what `keep` marks."""
+def rematerialised(block: type[nn.Module], unroll: bool) -> type[nn.Module]:
+    """A block called with `(x, rate, train)` that keeps its input and what `keep` marks.
+
+    Unrolled blocks hide from XLA what they compute again, or it would keep it after all.
+    """
     policy = jax.checkpoint_policies.save_only_these_names(_KEPT)
-    return nn.remat(block, prevent_cse=False, static_argnums=(3,), policy=policy)
+    return nn.remat(block, prevent_cse=unroll, static_argnums=(3,), policy=policy)
