@@ -23,8 +23,16 @@ SCALE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 SCALE_BATCHES_SIZE = 224
 SCALE_DEVICES = (1, 2, 4)
 
+KEPT_MEMORY = "_kept"  # ends the name of a mode with the allocator's settings of our own commands
 TORCH_MODES = {
-    "cpu": ("eager", "eager_channels_last", "compile", "compile_channels_last"),
+    "cpu": (
+        "eager",
+        "eager_channels_last",
+        "eager_channels_last_kept",
+        "compile",
+        "compile_channels_last",
+        "compile_channels_last_kept",
+    ),
     "gpu": ("eager", "eager_channels_last", "compile_channels_last", "autotune_channels_last"),
 }
 COLD_START_MODES = (

@@ -256,7 +256,8 @@ def _seconds(value: float | None) -> str:
 
 
 def _words(mode: str) -> str:
-    return mode.replace("_channels_last", ", channels last").replace("_", " ")
+    words = mode.replace("_channels_last", ", channels last").replace("_kept", ", kept memory")
+    return words.replace("_", " ")
 
 
 def _table(head: Sequence[str], rows: Rows) -> list[str]:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from throughput.cases import Case
+from throughput.cases import KEPT_MEMORY, Case
 from throughput.work import ceiling_work
 
 REFUSALS = {
@@ -49,13 +49,17 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     else:
         began = time.time()
         import elbow_jax.steps  # noqa: F401  the twin reads its rates from the Flax modules
+        from elbow_jax import startup
 
         not_ours = time.time() - began
+        mode = job["mode"].removesuffix(KEPT_MEMORY)
+        if mode != job["mode"] and not startup.keep_freed_memory():
+            raise RuntimeError("not run: the C library is not glibc")
         from throughput import torch_work as side
 
         if job["device"] == "gpu" and not side.ACCELERATED:
             raise RuntimeError("not run: this build of torch sees no GPU")
-        work = side.prepare(case, job["mode"])
+        work = side.prepare(case, mode)
     work.step()
     work.wait()
     figures = work.figures | {"first_step_s": time.time() - job["spawned"] - not_ours}
