@@ -28,6 +28,9 @@ def begin() -> None:
     use_compilation_cache()
     keep_freed_memory()
     choose_xla_flags()
+    # A step on a CPU runs in the thread that calls it. In a pool's threads its buffers are cut from
+    # the heap in one and freed in another, and every few steps no longer fit where they were.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 def use_compilation_cache() -> None:
