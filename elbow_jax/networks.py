@@ -26,7 +26,7 @@ def build(config: ModelConfig, precision: Precision) -> Any:
     """Build the network of a configuration.
 
     On a CPU a full network's equal blocks are unrolled: a step is up to a tenth faster, for twice
-    the compilation. A small network's, which are few and soon run, are a loop, as on an accelerator.
+    the compilation. A small network's, few and soon run, are a loop, as on an accelerator.
 
     Raises:
         ConfigError: if a field has a value that cannot be built.

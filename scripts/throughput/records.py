@@ -13,7 +13,12 @@ from throughput.cases import Case, Job
 ROOT = Path(__file__).parents[2]
 KIND = "throughput"
 SOURCES = {
-    "jax": ("elbow_jax/models/*.py", "elbow_jax/steps.py", "elbow_jax/startup.py"),
+    "jax": (
+        "elbow_jax/models/*.py",
+        "elbow_jax/networks.py",
+        "elbow_jax/steps.py",
+        "elbow_jax/startup.py",
+    ),
     "torch": ("elbow_jax/torch_twin.py", "scripts/throughput/torch_work.py"),
 }
 
