@@ -95,6 +95,25 @@ def test_unrolled_blocks_give_what_scanned_ones_give():
     assert relative_error(unrolled, apply(variables, image)[0]) < tolerances.NETWORK
 
 
+def test_unrolled_blocks_have_the_gradients_of_scanned_ones():
+    config = ModelConfig(backbone="convnext_tiny", variant="small")
+    _, _, variables = compiled(config)
+    image = random_images(2, 32, 32)
+
+    def gradient(unroll: bool) -> Any:
+        module = build_model(config, unroll=unroll)
+
+        def total(params: Any) -> jax.Array:
+            return module.apply(variables | {"params": params}, image)[0].sum()
+
+        return jax.jit(jax.grad(total))(variables["params"])
+
+    pairs = zip(*(jax.tree.leaves(gradient(unroll)) for unroll in (True, False)), strict=True)
+    errors = [relative_error(unrolled, scanned) for unrolled, scanned in pairs]
+    assert len(errors) > 20
+    assert max(errors) < tolerances.GRADIENT
+
+
 def test_one_grey_channel_gives_what_three_equal_ones_give():
     """Of the torch network in colour, whose stems the grey one's sum."""
     twin = random_twin(replace(SMALL_FUSION, in_channels=3))
