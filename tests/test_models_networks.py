@@ -98,7 +98,7 @@ def test_unrolled_blocks_give_what_scanned_ones_give():
 def test_unrolled_blocks_have_the_gradients_of_scanned_ones():
     config = ModelConfig(backbone="convnext_tiny", variant="small")
     _, _, variables = compiled(config)
-    image = random_images(2, 32, 32)
+    image = jnp.asarray(random_images(2, 32, 32))
 
     def gradient(unroll: bool) -> Any:
         module = build_model(config, unroll=unroll)
