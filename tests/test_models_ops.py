@@ -157,4 +157,6 @@ def test_sum_of_a_depthwise_convolution_is_computed_once_for_all_its_consumers()
         return y.mean(), jnp.square(y).mean(), y + 1
 
     text = jax.jit(statistics).lower(x, kernel).compile().as_text() or ""
-    assert text.count(" while(") == 2  # for the kernel and for the sum
+    assert text.count(" call(") == 1
+    _, _, apart = text.partition("\n%_sum_of_taps")
+    assert apart.partition("\n}")[0].count(" fusion(") == 1

@@ -12,6 +12,7 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array
 
 from elbow_jax.cores import available_cores
@@ -99,12 +100,8 @@ def input_gradient(
 def depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
     """A depthwise convolution as a sum of shifted products, computed once."""
     height, width = _output_sizes(x.shape, kernel.shape, stride, around)
-    # Behind a barrier, or XLA would compute anew what is padded, for the tap in the middle.
-    padded = lax.optimization_barrier(_pad(x, around))
-    # In a scan a kernel is cut from a stack by a running index, which XLA would read again for each
-    # number of the result, and so not vectorise the sum.
-    taps = _once(lambda: kernel)
-    return _once(lambda: _sum_of_taps(padded, taps, stride, height, width))
+    sum_of_taps = partial(_sum_of_taps, stride=stride, height=height, width=width)
+    return _apart(sum_of_taps, _pad(x, around), kernel)
 
 
 def depthwise_input_gradient(
@@ -130,7 +127,8 @@ def depthwise_input_gradient(
             (0, 0, 0),
         )
         padded = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), place)
-        phases.append(_once(partial(_sum_of_taps, padded, taps, 1, rows, columns)))
+        sum_of_taps = partial(_sum_of_taps, stride=1, height=rows, width=columns)
+        phases.append(_apart(sum_of_taps, padded, taps))
     grid = jnp.stack(phases).reshape(stride, stride, batch, rows, columns, channels)
     grid = grid.transpose(2, 3, 0, 4, 1, 5)
     grid = grid.reshape(batch, rows * stride, columns * stride, channels)
@@ -182,16 +180,14 @@ def _parts(batch: int) -> list[tuple[int, int]]:
     return [(first, end) for first, end in itertools.pairwise(ends) if end > first]
 
 
-def _once(compute: Callable[[], Array]) -> Array:
-    """Compute an array in a loop of one turn, and so to memory.
+def _apart(compute: Callable[..., Array], *arrays: Array) -> Array:
+    """Compute an array in a function that XLA may not inline: from memory to memory, and once.
 
-    XLA would draw a sum of taps into each of its consumers (a mean, a square, the copy for the
-    gradient) and compute it there again. It does not look into a loop whose number of turns it does
-    not know.
+    XLA would otherwise draw a sum of taps into each of its consumers (a mean, a square, the copy
+    for the gradient) and compute it there again, and draw what the sum reads into each tap.
     """
-    like = jax.eval_shape(compute)
-    turns = lax.optimization_barrier(jnp.ones((), jnp.int32))
-    return lax.fori_loop(0, turns, lambda *_: compute(), jnp.zeros(like.shape, like.dtype))
+    with set_xla_metadata(inlineable="false"):
+        return jax.jit(compute)(*arrays)
 
 
 def _sum_of_taps(x: Array, kernel: Array, stride: int, height: int, width: int) -> Array:
