@@ -9,26 +9,21 @@ small networks, minutes.
 """
 
 import argparse
-import json
+import itertools
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from throughput import cases, device, page, plots, records
+from throughput import cases, device, page, plots, processes, records, summary
 
 from elbow_core.atomic import replacing
 from elbow_core.cli import run
 from elbow_core.errors import UserError
 
-SCRIPTS = Path(__file__).parent
-ROOT = SCRIPTS.parent
+ROOT = Path(__file__).parents[1]
 DEFAULT_OUT = ROOT / "docs" / "benchmarks"
 
 
@@ -76,64 +71,43 @@ def _measure(
 ) -> None:
     wanted = records.missing(record, cases.jobs(selection))
     absent: dict[str, str] = {}
-    for number, job in enumerate(wanted, start=1):
+    number = 0
+    for (part, *_), group in itertools.groupby(wanted, key=_together):
+        jobs = list(group)
         load = os.getloadavg()[0]
-        if job.framework in absent:
-            figures = {"note": absent[job.framework]}
+        if part == "turns":
+            jobs, measured = _duel(record, jobs[0], selection.device, seconds, work)
+        elif jobs[0].framework in absent:
+            measured = [{"note": absent[jobs[0].framework]}]
         else:
-            figures = measure(job, selection.device, seconds, work)
-        note = figures.get("note", "")
-        if note.endswith("is not installed") and job.case.part != "end_to_end":
-            absent[job.framework] = note
-        records.add(record, job, figures | {"load": load})
-        records.write(record, path)
-        print(f"[{number}/{len(wanted)}] {_line(job, figures)}", flush=True)
+            measured = [processes.measure(jobs[0], selection.device, seconds, work)]
+        for job, figures in zip(jobs, measured, strict=True):
+            note = figures.get("note", "")
+            if note.endswith("is not installed") and part != "end_to_end":
+                absent[job.framework] = note
+            records.add(record, job, figures | {"load": load})
+            records.write(record, path)
+            number += 1
+            print(f"[{number}/{len(wanted)}] {_line(job, figures)}", flush=True)
 
 
-def measure(job: cases.Job, on: str, seconds: float, work: Path) -> dict[str, Any]:
-    """Run one job in a process of its own and return its figures, or a `note` that says why not.
+def _together(job: cases.Job) -> tuple[Any, ...]:
+    """What jobs share that are measured together: in turns, a case and a round."""
+    whose = (job.case, job.round) if job.case.part == "turns" else job.key
+    return (job.case.part, whose)
 
-    `work` holds the compilation caches: those of JAX and of torch both start empty, so that a
-    case's first process compiles and the later ones read what it kept.
-    """
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(SCRIPTS), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
-    caches = work / "caches"
-    if job.case.part == "cold_start":
-        caches = work / f"cold_{job.case.name}_{job.framework}"
-        if job.mode != "cache_filled":
-            shutil.rmtree(caches, ignore_errors=True)
-    environment["JAX_COMPILATION_CACHE_DIR"] = str(caches / "jax")
-    environment["TORCHINDUCTOR_CACHE_DIR"] = str(caches / "torch")
-    if job.mode == "cache_off":
-        environment["JAX_ENABLE_COMPILATION_CACHE"] = "false"
-    if on == "cpu" and job.case.devices > 1:
-        flag = f"--xla_force_host_platform_device_count={job.case.devices}"
-        environment["XLA_FLAGS"] = " ".join(filter(None, [os.environ.get("XLA_FLAGS"), flag]))
-    given = {
-        "case": asdict(job.case),
-        "framework": job.framework,
-        "mode": job.mode,
-        "device": on,
-        "seconds": seconds,
-        "directory": str(work),
-        "spawned": time.time(),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "throughput.worker", json.dumps(given)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    if done.returncode == -9:
-        return {"note": "out of memory (the system ended the process)"}
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        return {"note": f"failed: {last[:200]}"}
-    return json.loads(done.stdout.splitlines()[-1])
+
+def _duel(
+    record: dict[str, Any], wanted: cases.Job, on: str, seconds: float, work: Path
+) -> tuple[list[cases.Job], list[dict[str, Any]]]:
+    """Measure JAX and the fastest of PyTorch's modes in turns."""
+    jobs = cases.duel(wanted.case, wanted.round)
+    mode = summary.fastest(record["rows"], wanted.case)
+    if mode is None:
+        return jobs, [{"note": "not run: no mode of PyTorch was measured"}] * len(jobs)
+    run = [replace(job, mode=mode) if job.framework == "torch" else job for job in jobs]
+    measured = processes.measure_in_turns(run, on, seconds, work)
+    return jobs, [figures | {"ran": job.mode} for job, figures in zip(run, measured, strict=True)]
 
 
 def _line(job: cases.Job, figures: dict[str, Any]) -> str:
@@ -159,7 +133,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--batch", nargs="+", type=_positive, help="images in a step")
     known = ("jit", *dict.fromkeys(mode for modes in cases.TORCH_MODES.values() for mode in modes))
     parser.add_argument("--mode", nargs="+", choices=known, help="contenders (default: all)")
-    parser.add_argument("--rounds", type=_positive, help="turns of each contender (3)")
+    parser.add_argument("--rounds", type=_positive, help="processes of each contender (3)")
     parser.add_argument("--seconds", type=float, help="timed in each measurement (6)")
     parser.add_argument(
         "--quick", action="store_true", help="small networks, into files of its own"

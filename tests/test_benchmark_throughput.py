@@ -16,7 +16,7 @@ from elbow_jax.steps import make_eval_step, weighted_loss
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "scripts" / "benchmark_throughput.py"
-NAMES = ("cases", "page", "plots", "records", "summary", "torch_work", "work")
+NAMES = ("cases", "page", "plots", "processes", "records", "summary", "torch_work", "work")
 MACHINE = {
     "device": "cpu",
     "name": "A CPU, 2 cores",
@@ -110,6 +110,8 @@ def test_every_part_names_its_work_and_scale_goes_along_three_axes(parts):
     everything = selection(cases, parts=cases.PARTS, networks=cases.NETWORKS)
     jobs = list(cases.jobs(everything))
     assert {job.case.part for job in jobs} == set(cases.PARTS)
+    on_gpu = cases.jobs(selection(cases, parts=cases.PARTS, device="gpu"))
+    assert {job.case.part for job in on_gpu} == set(cases.PARTS) - {"turns"}
     scale = {job.case for job in jobs if job.case.part == "scale"}
     assert {case.size for case in scale} == set(cases.SCALE_SIZES)
     assert {case.batch for case in scale} >= {1, 2}
@@ -124,6 +126,32 @@ def test_jax_is_held_against_the_fastest_mode_round_by_round(parts):
     assert one.ratios() == [2.0, 4.0]
     assert one.ratios("cpu_seconds") == [2.0, 4.0]
     assert one.operations_per_second(one.jax) == 10**9 * 6 * 4 / 1.5
+
+
+def in_turns(parts, jax, torch, ran):
+    rows = [
+        row(parts, "jax", "jit", 0, jax, part="turns", ran="jit"),
+        row(parts, "torch", "fastest", 0, torch, part="turns", ran=ran),
+    ]
+    return compared(parts) + rows
+
+
+def test_turns_against_the_fastest_mode_stand_for_the_case(parts):
+    (one,) = parts.summary.networks(in_turns(parts, [1.0, 2.0, 1.0], [1.5, 2.0, 3.0], "compile"))
+    assert one.torch.mode == "compile"
+    assert one.ratios() == [1.5, 1.0, 3.0]
+    assert one.ratios("cpu_seconds") == [1.5, 1.0, 3.0]
+    (one,) = parts.summary.networks(in_turns(parts, [1.0], [1.5], "eager"))
+    assert one.ratios() == [2.0, 4.0]
+    unmeasured = in_turns(parts, [1.0], [1.5], "compile")
+    unmeasured[-2]["note"] = "out of memory"
+    (one,) = parts.summary.networks(unmeasured)
+    assert one.ratios() == [2.0, 4.0]
+
+
+def test_of_many_ratios_the_middle_half_is_told(parts):
+    assert parts.summary.spread([3.0, 1.0, 2.0]) == (1.0, 3.0)
+    assert parts.summary.spread([float(number) for number in range(11)]) == (2.0, 8.0)
 
 
 def test_a_mode_that_could_not_run_says_so_in_its_row(parts):
@@ -245,7 +273,36 @@ def test_a_batch_beyond_the_memory_is_a_row_that_says_so(parts, tmp_path, framew
     case = parts.cases.Case("depthwise", layer, "forward", 384, 10**9)
     mode = "jit" if framework == "jax" else "eager"
     job = parts.cases.Job(case, framework, mode, 0)
-    assert parts.script.measure(job, "cpu", 0.01, tmp_path) == {"note": "out of memory"}
+    assert parts.processes.measure(job, "cpu", 0.01, tmp_path) == {"note": "out of memory"}
+
+
+def test_contenders_live_side_by_side_and_step_in_turns(tmp_path):
+    chosen = ["--part", "inference", "turns", "--network", "mobilenetv3_large", "--mode", "jit"]
+    done = benchmark(tmp_path, *chosen, "eager")
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("*_quick.json")
+    rows = json.loads(path.read_text())["rows"]
+    duel = {each["framework"]: each for each in rows if each["part"] == "turns" and "ran" in each}
+    assert {name: each["ran"] for name, each in duel.items()} == {"jax": "jit", "torch": "eager"}
+    for each in rows:
+        if each["work"] == "inference":
+            assert "note" not in each, each
+            assert len(each["seconds"]) == 8 or each["part"] == "inference"
+            assert min(each["seconds"]) > 0
+        else:  # of training nothing was measured
+            assert each["note"] == "not run: no mode of PyTorch was measured"
+    assert "(eager)" in path.with_suffix(".md").read_text()
+
+
+def test_who_has_no_opponent_says_so(parts, tmp_path):
+    case = parts.cases.Case("turns", "mobilenetv3_large", "inference", 64, 4, variant="small")
+    ours = parts.cases.Job(case, "jax", "jit", 0)
+    too_large = parts.cases.Case("depthwise", "mobilenetv3_large stage2", "forward", 384, 10**9)
+    nobody = parts.cases.Job(too_large, "jax", "jit", 0)
+    in_turns = parts.processes.measure_in_turns
+    none_came, memory = {"note": "no turn came"}, {"note": "out of memory"}
+    assert in_turns([ours, nobody], "cpu", 0.01, tmp_path) == [none_came, memory]
+    assert in_turns([nobody, ours], "cpu", 0.01, tmp_path) == [memory, {"note": "not run"}]
 
 
 def test_without_the_data_packages_only_the_end_to_end_part_is_left_out(
@@ -264,14 +321,14 @@ def test_without_the_data_packages_only_the_end_to_end_part_is_left_out(
     config = {"name": "mobilenetv3_large", "work": "train", "size": 64, "batch": 2}
     case = parts.cases.Case(part="end_to_end", variant="small", **config)
     job = parts.cases.Job(case, "jax", "jit", 0)
-    named = parts.script.measure(job, "cpu", 0.01, tmp_path)  # the first that is imported
+    named = parts.processes.measure(job, "cpu", 0.01, tmp_path)  # the first that is imported
     assert named in [
         {"note": f"{package} is not installed"} for package in ("array-record", "grain")
     ]
     hide("cv2")
     hide("pydicom")
     case = parts.cases.Case(part="inference", variant="small", **config | {"work": "inference"})
-    figures = parts.script.measure(parts.cases.Job(case, "jax", "jit", 0), "cpu", 0.01, tmp_path)
+    figures = parts.processes.measure(parts.cases.Job(case, "jax", "jit", 0), "cpu", 0.01, tmp_path)
     assert min(figures["seconds"]) > 0
     assert figures["multiply_adds"] > 0
 

@@ -13,10 +13,18 @@ PARTS = (
     "depthwise",
     "inference",
     "train",
+    "turns",
     "end_to_end",
     "cold_start",
     "scale",
 )
+
+WORKS = {
+    "depthwise": ("forward", "gradient"),
+    "inference": ("inference",),
+    "turns": ("inference", "train"),
+}
+"""What is done in a part; in the others a training step."""
 
 SCALE_SIZES = (224, 384, 512, 768, 1024)
 SCALE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -35,6 +43,8 @@ TORCH_MODES = {
     ),
     "gpu": ("eager", "eager_channels_last", "compile_channels_last", "autotune_channels_last"),
 }
+FASTEST = "fastest"  # of PyTorch's modes at a case, by what was measured
+
 COLD_START_MODES = (
     ("jax", "cache_off"),
     ("jax", "cache_empty"),
@@ -121,9 +131,13 @@ class Selection:
 
 
 def jobs(selection: Selection) -> Iterator[Job]:
-    """Every measurement in order; within a round contenders take turns, odd rounds backwards."""
+    """Every measurement in order; of each case's contenders, odd rounds backwards.
+
+    The part `turns` is for a CPU: the speed of a CPU that others share drifts, and accelerators
+    have no memory for two frameworks.
+    """
     for part in PARTS:
-        if part not in selection.parts:
+        if part not in selection.parts or (part == "turns" and selection.device != "cpu"):
             continue
         for case in _cases(part, selection):
             contenders = [
@@ -135,8 +149,16 @@ def jobs(selection: Selection) -> Iterator[Job]:
             ]
             rounds = 1 if part in ("scale", "cold_start", "end_to_end") else selection.rounds
             for number in range(rounds):
+                if part == "turns":
+                    yield from duel(case, number)
+                    continue
                 for framework, mode in contenders if number % 2 == 0 else reversed(contenders):
                     yield Job(case, framework, mode, number)
+
+
+def duel(case: Case, number: int) -> list[Job]:
+    """The two jobs of a case that is measured in turns."""
+    return [Job(case, "jax", "jit", number), Job(case, "torch", FASTEST, number)]
 
 
 def _cases(part: str, selection: Selection) -> Iterator[Case]:
@@ -152,10 +174,8 @@ def _cases(part: str, selection: Selection) -> Iterator[Case]:
     names = selection.networks
     if part == "depthwise":
         names = [name for name in LAYERS if name.partition(" ")[0] in selection.networks]
-    works = {"depthwise": ("forward", "gradient"), "inference": ("inference",)}.get(
-        part, ("train",)
-    )
-    sizes = selection.sizes if part in ("inference", "train") else selection.sizes[:1]
+    works = WORKS.get(part, ("train",))
+    sizes = selection.sizes if part in ("inference", "train", "turns") else selection.sizes[:1]
     for size in sizes:
         for batch in selection.batches:
             for name in names:

@@ -8,7 +8,7 @@ from typing import Any
 from elbow_core.atomic import replacing
 from elbow_core.errors import UserError
 from throughput.records import read_all
-from throughput.summary import Comparison, Contender, ceilings, comparisons
+from throughput.summary import Comparison, Contender, ceilings, comparisons, networks, spread
 
 COMMAND = "python scripts/benchmark_throughput.py"
 BEGIN, END = "<!-- throughput: begin -->", "<!-- throughput: end -->"
@@ -111,7 +111,7 @@ def _tables(record: dict[str, Any], heading: str) -> list[str]:
 def _main(record: dict[str, Any]) -> list[str]:
     top = ceilings(record["rows"]).get("matrix_product")
     rows: Rows = []
-    for one in _networks(record):
+    for one in networks(record["rows"]):
         rows.append(
             [
                 *_title(one),
@@ -130,7 +130,7 @@ def _main(record: dict[str, Any]) -> list[str]:
 
 def _modes(record: dict[str, Any]) -> list[str]:
     rows: Rows = []
-    for one in _networks(record):
+    for one in _by_rounds(record):
         for contender in one.modes:
             framework = "JAX" if contender.framework == "jax" else "PyTorch"
             figure = contender.note or f"{_rate(one, contender)}{_spread(contender)}"
@@ -141,7 +141,7 @@ def _modes(record: dict[str, Any]) -> list[str]:
 
 def _compiling(record: dict[str, Any]) -> list[str]:
     rows: Rows = []
-    for one in _networks(record):
+    for one in _by_rounds(record):
         for contender in one.modes:
             fresh, kept = (contender.compile_seconds(cached) for cached in (False, True))
             if fresh is not None or kept is not None:
@@ -209,7 +209,7 @@ def _scale(record: dict[str, Any]) -> list[str]:
     return _table([*head, "PyTorch (eager, channels last), ms an image"], rows)
 
 
-def _networks(record: dict[str, Any]) -> Iterator[Comparison]:
+def _by_rounds(record: dict[str, Any]) -> Iterator[Comparison]:
     yield from comparisons(record["rows"], "inference")
     yield from comparisons(record["rows"], "train")
 
@@ -239,7 +239,8 @@ def _figure(value: float) -> str:
 def _ratio(ratios: Sequence[float]) -> str:
     if not ratios:
         return "-"
-    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    low, high = spread(ratios)
+    return f"{median(ratios):.2f} ({low:.2f} to {high:.2f})"
 
 
 def _share(one: Comparison, contender: Contender | None, top: float | None) -> str:

@@ -12,7 +12,7 @@ from elbow_core.atomic import replacing
 from elbow_core.evaluation.style import COLOURS, SETTINGS, canvas, drawn_in_style, panels
 from throughput.cases import NETWORKS
 from throughput.page import TITLES, WORKS
-from throughput.summary import Comparison, comparisons
+from throughput.summary import Comparison, comparisons, networks, spread
 
 DOTS_PER_INCH = 150
 AXES = {"size": "pixels a side", "batch": "images in a batch", "devices": "devices"}
@@ -21,10 +21,7 @@ AXES = {"size": "pixels a side", "batch": "images in a batch", "devices": "devic
 def draw(record: dict[str, Any]) -> Figure | None:
     """The comparison as bars, then the cost of an image as curves; None where nothing is there."""
     compared = [
-        one
-        for work in WORKS
-        for one in comparisons(record["rows"], work)
-        if one.jax is not None and one.torch is not None
+        one for one in networks(record["rows"]) if one.jax is not None and one.torch is not None
     ]
     scale = [one for one in comparisons(record["rows"], "scale") if one.jax is not None]
     wanted = ["ratios"] * bool(compared) + [*AXES] * bool(scale)
@@ -57,9 +54,15 @@ def _bars(axes: Axes, compared: list[Comparison], name: str) -> None:
     for place, one in enumerate(compared):
         ratios = one.ratios()
         middle = median(ratios)
-        spread = [[middle - min(ratios)], [max(ratios) - middle]]
+        low, high = spread(ratios)
         colour = COLOURS[list(WORKS).index(one.case.work)]
-        axes.barh(-place, middle, color=colour, xerr=spread, error_kw={"lw": 0.8})
+        axes.barh(
+            -place,
+            middle,
+            color=colour,
+            xerr=[[middle - low], [high - middle]],
+            error_kw={"lw": 0.8},
+        )
     labels = [
         f"{TITLES[one.case.name]}, {one.case.size}, {WORKS[one.case.work]}" for one in compared
     ]

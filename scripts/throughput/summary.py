@@ -1,14 +1,17 @@
 """From measurements to figures: medians over rounds, ratios round by round, shares of ceilings."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import median, quantiles
 from typing import Any
 
 from throughput.cases import LAYERS, Case
 
 OPERATIONS = {"inference": 2, "train": 6}
 """Floating-point operations for each multiply-add: forward; forward and both gradients."""
+
+
+MANY = 8  # ratios, of which quartiles tell more than extremes
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,19 @@ class Comparison:
     multiply_adds: int | None
 
     def ratios(self, figure: str = "seconds") -> list[float]:
-        """PyTorch's time over JAX's in each round that both were in: above 1, JAX is faster."""
+        """PyTorch's time over JAX's, above 1 where JAX is faster.
+
+        In turns, of each pair of turns; else of each round that both were in.
+        """
         if self.jax is None or self.torch is None:
             return []
         shared = sorted(self.jax.rounds.keys() & self.torch.rounds.keys())
-        return [
-            _median(self.torch.rounds[number][figure]) / _median(self.jax.rounds[number][figure])
-            for number in shared
+        pairs = [
+            (self.torch.rounds[each][figure], self.jax.rounds[each][figure]) for each in shared
         ]
+        if self.case.part == "turns":
+            return [theirs / ours for pair in pairs for theirs, ours in zip(*pair, strict=True)]
+        return [_median(theirs) / _median(ours) for theirs, ours in pairs]
 
     def operations_per_second(self, contender: Contender) -> float | None:
         """Floating-point operations a second of the network itself, however they are computed."""
@@ -97,6 +105,32 @@ def comparisons(rows: Iterable[dict[str, Any]], part: str) -> Iterator[Compariso
         yield Comparison(case, jax, torch, modes, next(filter(None, counted), None))
 
 
+def fastest(rows: Iterable[dict[str, Any]], case: Case) -> str | None:
+    """PyTorch's fastest mode in the rounds of a case's work; None where none was measured."""
+    for one in comparisons(rows, case.work):
+        if replace(one.case, part=case.part) == case and one.torch is not None:
+            return one.torch.mode
+    return None
+
+
+def networks(rows: Sequence[dict[str, Any]]) -> Iterator[Comparison]:
+    """The networks' cases, in turns where those were against PyTorch's fastest mode."""
+    in_turns = {one.case: one for one in comparisons(rows, "turns")}
+    for part in OPERATIONS:
+        for one in comparisons(rows, part):
+            other = in_turns.get(replace(one.case, part="turns"))
+            same = other and one.torch and other.torch and one.torch.mode == other.torch.mode
+            yield other if other and same and other.jax else one
+
+
+def spread(ratios: Sequence[float]) -> tuple[float, float]:
+    """Between what the middle half of many ratios lies, or all of few."""
+    if len(ratios) < MANY:
+        return min(ratios), max(ratios)
+    low, _, high = quantiles(ratios, n=4)
+    return low, high
+
+
 def ceilings(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
     """Most operations and bytes a second, of either framework, in a matrix product and a copy."""
     found: dict[str, float] = {}
@@ -111,7 +145,10 @@ def ceilings(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
 
 
 def _contender(framework: str, mode: str, rows: list[dict[str, Any]]) -> Contender:
-    measured = {row["round"]: row for row in rows if "note" not in row}
+    mode = rows[-1].get("ran", mode)
+    measured = {
+        row["round"]: row for row in rows if "note" not in row and row.get("ran", mode) == mode
+    }
     note = next((row["note"] for row in rows if "note" in row), "")
     return Contender(framework, mode, measured, "" if measured else note)
 

@@ -3,8 +3,9 @@
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 LEAST_STEPS = 3
@@ -21,26 +22,63 @@ def time_steps(step: Callable[[], Any], wait: Callable[[], Any], seconds: float)
     began = time.perf_counter()
     step()
     wait()
-    once = time.perf_counter()
-    step()
-    wait()
-    single = time.perf_counter() - once
+    block = _steps_in_a_block(step, wait)
     while time.perf_counter() - began < 0.15 * seconds:
         step()
         wait()
     warm_up = time.perf_counter() - began
-    block = max(1, round(BLOCK_SECONDS / max(single, 1e-9)))
+    walls, processors = _time_blocks(step, wait, block, seconds, LEAST_STEPS)
+    return {"seconds": walls, "cpu_seconds": processors, "warm_up_s": warm_up}
+
+
+def time_turns(
+    step: Callable[[], Any], wait: Callable[[], Any], seconds: float, turns: Iterable[None]
+) -> dict[str, Any]:
+    """Time steps for some `seconds`, and at least one, whenever `turns` gives a turn.
+
+    What another process leaves in the caches is overwritten by a step before each turn's first.
+    Gives what `time_steps` gives, a figure a turn: the median of its blocks.
+
+    Raises:
+        RuntimeError: no turn came, as when the other contender cannot be measured.
+    """
+    walls: list[float] = []
+    processors: list[float] = []
+    warm_up = 0.0
+    for _ in turns:
+        began = time.perf_counter()
+        block = _steps_in_a_block(step, wait)
+        warm_up += time.perf_counter() - began
+        wall, processor = _time_blocks(step, wait, block, seconds, least=1)
+        walls.append(median(wall))
+        processors.append(median(processor))
+    if not walls:
+        raise RuntimeError("not run: no turn came")
+    return {"seconds": walls, "cpu_seconds": processors, "warm_up_s": warm_up}
+
+
+def _steps_in_a_block(step: Callable[[], Any], wait: Callable[[], Any]) -> int:
+    began = time.perf_counter()
+    step()
+    wait()
+    return max(1, round(BLOCK_SECONDS / max(time.perf_counter() - began, 1e-9)))
+
+
+def _time_blocks(
+    step: Callable[[], Any], wait: Callable[[], Any], block: int, seconds: float, least: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of wall and of processor for a step, a figure a block."""
     walls: list[float] = []
     processors: list[float] = []
     began = time.perf_counter()
-    while len(walls) < LEAST_STEPS or time.perf_counter() - began < seconds:
+    while len(walls) < least or time.perf_counter() - began < seconds:
         wall, processor = time.perf_counter(), time.process_time()
         for _ in range(block):
             step()
         wait()
         walls.append((time.perf_counter() - wall) / block)
         processors.append((time.process_time() - processor) / block)
-    return {"seconds": walls, "cpu_seconds": processors, "warm_up_s": warm_up}
+    return walls, processors
 
 
 def forget_peak_memory() -> None:

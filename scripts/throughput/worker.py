@@ -2,18 +2,23 @@
 
     python -m throughput.worker JOB
 
+In turns, it says `READY` when it waits, steps for a turn on each line of its input, and has its
+figures at the input's end.
+
 What cannot be measured (no torch, no compiler, too little memory) is figures with a `note`.
 """
 
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from throughput.cases import KEPT_MEMORY, Case
 from throughput.work import ceiling_work
 
+READY = "ready"
 REFUSALS = {
     "RESOURCE_EXHAUSTED": "out of memory",
     "out of memory": "out of memory",
@@ -31,7 +36,7 @@ PACKAGES = {
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Measure a job; see `main` of `benchmark_throughput.py` for what it holds."""
+    """Measure a job; see `throughput.processes` for what it holds."""
     from throughput import timing
 
     case = Case(**job["case"])
@@ -65,7 +70,10 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     figures = work.figures | {"first_step_s": time.time() - job["spawned"] - not_ours}
     if case.part != "cold_start":
         timing.forget_peak_memory()
-        figures |= timing.time_steps(work.step, work.wait, job["seconds"])
+        if job["in_turns"]:
+            figures |= timing.time_turns(work.step, work.wait, job["seconds"], _turns())
+        else:
+            figures |= timing.time_steps(work.step, work.wait, job["seconds"])
         if case.part == "ceilings":
             figures["ceiling_work"] = ceiling_work(case.work, job["device"] == "gpu")
         elif job["framework"] == "jax" and case.part != "depthwise":
@@ -73,6 +81,14 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         device_peak = side.peak_memory_mib()
         figures["peak_mib"] = timing.peak_memory_mib() if device_peak is None else device_peak
     return figures
+
+
+def _turns() -> Iterator[None]:
+    """A turn for each line of the input."""
+    print(READY, flush=True)
+    for _ in sys.stdin:
+        yield
+        print(READY, flush=True)
 
 
 def _multiply_adds(case: Case) -> int:
