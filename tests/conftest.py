@@ -17,6 +17,11 @@ import hypothesis
 import jax
 import pytest
 
+from elbow_jax import startup
+
+# Before the first array, so that what a test runs in its own process gives the bytes of a command.
+startup.choose_xla_flags()
+
 RADIOGRAPHS = Path(__file__).parents[2] / "shared" / "data"
 
 hypothesis.settings.register_profile("shared_cores", deadline=None)
