@@ -76,7 +76,11 @@ def _measure(
         jobs = list(group)
         load = os.getloadavg()[0]
         if part == "turns":
-            jobs, measured = _duel(record, jobs[0], selection.device, seconds, work)
+            mode = summary.fastest(record["rows"], jobs[0].case)
+            if mode is None:
+                print(f"{_what(jobs[0].case)}: no turns, as no mode of PyTorch was measured")
+                continue
+            jobs, measured = _duel(jobs[0], mode, selection.device, seconds, work)
         elif jobs[0].framework in absent:
             measured = [{"note": absent[jobs[0].framework]}]
         else:
@@ -98,27 +102,27 @@ def _together(job: cases.Job) -> tuple[Any, ...]:
 
 
 def _duel(
-    record: dict[str, Any], wanted: cases.Job, on: str, seconds: float, work: Path
+    wanted: cases.Job, mode: str, on: str, seconds: float, work: Path
 ) -> tuple[list[cases.Job], list[dict[str, Any]]]:
-    """Measure JAX and the fastest of PyTorch's modes in turns."""
+    """Measure JAX and a mode of PyTorch in turns."""
     jobs = cases.duel(wanted.case, wanted.round)
-    mode = summary.fastest(record["rows"], wanted.case)
-    if mode is None:
-        return jobs, [{"note": "not run: no mode of PyTorch was measured"}] * len(jobs)
     run = [replace(job, mode=mode) if job.framework == "torch" else job for job in jobs]
     measured = processes.measure_in_turns(run, on, seconds, work)
     return jobs, [figures | {"ran": job.mode} for job, figures in zip(run, measured, strict=True)]
 
 
 def _line(job: cases.Job, figures: dict[str, Any]) -> str:
-    case = job.case
-    what = f"{case.part} {case.name} {case.work} {case.size} px, batch {case.batch}"
-    what += f", {case.devices} devices" * (case.devices > 1)
+    what = _what(job.case)
     who = f"{job.framework} {job.mode}, round {job.round + 1}"
     if "note" in figures:
         return f"{what}: {who}: {figures['note']}"
     times = sorted(figures["seconds"] if "seconds" in figures else [figures["first_step_s"]])
     return f"{what}: {who}: {times[len(times) // 2] * 1e3:.4g} ms"
+
+
+def _what(case: cases.Case) -> str:
+    what = f"{case.part} {case.name} {case.work} {case.size} px, batch {case.batch}"
+    return what + f", {case.devices} devices" * (case.devices > 1)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
