@@ -24,7 +24,8 @@ def draw(record: dict[str, Any]) -> Figure | None:
         one for one in networks(record["rows"]) if one.jax is not None and one.torch is not None
     ]
     scale = [one for one in comparisons(record["rows"], "scale") if one.jax is not None]
-    wanted = ["ratios"] * bool(compared) + [*AXES] * bool(scale)
+    curves = [what for what in AXES if any(_belongs(one, scale, what) for one in scale)]
+    wanted = ["ratios"] * bool(compared) + curves
     return _draw(wanted, compared, scale, record["name"]) if wanted else None
 
 
