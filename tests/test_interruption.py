@@ -114,7 +114,7 @@ def test_sigterm_saves_and_the_run_goes_on_from_there(unbroken, tmp_path):
     assert_same_results(run, unbroken)
 
 
-# Where one array cannot be read, Orbax leaves the reads of the others to end on a closed event loop.
+# Where one array cannot be read, Orbax leaves the reads of others to end on a closed event loop.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied metrics"])
 def test_a_damaged_checkpoint_is_told_and_the_one_before_it_is_used(
