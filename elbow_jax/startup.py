@@ -19,6 +19,7 @@ _M_ARENA_MAX = -8
 _XLA_FLAGS = {
     "--xla_cpu_experimental_ynn_fusion_type": "",
     "--xla_cpu_enable_concurrency_optimized_scheduler": "false",
+    "--xla_cpu_prefer_vector_width": "512",
 }
 
 
@@ -86,9 +87,9 @@ def choose_xla_flags() -> None:
     """Set XLA's flags for a CPU, those that ``XLA_FLAGS`` does not name itself.
 
     Matrices are multiplied by Eigen and not by YNNPACK, XLA's default since 2026:
-    `elbow_jax.models.products_cpu` cuts its products for it. Work is ordered for little memory, not
-    to have much of it ready at once: two thirds of the buffers, and as fast on two cores. It has to
-    be called before the first array.
+    `elbow_jax.models.products_cpu` orders its products for it. Vectors are as wide as the processor
+    has them. Work is ordered for little memory, not to have much of it ready at once: two thirds of
+    the buffers, and as fast on two cores. It has to be called before the first array.
     """
     given = os.environ.get("XLA_FLAGS", "")
     added = [f"{name}={value}" for name, value in _XLA_FLAGS.items() if name not in given]

@@ -44,8 +44,9 @@ def _silu_forward(x: Array) -> tuple[Array, Array]:
 
 
 def _silu_backward(x: Array, cotangent: Array) -> tuple[Array]:
-    gate = jax.nn.sigmoid(x)
-    return (cotangent * gate * (1 + x * (1 - gate)),)
+    # By the complement, as above: XLA would else share the gate with the forward pass.
+    closed = jax.nn.sigmoid(-x)
+    return (cotangent * (1.0 - closed) * (1.0 + x * closed),)
 
 
 silu.defvjp(_silu_forward, _silu_backward)

@@ -11,7 +11,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from elbow_jax.models.layers import ConvNorm, Convolution
-from elbow_jax.models.reductions import scale_channels, spatial_max, spatial_mean
+from elbow_jax.models.reductions import (
+    channel_max,
+    channel_mean,
+    scale_channels,
+    scale_pixels,
+    spatial_max,
+    spatial_mean,
+)
 
 
 class CBAM(nn.Module):
@@ -54,7 +61,6 @@ class SpatialGate(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], train: bool) -> Float[Array, "b h w c"]:
         """Multiply each pixel by its gate in 0..1."""
-        mean = x.astype(jnp.float32).mean(-1, keepdims=True).astype(x.dtype)
-        pooled = jnp.concatenate([mean, x.max(-1, keepdims=True)], axis=-1)
+        pooled = jnp.concatenate([channel_mean(x).astype(x.dtype), channel_max(x)], axis=-1)
         gate = ConvNorm(1, self.kernel_size, dtype=self.dtype, name="conv")(pooled, train)
-        return x * nn.sigmoid(gate)
+        return scale_pixels(x, nn.sigmoid(gate))

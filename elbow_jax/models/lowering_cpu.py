@@ -16,19 +16,20 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array
 
 from elbow_jax.cores import available_cores
-from elbow_jax.models.products_cpu import across, product
+from elbow_jax.models.products_cpu import across
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Shape = tuple[int, ...]
 
 _MOST_LOOPS = 4  # each is compiled by itself
+_SUMS_IN_CACHE = 6144  # of the 8192 numbers that 32 KiB hold
 
 
 def by_patches(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
     """An ordinary convolution over few channels: the pixels under all taps, one matrix product."""
     seen = _patches(x, kernel.shape, stride, around)
     flat = kernel.swapaxes(0, 1).reshape(-1, kernel.shape[-1])
-    rows = product(seen.reshape(-1, seen.shape[-1]), flat)
+    rows = lax.dot(seen.reshape(-1, seen.shape[-1]), flat)
     return rows.reshape(*seen.shape[:-1], -1)
 
 
@@ -36,19 +37,32 @@ def kernel_gradient_by_patches(
     x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape
 ) -> Array:
     """The gradient of the kernel of `by_patches`."""
-    seen = _patches(x, kernel, stride, around)
-    out = cotangent.reshape(-1, cotangent.shape[-1])
-    flat = across(seen.reshape(-1, seen.shape[-1]), out)
+    flat = _across_pixels(_patches(x, kernel, stride, around), cotangent)
     return flat.reshape(kernel[1], kernel[0], *kernel[2:]).swapaxes(0, 1)
 
 
 def kernel_gradient(x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape) -> Array:
-    """The gradient of an ordinary kernel, one matrix product for each column of taps."""
-    out = cotangent.reshape(-1, cotangent.shape[-1])
+    """The gradient of an ordinary kernel, one matrix product for each column of taps.
+
+    One for all of them where few channels come out: their cotangents side by side, each moved by a
+    column.
+    """
+    size, _, into, out_of = kernel
+    if stride == 1 and out_of <= into:
+        seen = _rows_of_taps(x, kernel, stride, around)
+        moved = [
+            jnp.pad(cotangent, ((0, 0), (0, 0), (tap, size - 1 - tap), (0, 0)))
+            for tap in range(size)
+        ]
+        flat = _across_pixels(seen, jnp.concatenate(moved, axis=-1))
+        return flat.reshape(size, into, size, out_of).swapaxes(1, 2)
     columns = _columns_of_taps(x, kernel, stride, around)
-    products = [across(pixels.reshape(-1, pixels.shape[-1]), out) for pixels in columns]
-    flat = jnp.stack(products)
+    flat = jnp.stack([_across_pixels(pixels, cotangent) for pixels in columns])
     return flat.reshape(kernel[1], kernel[0], *kernel[2:]).swapaxes(0, 1)
+
+
+def _across_pixels(x: Array, other: Array) -> Array:
+    return across(x.reshape(-1, x.shape[-1]), other.reshape(-1, other.shape[-1]))
 
 
 def _patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
@@ -62,12 +76,18 @@ def _columns_of_taps(x: Array, kernel: Shape, stride: int, around: Pads) -> list
     First of the rows, then of the columns: XLA compiles a kernel for each slice, and so there are
     2 k of them and not k * k.
     """
-    height, width = _output_sizes(x.shape, kernel, stride, around)
-    padded = _pad(x, around)
-    tall, wide = (height - 1) * stride + 1, (width - 1) * stride + 1
-    rows = [padded[:, tap : tap + tall : stride] for tap in range(kernel[0])]
-    seen = jnp.concatenate(rows, axis=-1)
+    _, width = _output_sizes(x.shape, kernel, stride, around)
+    wide = (width - 1) * stride + 1
+    seen = _rows_of_taps(x, kernel, stride, around)
     return [seen[:, :, tap : tap + wide : stride] for tap in range(kernel[1])]
+
+
+def _rows_of_taps(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
+    """The pixels under each row of taps side by side: `[b, h_out, w + zeros, k * c]`."""
+    height, _ = _output_sizes(x.shape, kernel, stride, around)
+    padded, tall = _pad(x, around), (height - 1) * stride + 1
+    rows = [padded[:, tap : tap + tall : stride] for tap in range(kernel[0])]
+    return jnp.concatenate(rows, axis=-1)
 
 
 def turned(kernel: Array, cotangent: Shape, around: Pads, shape: Shape) -> tuple[Array, Pads]:
@@ -138,46 +158,60 @@ def depthwise_input_gradient(
 def depthwise_kernel_gradient(
     x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape
 ) -> Array:
-    """A loop over rows whose accumulators stay in the cache, in place of a pass for each tap.
+    """A loop over pixels, in which all taps' sums, of a block of channels, stay in the cache.
 
-    Columns are split by the phase of the stride and then joined with the channels, so that every
-    tap reads one unbroken run of memory.
+    Sums of rows are summed, which loses less in rounding than one sum over all pixels. Each core
+    has a loop of its own, over its share of the rows.
     """
-    size, _, _, channels = kernel
-    batch, height, width, _ = cotangent.shape
-    run = width * channels
-    padded = _pad(x, around).astype(jnp.float32)
-    phases = [padded[:, :, phase::stride] for phase in range(min(stride, size))]
-    cotangent = cotangent.astype(jnp.float32)  # joined row by row: XLA pads four axes faster
-
-    def add_row(index: Array, totals: tuple[Array, ...]) -> tuple[Array, ...]:
-        image, row = index // height, index % height
-        rows = [
-            lax.dynamic_slice(phase, (image, row * stride, 0, 0), (1, size, *phase.shape[2:]))
-            for phase in phases
-        ]
-        rows = [pixels.reshape(size, -1) for pixels in rows]
-        out = lax.dynamic_slice(cotangent, (image, row, 0, 0), (1, 1, width, channels))
-        out = out.reshape(1, run)
-        return tuple(
-            total + rows[tap % stride][:, (tap // stride) * channels :][:, :run] * out
-            for tap, total in enumerate(totals)
+    padded, cotangent = _pad(x, around).astype(jnp.float32), cotangent.astype(jnp.float32)
+    # A loop over images that lie on several devices would fetch each image in its turn.
+    together = 1 if jax.device_count() == 1 else x.shape[0]
+    rows = x.shape[0] // together * cotangent.shape[1]
+    loops = min(available_cores(), _MOST_LOOPS, rows)
+    ends = [rows * part // loops for part in range(loops + 1)]
+    settings = {"stride": stride, "size": kernel[0], "together": together}
+    parts = [
+        _as_one_kernel(
+            partial(_sums_over_rows, first=first, end=end, **settings), padded, cotangent
         )
-
-    start = tuple(jnp.zeros((size, run), jnp.float32) for _ in range(size))
-    sums = [
-        lax.fori_loop(first * height, end * height, add_row, start) for first, end in _parts(batch)
+        for first, end in itertools.pairwise(ends)
     ]
-    totals = [reduce(jnp.add, parts) for parts in zip(*sums, strict=True)]
-    gradient = jnp.stack([t.reshape(size, width, channels).sum(1) for t in totals], axis=1)
-    return gradient.reshape(kernel).astype(x.dtype)
+    return reduce(jnp.add, parts).sum(0).reshape(kernel).astype(x.dtype)
 
 
-def _parts(batch: int) -> list[tuple[int, int]]:
-    """Parts of a batch for loops of their own, which XLA runs side by side: one for each core."""
-    loops = min(available_cores(), _MOST_LOOPS)
-    ends = [batch * part // loops for part in range(loops + 1)]
-    return [(first, end) for first, end in itertools.pairwise(ends) if end > first]
+def _sums_over_rows(
+    x: Array, cotangent: Array, first: int, end: int, stride: int, size: int, together: int
+) -> Array:
+    """The kernel's gradient from some of the rows, `together` images at a time: `[n, k, k, c]`."""
+    _, height, width, channels = cotangent.shape
+    images = -(-together // jax.device_count())
+    blocks = -(-channels * size * size * images // _SUMS_IN_CACHE)
+    block = min(channels, _round_up(-(-channels // blocks), 16))
+    none = jnp.zeros((together, size, size, block), jnp.float32)
+
+    def add_block(index: Array, gradient: Array) -> Array:
+        start = jnp.minimum(index * block, channels - block)  # the last may overlap another
+
+        def add_row(number: Array, total: Array) -> Array:
+            image, row = number // height * together, number % height
+
+            def add_pixel(column: Array, total: Array) -> Array:
+                corner = (image, row * stride, column * stride, start)
+                seen = lax.dynamic_slice(x, corner, (together, size, size, block))
+                place = (image, row, column, start)
+                return total + seen * lax.dynamic_slice(cotangent, place, (together, 1, 1, block))
+
+            return total + lax.fori_loop(0, width, add_pixel, none)
+
+        sums = lax.fori_loop(first, end, add_row, none)
+        return lax.dynamic_update_slice(gradient, sums, (0, 0, 0, start))
+
+    start = jnp.zeros((together, size, size, channels), jnp.float32)
+    return lax.fori_loop(0, -(-channels // block), add_block, start)
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
 
 
 def _apart(compute: Callable[..., Array], *arrays: Array) -> Array:
@@ -187,6 +221,17 @@ def _apart(compute: Callable[..., Array], *arrays: Array) -> Array:
     for the gradient) and compute it there again, and draw what the sum reads into each tap.
     """
     with set_xla_metadata(inlineable="false"):
+        return jax.jit(compute)(*arrays)
+
+
+def _as_one_kernel(compute: Callable[..., Array], *arrays: Array) -> Array:
+    """Compute an array, loops and all, in one function of machine code.
+
+    XLA would otherwise call a kernel for each operation of each turn of a loop. It treats small
+    loops so by itself, by the same attribute (`xla_cpu_small_call`); where that is not known, the
+    result is the same and slower.
+    """
+    with set_xla_metadata(inlineable="false", xla_cpu_small_call="true"):
         return jax.jit(compute)(*arrays)
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from elbow_jax.models.reductions import pixel_sums
+from elbow_jax.models.reductions import channel_mean, pixel_sums
 from elbow_jax.models.rematerialisation import keep
 
 
@@ -29,9 +29,9 @@ def layer_norm(
 def _layer_norm_forward(
     x: Array, scale: Array, bias: Array, epsilon: float
 ) -> tuple[Array, tuple[Array, ...]]:
-    mean = keep(x.astype(jnp.float32).mean(-1, keepdims=True))
+    mean = keep(channel_mean(x))
     away = x.astype(jnp.float32) - mean
-    rate = keep(lax.rsqrt(jnp.square(away).mean(-1, keepdims=True) + epsilon))
+    rate = keep(lax.rsqrt(channel_mean(jnp.square(away)) + epsilon))
     out = away * rate * _last(scale, x) + _last(bias, x)
     return out, (x, mean, rate, scale)
 
@@ -43,8 +43,8 @@ def _layer_norm_backward(
     x, mean, rate, scale = residuals
     normal = (x.astype(jnp.float32) - mean) * rate
     scaled = cotangent * _last(scale, x)
-    along = (scaled * normal).mean(-1, keepdims=True)
-    gradient = rate * (scaled - scaled.mean(-1, keepdims=True) - normal * along)
+    along = channel_mean(scaled * normal)
+    gradient = rate * (scaled - channel_mean(scaled) - normal * along)
     return gradient.astype(x.dtype), pixel_sums(cotangent * normal), pixel_sums(cotangent)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -94,13 +95,13 @@ def _disjoint_patches(x: Array, size: int) -> Array:
     batch, height, width, channels = x.shape
     rows, columns = height // size, width // size
     x = x[:, : rows * size, : columns * size]
-    x = x.reshape(batch, rows, size, columns, size, channels).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(batch, rows, columns, -1)
+    x = x.reshape(batch, rows, size, columns, size * channels)
+    return jnp.concatenate([x[:, :, row] for row in range(size)], axis=-1)
 
 
 @jax.custom_vjp
 def _matrix_product(rows: Array, kernel: Array) -> Array:
-    return lax.platform_dependent(rows, kernel, cpu=products_cpu.product, default=lax.dot)
+    return lax.dot(rows, kernel)
 
 
 def _matrix_product_forward(rows: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -110,20 +111,16 @@ def _matrix_product_forward(rows: Array, kernel: Array) -> tuple[Array, tuple[Ar
 def _matrix_product_backward(
     residuals: tuple[Array, Array], cotangent: Array
 ) -> tuple[Array, Array]:
-    def on_cpu(rows: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
-        return (
-            products_cpu.product_transposed(cotangent, kernel),
-            products_cpu.across(rows, cotangent),
-        )
+    rows, kernel = residuals
 
-    def elsewhere(rows: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
+    def across(rows: Array, cotangent: Array) -> Array:
         # In the orientation of the result: left to itself, XLA transposes the cotangent.
-        return (
-            lax.dot_general(cotangent, kernel, (((1,), (1,)), ((), ()))),
-            lax.dot_general(rows, cotangent, (((0,), (0,)), ((), ()))),
-        )
+        return lax.dot_general(rows, cotangent, (((0,), (0,)), ((), ())))
 
-    return lax.platform_dependent(*residuals, cotangent, cpu=on_cpu, default=elsewhere)
+    return (
+        lax.dot_general(cotangent, kernel, (((1,), (1,)), ((), ()))),
+        lax.platform_dependent(rows, cotangent, cpu=products_cpu.across, default=across),
+    )
 
 
 _matrix_product.defvjp(_matrix_product_forward, _matrix_product_backward)

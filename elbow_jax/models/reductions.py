@@ -1,4 +1,4 @@
-"""Sums and maxima over pixels, and the products whose gradients are such sums.
+"""Sums and maxima over pixels or channels, and the products whose gradients are such sums.
 
 Values and gradients are those of the plain expressions. On a CPU a reduction begins with the sum,
 or the maximum, of eight parts of the rows: one pass, into which XLA draws the expression that is
@@ -7,7 +7,7 @@ which took up to a hundred times as long.
 """
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,37 @@ from jax import lax
 from jaxtyping import Array, Float
 
 _MOST_PARTS = 8
+_LANES = 16  # numbers in a CPU's widest register
+_MOST_SLICES = 12  # of a vector of channels; what is read by more XLA computes apart
 _FEWEST_ROWS = 33  # XLA takes so many in blocks; fewer it fuses with what they are computed from
 
 
 def pixel_sums(x: Float[Array, "*n c"]) -> Float[Array, "c"]:
     """Sum each channel over all images and pixels, in float32."""
     return _over_rows(_rows(x), jnp.add, jnp.sum)
+
+
+def channel_mean(x: Float[Array, "*n c"]) -> Float[Array, "*n 1"]:
+    """The mean over the last axis, in float32."""
+    return _channel_sums(x) / x.shape[-1]
+
+
+@jax.custom_vjp
+def channel_max(x: Float[Array, "*n c"]) -> Float[Array, "*n 1"]:
+    """The maximum over the last axis; equal maxima share the gradient evenly."""
+    return _over_channels(x, jnp.maximum, jnp.max)
+
+
+def _channel_max_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
+    peak = channel_max(x)
+    return peak, (x, peak)
+
+
+def _channel_max_backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array]:
+    return (_to_maxima(*residuals, cotangent, _channel_sums),)
+
+
+channel_max.defvjp(_channel_max_forward, _channel_max_backward)
 
 
 def spatial_sums(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
@@ -47,9 +72,7 @@ def _spatial_max_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
 
 
 def _spatial_max_backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array]:
-    x, peak = residuals
-    at_peak = (x == peak).astype(jnp.float32)
-    return ((cotangent * at_peak / spatial_sums(at_peak)).astype(x.dtype),)
+    return (_to_maxima(*residuals, cotangent, spatial_sums),)
 
 
 spatial_max.defvjp(_spatial_max_forward, _spatial_max_backward)
@@ -96,9 +119,62 @@ def _scale_channels_backward(
 scale_channels.defvjp(_scale_channels_forward, _scale_channels_backward)
 
 
+@jax.custom_vjp
+def scale_pixels(
+    x: Float[Array, "b h w c"], gate: Float[Array, "b h w 1"]
+) -> Float[Array, "b h w c"]:
+    """Multiply all channels of each pixel by a number."""
+    return x * gate
+
+
+def _scale_pixels_forward(x: Array, gate: Array) -> tuple[Array, tuple[Array, Array]]:
+    return scale_pixels(x, gate), (x, gate)
+
+
+def _scale_pixels_backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
+    x, gate = residuals
+    wide = cotangent.astype(jnp.float32) * x.astype(jnp.float32)
+    return (cotangent * gate).astype(x.dtype), _channel_sums(wide).astype(gate.dtype)
+
+
+scale_pixels.defvjp(_scale_pixels_forward, _scale_pixels_backward)
+
+
+def _to_maxima(x: Array, peak: Array, cotangent: Array, sums: Callable[[Array], Array]) -> Array:
+    """The cotangent of a maximum, shared by what equals it."""
+    at_peak = (x == peak).astype(jnp.float32)
+    return (cotangent * at_peak / sums(at_peak)).astype(x.dtype)
+
+
+def _channel_sums(x: Float[Array, "*n c"]) -> Float[Array, "*n 1"]:
+    return _over_channels(x.astype(jnp.float32), jnp.add, jnp.sum)
+
+
 def _rows(x: Array) -> Float[Array, "n c"]:
     # The shape that a matrix product gives them too: in another one XLA would compute `x` twice.
     return x.reshape(-1, x.shape[-1]).astype(jnp.float32)
+
+
+def _over_channels(
+    x: Float[Array, "*n c"],
+    combine: Callable[[Array, Array], Array],
+    whole: Callable[..., Array],
+) -> Float[Array, "*n 1"]:
+    """Reduce the last axis by `whole`, or first by `combine` of few slices of whole vectors."""
+
+    def in_slices(x: Array) -> Array:
+        channels = x.shape[-1]
+        width = _LANES * -(-channels // (_MOST_SLICES * _LANES))
+        end = channels // width * width
+        if end <= width:
+            return whole(x, axis=-1, keepdims=True)
+        slices = [x[..., start : start + width] for start in range(0, end, width)]
+        joined = in_slices(lax.optimization_barrier(reduce(combine, slices)))
+        rest = x[..., end:]
+        return combine(joined, in_slices(rest)) if end < channels else joined
+
+    plain = partial(whole, axis=-1, keepdims=True)
+    return lax.platform_dependent(x, cpu=in_slices, default=plain)
 
 
 def _over_rows(
