@@ -47,21 +47,22 @@ print(os.environ["XLA_FLAGS"])
 """
 PRODUCTS = "--xla_cpu_experimental_ynn_fusion_type="
 ORDER = "--xla_cpu_enable_concurrency_optimized_scheduler="
+WIDTH = "--xla_cpu_prefer_vector_width=512"
 
 
 @pytest.mark.parametrize(
     ("given", "flags"),
     [
-        ("", f"{PRODUCTS} {ORDER}false"),
+        ("", f"{PRODUCTS} {ORDER}false {WIDTH}"),
         (
             "--xla_cpu_multi_thread_eigen=false",
-            f"--xla_cpu_multi_thread_eigen=false {PRODUCTS} {ORDER}false",
+            f"--xla_cpu_multi_thread_eigen=false {PRODUCTS} {ORDER}false {WIDTH}",
         ),
         (
             f"{PRODUCTS}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-            f"{PRODUCTS}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT {ORDER}false",
+            f"{PRODUCTS}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT {ORDER}false {WIDTH}",
         ),
-        (f"{ORDER}true {PRODUCTS}", f"{ORDER}true {PRODUCTS}"),
+        (f"{ORDER}true {PRODUCTS}", f"{ORDER}true {PRODUCTS} {WIDTH}"),
     ],
 )
 def test_flags_are_set_where_not_given_and_xla_knows_them(given, flags):
