@@ -13,6 +13,7 @@ from elbow_core.errors import ConfigError
 from elbow_core.evaluation.metrics import auroc
 from elbow_core.prepared import PreparedData
 from elbow_jax import networks, parallel
+from elbow_jax.compilation import compiled_aside
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import scoring_batches, steps_per_epoch
 from elbow_jax.optimizer import WarmRestarts, sgd
@@ -76,7 +77,7 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
         train_step=jax.jit(
             make_train_step(module.apply, optimizer, dtype, config.accumulate), donate_argnums=0
         ),
-        eval_step=jax.jit(make_eval_step(module.apply, dtype)),
+        eval_step=compiled_aside(jax.jit(make_eval_step(module.apply, dtype))),
         state=jax.device_put(state, parallel.replicated(mesh)),
         rate=shown.at,
         steps_per_epoch=steps,

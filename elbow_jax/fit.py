@@ -12,6 +12,7 @@ from elbow_core.errors import UserError
 from elbow_core.prepared import PreparedData
 from elbow_jax import parallel
 from elbow_jax.checkpoint import Checkpoints
+from elbow_jax.compilation import compiled_aside
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import image_ids, training_batches
 from elbow_jax.engine import Engine, validate
@@ -34,6 +35,7 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
     """
     batches = open_batches(config, data)
     total = config.epochs * engine.steps_per_epoch
+    train_step = compiled_aside(engine.train_step)
     with Checkpoints(run.checkpoints) as checkpoints, Interruption() as interruption:
         state, first = engine.state, 0
         losses: list[float] = []
@@ -55,7 +57,7 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
                 batch = next(batches)
                 if step == 1:
                     curves.image("augmented training images", contact_sheet(batch["image"]), step)
-                state, metrics = engine.train_step(state, parallel.to_devices(batch, engine.mesh))
+                state, metrics = train_step(state, parallel.to_devices(batch, engine.mesh))
                 pending.append((batch["position"], metrics))
                 epoch, ends_epoch = step / engine.steps_per_epoch, not step % engine.steps_per_epoch
                 logs = ends_epoch or not step % config.log_every

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int32
 
 from elbow_jax import networks, parallel
+from elbow_jax.compilation import compiled_aside
 from elbow_jax.released import ReleasedModel
 from elbow_jax.scoring import score_batches, sigmoid
 from elbow_jax.steps import make_eval_step
@@ -25,7 +26,8 @@ class Predictor:
         self.batch_size = batch_size
         self._mesh = parallel.make_mesh(batch_size)
         module = networks.build(released.card.architecture, "auto")
-        self._eval_step = jax.jit(make_eval_step(module.apply, networks.compute_dtype("auto")))
+        eval_step = make_eval_step(module.apply, networks.compute_dtype("auto"))
+        self._eval_step = compiled_aside(jax.jit(eval_step))
         self._variables = jax.device_put(released.variables, parallel.replicated(self._mesh))
 
     def score(

@@ -14,7 +14,6 @@ from elbow_jax.cores import available_cores
 # Of malloc.h; mallopt(3).
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
-_M_ARENA_MAX = -8
 
 _XLA_FLAGS = {
     "--xla_cpu_experimental_ynn_fusion_type": "",
@@ -58,7 +57,7 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
-    settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}
+    settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}
     if sum(libc.mallopt(*setting) for setting in settings.items()) < len(settings):
         return False
     _ask_for_huge_pages(libc)

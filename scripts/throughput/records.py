@@ -15,6 +15,7 @@ KIND = "throughput"
 SOURCES = {
     "jax": (
         "elbow_jax/models/*.py",
+        "elbow_jax/compilation.py",
         "elbow_jax/networks.py",
         "elbow_jax/steps.py",
         "elbow_jax/startup.py",
