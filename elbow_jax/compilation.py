@@ -19,16 +19,16 @@ def aside(work: Callable[[], T]) -> T:
         return thread.submit(work).result()
 
 
-def compiled_aside(function: Any) -> Callable[..., Any]:
-    """A jitted function that is compiled `aside` for the arguments of its first call."""
-    compiled = False
+def compiled_aside(function: Callable[..., T]) -> Callable[..., T]:
+    """A jitted function whose first call, which compiles it, is made `aside`."""
+    called = False
 
     @functools.wraps(function)
-    def call(*given: Any) -> Any:
-        nonlocal compiled
-        if not compiled:
-            aside(lambda: function.lower(*given).compile())  # which the call then finds
-            compiled = True
-        return function(*given)
+    def call(*given: Any) -> T:
+        nonlocal called
+        if called:
+            return function(*given)
+        called = True
+        return aside(lambda: function(*given))
 
     return call
