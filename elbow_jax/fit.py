@@ -35,7 +35,7 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
     """
     batches = open_batches(config, data)
     total = config.epochs * engine.steps_per_epoch
-    train_step = compiled_aside(engine.train_step)
+    train_step = compiled_aside(engine.train_step)  # here, as a dry run traces the engine's own
     with Checkpoints(run.checkpoints) as checkpoints, Interruption() as interruption:
         state, first = engine.state, 0
         losses: list[float] = []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from elbow_jax.cores import available_cores
 from elbow_jax.models import ops
 from tests import tolerances
 from tests.random_networks import relative_error
@@ -64,6 +65,18 @@ def test_strides_beyond_two_are_those_of_lax(stride):
     x, kernel, depthwise = arrays((1, 13, 16, 20), (5, 5, 20, 4), (5, 5, 1, 20))
     assert_same_value_and_gradients(ops.convolution, x, kernel, stride, "symmetric")
     assert_same_value_and_gradients(ops.depthwise_convolution, x, depthwise, stride, "same")
+
+
+@pytest.mark.parametrize(("size", "stride", "channels"), [(7, 1, 130), (3, 2, 700)])
+def test_depthwise_gradients_by_several_blocks_of_channels_are_those_of_lax(size, stride, channels):
+    x, kernel = arrays((2, 9, 8, channels), (size, size, 1, channels))
+    assert_same_value_and_gradients(ops.depthwise_convolution, x, kernel, stride, "symmetric")
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolution_to_more_channels_and_its_gradients_are_those_of_lax(stride):
+    x, kernel = arrays((2, 9, 8, 20), (3, 3, 20, 24))
+    assert_same_value_and_gradients(ops.convolution, x, kernel, stride, "symmetric")
 
 
 @pytest.mark.parametrize("size", [2, 4])
@@ -147,6 +160,13 @@ for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(step(*arrays))):
 def test_a_batch_on_two_devices_gives_the_same():
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "2"}
     subprocess.run([sys.executable, "-c", SHARDED], env=environment, check=True)
+
+
+def test_gradient_of_a_depthwise_kernel_is_asked_for_as_one_kernel_for_each_core():
+    x, kernel = arrays((2, 9, 9, 8), (3, 3, 1, 8))
+    gradient = jax.grad(lambda kernel, x: jnp.square(ops.depthwise_convolution(x, kernel)).sum())
+    text = jax.jit(gradient).lower(kernel, x).compile().as_text() or ""
+    assert text.count('xla_cpu_small_call="true"') == min(available_cores(), 4)
 
 
 def test_sum_of_a_depthwise_convolution_is_computed_once_for_all_its_consumers():

@@ -62,6 +62,7 @@ def kernel_gradient(x: Array, cotangent: Array, stride: int, around: Pads, kerne
 
 
 def _across_pixels(x: Array, other: Array) -> Array:
+    """Multiply two arrays of pixels over all pixels: `[channels, channels of the other]`."""
     return across(x.reshape(-1, x.shape[-1]), other.reshape(-1, other.shape[-1]))
 
 
@@ -186,7 +187,7 @@ def _sums_over_rows(
     _, height, width, channels = cotangent.shape
     images = -(-together // jax.device_count())
     blocks = -(-channels * size * size * images // _SUMS_IN_CACHE)
-    block = min(channels, _round_up(-(-channels // blocks), 16))
+    block = min(channels, 16 * -(-channels // (16 * blocks)))
     none = jnp.zeros((together, size, size, block), jnp.float32)
 
     def add_block(index: Array, gradient: Array) -> Array:
@@ -210,17 +211,13 @@ def _sums_over_rows(
     return lax.fori_loop(0, -(-channels // block), add_block, start)
 
 
-def _round_up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
-
-
-def _apart(compute: Callable[..., Array], *arrays: Array) -> Array:
+def _apart(compute: Callable[..., Array], *arrays: Array, **marks: str) -> Array:
     """Compute an array in a function that XLA may not inline: from memory to memory, and once.
 
     XLA would otherwise draw a sum of taps into each of its consumers (a mean, a square, the copy
     for the gradient) and compute it there again, and draw what the sum reads into each tap.
     """
-    with set_xla_metadata(inlineable="false"):
+    with set_xla_metadata(inlineable="false", **marks):
         return jax.jit(compute)(*arrays)
 
 
@@ -231,8 +228,7 @@ def _as_one_kernel(compute: Callable[..., Array], *arrays: Array) -> Array:
     loops so by itself, by the same attribute (`xla_cpu_small_call`); where that is not known, the
     result is the same and slower.
     """
-    with set_xla_metadata(inlineable="false", xla_cpu_small_call="true"):
-        return jax.jit(compute)(*arrays)
+    return _apart(compute, *arrays, xla_cpu_small_call="true")
 
 
 def _sum_of_taps(x: Array, kernel: Array, stride: int, height: int, width: int) -> Array:

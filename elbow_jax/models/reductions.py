@@ -3,7 +3,7 @@
 Values and gradients are those of the plain expressions. On a CPU a reduction begins with the sum,
 or the maximum, of eight parts of the rows: one pass, into which XLA draws the expression that is
 summed. Left to itself, it computes that expression column by column, with a stride of all channels,
-which took up to a hundred times as long.
+which took up to a hundred times as long. A reduction over channels begins with slices of them.
 """
 
 from collections.abc import Callable
@@ -30,22 +30,9 @@ def channel_mean(x: Float[Array, "*n c"]) -> Float[Array, "*n 1"]:
     return _channel_sums(x) / x.shape[-1]
 
 
-@jax.custom_vjp
 def channel_max(x: Float[Array, "*n c"]) -> Float[Array, "*n 1"]:
     """The maximum over the last axis; equal maxima share the gradient evenly."""
-    return _over_channels(x, jnp.maximum, jnp.max)
-
-
-def _channel_max_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
-    peak = channel_max(x)
-    return peak, (x, peak)
-
-
-def _channel_max_backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array]:
-    return (_to_maxima(*residuals, cotangent, _channel_sums),)
-
-
-channel_max.defvjp(_channel_max_forward, _channel_max_backward)
+    return _maximum(x, _channel_maxima, _channel_sums)
 
 
 def spatial_sums(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
@@ -59,23 +46,9 @@ def spatial_mean(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
     return spatial_sums(x) / (x.shape[1] * x.shape[2])
 
 
-@jax.custom_vjp
 def spatial_max(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
     """The maximum over rows and columns; equal maxima share the gradient evenly."""
-    rows = x.reshape(x.shape[0], -1, x.shape[-1])
-    return _over_rows(rows, jnp.maximum, jnp.max)[:, None, None]
-
-
-def _spatial_max_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
-    peak = spatial_max(x)
-    return peak, (x, peak)
-
-
-def _spatial_max_backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array]:
-    return (_to_maxima(*residuals, cotangent, spatial_sums),)
-
-
-spatial_max.defvjp(_spatial_max_forward, _spatial_max_backward)
+    return _maximum(x, _spatial_maxima, spatial_sums)
 
 
 @jax.custom_vjp
@@ -96,54 +69,77 @@ def _add_bias_backward(like: Array, cotangent: Array) -> tuple[Array, Array]:
 add_bias.defvjp(_add_bias_forward, _add_bias_backward)
 
 
-@jax.custom_vjp
 def scale_channels(
     x: Float[Array, "b h w c"], gate: Float[Array, "b 1 1 c"]
 ) -> Float[Array, "b h w c"]:
     """Multiply each channel of each image by a number."""
-    return x * gate
+    return _scale(x, gate, spatial_sums)
 
 
-def _scale_channels_forward(x: Array, gate: Array) -> tuple[Array, tuple[Array, Array]]:
-    return scale_channels(x, gate), (x, gate)
-
-
-def _scale_channels_backward(
-    residuals: tuple[Array, Array], cotangent: Array
-) -> tuple[Array, Array]:
-    x, gate = residuals
-    wide = cotangent.astype(jnp.float32) * x.astype(jnp.float32)
-    return (cotangent * gate).astype(x.dtype), spatial_sums(wide).astype(gate.dtype)
-
-
-scale_channels.defvjp(_scale_channels_forward, _scale_channels_backward)
-
-
-@jax.custom_vjp
 def scale_pixels(
     x: Float[Array, "b h w c"], gate: Float[Array, "b h w 1"]
 ) -> Float[Array, "b h w c"]:
     """Multiply all channels of each pixel by a number."""
+    return _scale(x, gate, _channel_sums)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _scale(x: Array, gate: Array, sums: Callable[[Array], Array]) -> Array:
+    """Multiply by a gate; `sums` is over the axes along which it is repeated."""
     return x * gate
 
 
-def _scale_pixels_forward(x: Array, gate: Array) -> tuple[Array, tuple[Array, Array]]:
-    return scale_pixels(x, gate), (x, gate)
+def _scale_forward(
+    x: Array, gate: Array, sums: Callable[[Array], Array]
+) -> tuple[Array, tuple[Array, Array]]:
+    return x * gate, (x, gate)
 
 
-def _scale_pixels_backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
+def _scale_backward(
+    sums: Callable[[Array], Array], residuals: tuple[Array, Array], cotangent: Array
+) -> tuple[Array, Array]:
     x, gate = residuals
     wide = cotangent.astype(jnp.float32) * x.astype(jnp.float32)
-    return (cotangent * gate).astype(x.dtype), _channel_sums(wide).astype(gate.dtype)
+    return (cotangent * gate).astype(x.dtype), sums(wide).astype(gate.dtype)
 
 
-scale_pixels.defvjp(_scale_pixels_forward, _scale_pixels_backward)
+_scale.defvjp(_scale_forward, _scale_backward)
 
 
-def _to_maxima(x: Array, peak: Array, cotangent: Array, sums: Callable[[Array], Array]) -> Array:
-    """The cotangent of a maximum, shared by what equals it."""
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _maximum(x: Array, maxima: Callable[[Array], Array], sums: Callable[[Array], Array]) -> Array:
+    """`maxima` of an array; `sums` is over the same axes."""
+    return maxima(x)
+
+
+def _maximum_forward(
+    x: Array, maxima: Callable[[Array], Array], sums: Callable[[Array], Array]
+) -> tuple[Array, tuple[Array, Array]]:
+    peak = maxima(x)
+    return peak, (x, peak)
+
+
+def _maximum_backward(
+    maxima: Callable[[Array], Array],
+    sums: Callable[[Array], Array],
+    residuals: tuple[Array, Array],
+    cotangent: Array,
+) -> tuple[Array]:
+    x, peak = residuals
     at_peak = (x == peak).astype(jnp.float32)
-    return (cotangent * at_peak / sums(at_peak)).astype(x.dtype)
+    return ((cotangent * at_peak / sums(at_peak)).astype(x.dtype),)
+
+
+_maximum.defvjp(_maximum_forward, _maximum_backward)
+
+
+def _spatial_maxima(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
+    rows = x.reshape(x.shape[0], -1, x.shape[-1])
+    return _over_rows(rows, jnp.maximum, jnp.max)[:, None, None]
+
+
+def _channel_maxima(x: Float[Array, "*n c"]) -> Float[Array, "*n 1"]:
+    return _over_channels(x, jnp.maximum, jnp.max)
 
 
 def _channel_sums(x: Float[Array, "*n c"]) -> Float[Array, "*n 1"]:

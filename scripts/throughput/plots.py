@@ -69,7 +69,8 @@ def _bars(axes: Axes, compared: list[Comparison], name: str) -> None:
     ]
     axes.set_yticks([-place for place in range(len(compared))], labels)
     axes.axvline(1.0, color="k", lw=0.8)
-    axes.set(xlabel="speed, JAX / PyTorch", title=name)
+    axes.set_xlabel("speed, JAX / PyTorch")
+    axes.set_title(name, loc="right")  # over the labels: a processor's name may be long
 
 
 def _curves(axes: Axes, scale: list[Comparison], what: str) -> None:
