@@ -74,6 +74,9 @@ PAIRS = {
     "across, short by long": (products_cpu.across, lambda a, b: a.T @ b, [(6, 5), (6, 9)]),
     "across, short by wide": (products_cpu.across, lambda a, b: a.T @ b, [(6, 5), (6, 1100)]),
     "across, wide by short": (products_cpu.across, lambda a, b: a.T @ b, [(6, 1100), (6, 5)]),
+    "across, many rows": (products_cpu.across, lambda a, b: a.T @ b, [(20000, 3), (20000, 2)]),
+    "along": (products_cpu.along, lambda a, b: a @ b, [(6, 9), (9, 5)]),
+    "along, many rows": (products_cpu.along, lambda a, b: a @ b, [(40000, 3), (3, 2)]),
 }
 
 
@@ -91,6 +94,11 @@ def test_value_and_gradients_are_those_of_the_plain_expression(name):
     for want, have in zip(*both(*arrays(*shapes)), strict=True):
         assert have.shape == want.shape
         assert relative_error(have, want) < tolerances.LOWERING
+
+
+@pytest.mark.parametrize(("rows", "parts"), [(9, 1), (10, 1), (20, 2), (21, 3), (23, 1), (35, 5)])
+def test_many_rows_are_cut_into_the_fewest_equal_parts(rows, parts):
+    assert products_cpu._parts(rows, 10) == parts
 
 
 def test_equal_maxima_share_the_gradient_evenly():

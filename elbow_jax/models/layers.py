@@ -200,6 +200,7 @@ class SqueezeExcite(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         """Multiply each channel by its gate in 0..1."""
+        x = keep(x)  # the products with the gate and with its gradient would compute it twice
         squeezed = keep(spatial_mean(x))
         squeezed = Convolution(self.reduced, use_bias=True, dtype=self.dtype, name="reduce")(
             squeezed

@@ -6,16 +6,16 @@ kernels `[k, k, c_in, c_out]`, depthwise `[k, k, 1, c]`.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array
 
 from elbow_jax.cores import available_cores
+from elbow_jax.models.calls_cpu import apart, as_one_kernel
 from elbow_jax.models.products_cpu import across
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
@@ -42,23 +42,27 @@ def kernel_gradient_by_patches(
 
 
 def kernel_gradient(x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape) -> Array:
-    """The gradient of an ordinary kernel, one matrix product for each column of taps.
+    """The gradient of an ordinary kernel, one matrix product for each image and row of taps.
 
-    One for all of them where few channels come out: their cotangents side by side, each moved by a
-    column.
+    Channels come first: what a tap sees is then copied in long runs, and the pixels, over which a
+    product sums, follow one another in its rows.
     """
-    size, _, into, out_of = kernel
-    if stride == 1 and out_of <= into:
-        seen = _rows_of_taps(x, kernel, stride, around)
-        moved = [
-            jnp.pad(cotangent, ((0, 0), (0, 0), (tap, size - 1 - tap), (0, 0)))
-            for tap in range(size)
-        ]
-        flat = _across_pixels(seen, jnp.concatenate(moved, axis=-1))
-        return flat.reshape(size, into, size, out_of).swapaxes(1, 2)
-    columns = _columns_of_taps(x, kernel, stride, around)
-    flat = jnp.stack([_across_pixels(pixels, cotangent) for pixels in columns])
-    return flat.reshape(kernel[1], kernel[0], *kernel[2:]).swapaxes(0, 1)
+    flat = apart(partial(_taps_first, stride=stride, around=around, kernel=kernel), x, cotangent)
+    return flat.reshape(kernel)
+
+
+def _taps_first(x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape) -> Array:
+    """The gradient with its axes joined: `[k, k * c_in, c_out]`."""
+    batch, height, width, out_of = cotangent.shape
+    tall, wide = (height - 1) * stride + 1, (width - 1) * stride + 1
+    planes = jnp.pad(x.transpose(0, 3, 1, 2), ((0, 0), (0, 0), *around))
+    columns = [planes[:, :, :, tap : tap + wide : stride] for tap in range(kernel[1])]
+    beside = jnp.concatenate(columns, axis=1)
+    rows = [beside[:, :, tap : tap + tall : stride] for tap in range(kernel[0])]
+    rows = [row.reshape(batch, -1, height * width) for row in rows]
+    pixels = cotangent.reshape(batch, height * width, out_of)
+    over_pixels = (((2,), (1,)), ((0,), (0,)))
+    return jnp.stack([lax.dot_general(row, pixels, over_pixels).sum(0) for row in rows])
 
 
 def _across_pixels(x: Array, other: Array) -> Array:
@@ -67,28 +71,17 @@ def _across_pixels(x: Array, other: Array) -> Array:
 
 
 def _patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
-    """The pixels under all taps side by side, column by column: `[b, h_out, w_out, k * k * c]`."""
-    return jnp.concatenate(_columns_of_taps(x, kernel, stride, around), axis=-1)
-
-
-def _columns_of_taps(x: Array, kernel: Shape, stride: int, around: Pads) -> list[Array]:
-    """The pixels under each column of taps side by side: k of `[b, h_out, w_out, k * c]`.
+    """The pixels under all taps side by side, column by column: `[b, h_out, w_out, k * k * c]`.
 
     First of the rows, then of the columns: XLA compiles a kernel for each slice, and so there are
     2 k of them and not k * k.
     """
-    _, width = _output_sizes(x.shape, kernel, stride, around)
-    wide = (width - 1) * stride + 1
-    seen = _rows_of_taps(x, kernel, stride, around)
-    return [seen[:, :, tap : tap + wide : stride] for tap in range(kernel[1])]
-
-
-def _rows_of_taps(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
-    """The pixels under each row of taps side by side: `[b, h_out, w + zeros, k * c]`."""
-    height, _ = _output_sizes(x.shape, kernel, stride, around)
-    padded, tall = _pad(x, around), (height - 1) * stride + 1
+    height, width = _output_sizes(x.shape, kernel, stride, around)
+    padded, tall, wide = _pad(x, around), (height - 1) * stride + 1, (width - 1) * stride + 1
     rows = [padded[:, tap : tap + tall : stride] for tap in range(kernel[0])]
-    return jnp.concatenate(rows, axis=-1)
+    beside = jnp.concatenate(rows, axis=-1)
+    columns = [beside[:, :, tap : tap + wide : stride] for tap in range(kernel[1])]
+    return jnp.concatenate(columns, axis=-1)
 
 
 def turned(kernel: Array, cotangent: Shape, around: Pads, shape: Shape) -> tuple[Array, Pads]:
@@ -122,7 +115,7 @@ def depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
     """A depthwise convolution as a sum of shifted products, computed once."""
     height, width = _output_sizes(x.shape, kernel.shape, stride, around)
     sum_of_taps = partial(_sum_of_taps, stride=stride, height=height, width=width)
-    return _apart(sum_of_taps, _pad(x, around), kernel)
+    return apart(sum_of_taps, _pad(x, around), kernel)
 
 
 def depthwise_input_gradient(
@@ -149,7 +142,7 @@ def depthwise_input_gradient(
         )
         padded = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), place)
         sum_of_taps = partial(_sum_of_taps, stride=1, height=rows, width=columns)
-        phases.append(_apart(sum_of_taps, padded, taps))
+        phases.append(apart(sum_of_taps, padded, taps))
     grid = jnp.stack(phases).reshape(stride, stride, batch, rows, columns, channels)
     grid = grid.transpose(2, 3, 0, 4, 1, 5)
     grid = grid.reshape(batch, rows * stride, columns * stride, channels)
@@ -162,29 +155,39 @@ def depthwise_kernel_gradient(
     """A loop over pixels, in which all taps' sums, of a block of channels, stay in the cache.
 
     Sums of rows are summed, which loses less in rounding than one sum over all pixels. Each core
-    has a loop of its own, over its share of the rows.
+    has a loop of its own, over its share of the rows. At a stride of 1 each pixel of the input
+    meets a window of the cotangent, which is padded for the input's gradient in any case; at others
+    each pixel of the cotangent meets a window of the input.
     """
-    padded, cotangent = _pad(x, around).astype(jnp.float32), cotangent.astype(jnp.float32)
+    if stride == 1:
+        windows = _pad(cotangent, _beyond(kernel, cotangent.shape, around, x.shape))
+        gradient = _sums_over_pixels(windows, x, stride, kernel)[::-1, ::-1]
+    else:
+        gradient = _sums_over_pixels(_pad(x, around), cotangent, stride, kernel)
+    return gradient.astype(x.dtype)
+
+
+def _sums_over_pixels(windows: Array, pixels: Array, stride: int, kernel: Shape) -> Array:
+    """Each pixel times the window that it meets, summed: `[k, k, 1, c]` in float32."""
+    windows, pixels = windows.astype(jnp.float32), pixels.astype(jnp.float32)
     # A loop over images that lie on several devices would fetch each image in its turn.
-    together = 1 if jax.device_count() == 1 else x.shape[0]
-    rows = x.shape[0] // together * cotangent.shape[1]
+    together = 1 if jax.device_count() == 1 else pixels.shape[0]
+    rows = pixels.shape[0] // together * pixels.shape[1]
     loops = min(available_cores(), _MOST_LOOPS, rows)
     ends = [rows * part // loops for part in range(loops + 1)]
     settings = {"stride": stride, "size": kernel[0], "together": together}
     parts = [
-        _as_one_kernel(
-            partial(_sums_over_rows, first=first, end=end, **settings), padded, cotangent
-        )
+        as_one_kernel(partial(_sums_over_rows, first=first, end=end, **settings), windows, pixels)
         for first, end in itertools.pairwise(ends)
     ]
-    return reduce(jnp.add, parts).sum(0).reshape(kernel).astype(x.dtype)
+    return reduce(jnp.add, parts).sum(0).reshape(kernel)
 
 
 def _sums_over_rows(
-    x: Array, cotangent: Array, first: int, end: int, stride: int, size: int, together: int
+    windows: Array, pixels: Array, first: int, end: int, stride: int, size: int, together: int
 ) -> Array:
-    """The kernel's gradient from some of the rows, `together` images at a time: `[n, k, k, c]`."""
-    _, height, width, channels = cotangent.shape
+    """The sums over some of the rows, `together` images at a time: `[n, k, k, c]`."""
+    _, height, width, channels = pixels.shape
     images = -(-together // jax.device_count())
     blocks = -(-channels * size * size * images // _SUMS_IN_CACHE)
     block = min(channels, 16 * -(-channels // (16 * blocks)))
@@ -198,9 +201,9 @@ def _sums_over_rows(
 
             def add_pixel(column: Array, total: Array) -> Array:
                 corner = (image, row * stride, column * stride, start)
-                seen = lax.dynamic_slice(x, corner, (together, size, size, block))
+                window = lax.dynamic_slice(windows, corner, (together, size, size, block))
                 place = (image, row, column, start)
-                return total + seen * lax.dynamic_slice(cotangent, place, (together, 1, 1, block))
+                return total + window * lax.dynamic_slice(pixels, place, (together, 1, 1, block))
 
             return total + lax.fori_loop(0, width, add_pixel, none)
 
@@ -209,26 +212,6 @@ def _sums_over_rows(
 
     start = jnp.zeros((together, size, size, channels), jnp.float32)
     return lax.fori_loop(0, -(-channels // block), add_block, start)
-
-
-def _apart(compute: Callable[..., Array], *arrays: Array, **marks: str) -> Array:
-    """Compute an array in a function that XLA may not inline: from memory to memory, and once.
-
-    XLA would otherwise draw a sum of taps into each of its consumers (a mean, a square, the copy
-    for the gradient) and compute it there again, and draw what the sum reads into each tap.
-    """
-    with set_xla_metadata(inlineable="false", **marks):
-        return jax.jit(compute)(*arrays)
-
-
-def _as_one_kernel(compute: Callable[..., Array], *arrays: Array) -> Array:
-    """Compute an array, loops and all, in one function of machine code.
-
-    XLA would otherwise call a kernel for each operation of each turn of a loop. It treats small
-    loops so by itself, by the same attribute (`xla_cpu_small_call`); where that is not known, the
-    result is the same and slower.
-    """
-    return _apart(compute, *arrays, xla_cpu_small_call="true")
 
 
 def _sum_of_taps(x: Array, kernel: Array, stride: int, height: int, width: int) -> Array:

@@ -14,6 +14,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from elbow_jax.models import lowering_cpu, products_cpu
+from elbow_jax.models.calls_cpu import apart
 from elbow_jax.models.lowering_cpu import Pads
 
 Padding = Literal["same", "symmetric", "valid"]
@@ -57,7 +58,10 @@ def convolution(
     around = pads(x.shape[1], x.shape[2], size, stride, padding)
     if stride == size and around == ((0, 0), (0, 0)):
         flat = kernel.reshape(-1, kernel.shape[-1])
-        return pointwise_convolution(_disjoint_patches(x, size), flat)
+        patches = partial(_disjoint_patches, size=size)
+        once = partial(apart, patches)
+        seen = lax.platform_dependent(x, cpu=once, default=patches)
+        return pointwise_convolution(seen, flat)
     return _ordinary(x, kernel, stride, around)
 
 
@@ -101,7 +105,7 @@ def _disjoint_patches(x: Array, size: int) -> Array:
 
 @jax.custom_vjp
 def _matrix_product(rows: Array, kernel: Array) -> Array:
-    return lax.dot(rows, kernel)
+    return lax.platform_dependent(rows, kernel, cpu=products_cpu.along, default=lax.dot)
 
 
 def _matrix_product_forward(rows: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
