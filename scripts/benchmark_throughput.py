@@ -69,30 +69,46 @@ def _measure(
     seconds: float,
     work: Path,
 ) -> None:
-    wanted = records.missing(record, cases.jobs(selection))
     absent: dict[str, str] = {}
-    number = 0
-    for (part, *_), group in itertools.groupby(wanted, key=_together):
-        jobs = list(group)
-        load = os.getloadavg()[0]
-        if part == "turns":
-            mode = summary.fastest(record["rows"], jobs[0].case)
-            if mode is None:
-                print(f"{_what(jobs[0].case)}: no turns, as no mode of PyTorch was measured")
-                continue
-            jobs, measured = _duel(jobs[0], mode, selection.device, seconds, work)
-        elif jobs[0].framework in absent:
-            measured = [{"note": absent[jobs[0].framework]}]
-        else:
-            measured = [processes.measure(jobs[0], selection.device, seconds, work)]
-        for job, figures in zip(jobs, measured, strict=True):
-            note = figures.get("note", "")
-            if note.endswith("is not installed") and part != "end_to_end":
-                absent[job.framework] = note
-            records.add(record, job, figures | {"load": load})
-            records.write(record, path)
-            number += 1
-            print(f"[{number}/{len(wanted)}] {_line(job, figures)}", flush=True)
+    for part, jobs in itertools.groupby(cases.jobs(selection), key=lambda job: job.case.part):
+        # Only now: turns are against the mode that the parts before have found to be the fastest.
+        wanted = records.missing(record, jobs)
+        number = 0
+        for _, group in itertools.groupby(wanted, key=_together):
+            done = _measured(record, part, list(group), absent, selection.device, seconds, work)
+            for job, figures in done:
+                records.add(record, job, figures)
+                records.write(record, path)
+                number += 1
+                print(f"[{number}/{len(wanted)}] {_line(job, figures)}", flush=True)
+
+
+def _measured(
+    record: dict[str, Any],
+    part: str,
+    jobs: list[cases.Job],
+    absent: dict[str, str],
+    on: str,
+    seconds: float,
+    work: Path,
+) -> list[tuple[cases.Job, dict[str, Any]]]:
+    """Measure what is measured together; `absent` has the frameworks that are not installed."""
+    load = os.getloadavg()[0]
+    if part == "turns":
+        mode = summary.fastest(record["rows"], jobs[0].case)
+        if mode is None:
+            print(f"{_what(jobs[0].case)}: no turns, as no mode of PyTorch was measured")
+            return []
+        jobs, measured = _duel(jobs[0], mode, on, seconds, work)
+    elif jobs[0].framework in absent:
+        measured = [{"note": absent[jobs[0].framework]}]
+    else:
+        measured = [processes.measure(jobs[0], on, seconds, work)]
+    for job, figures in zip(jobs, measured, strict=True):
+        note = figures.get("note", "")
+        if note.endswith("is not installed") and part != "end_to_end":
+            absent[job.framework] = note
+    return [(job, figures | {"load": load}) for job, figures in zip(jobs, measured, strict=True)]
 
 
 def _together(job: cases.Job) -> tuple[Any, ...]:

@@ -189,6 +189,17 @@ def test_figures_of_changed_code_are_measured_again(parts):
     assert [each["seconds"] for each in record["rows"]] == [[2.0]]
 
 
+def test_turns_against_a_mode_that_is_no_longer_the_fastest_are_taken_again(parts):
+    case = parts.cases.Case("turns", "convnext_tiny", "train", 384, 4)
+    duel = parts.cases.duel(case, 0)
+    record = {"rows": compared(parts)}  # where torch.compile is the fastest
+    for job, mode in zip(duel, ("jit", "compile"), strict=True):
+        parts.records.add(record, job, {"seconds": [1.0], "ran": mode})
+    assert parts.records.missing(record, duel) == []
+    parts.records.add(record, duel[1], {"seconds": [1.0], "ran": "eager"})
+    assert parts.records.missing(record, duel) == [duel[1]]
+
+
 def test_a_record_of_other_versions_is_not_added_to(parts, tmp_path):
     path = tmp_path / "cpu.json"
     record = parts.records.begin(path, MACHINE, quick=False, fresh=False)

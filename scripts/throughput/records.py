@@ -8,7 +8,8 @@ from typing import Any
 
 from elbow_core.atomic import replacing
 from elbow_core.errors import UserError
-from throughput.cases import Case, Job
+from throughput import summary
+from throughput.cases import FASTEST, Case, Job
 
 ROOT = Path(__file__).parents[2]
 KIND = "throughput"
@@ -77,11 +78,20 @@ def begin(path: Path, machine: dict[str, Any], quick: bool, fresh: bool) -> dict
 
 
 def missing(record: dict[str, Any], jobs: Iterable[Job]) -> list[Job]:
-    """The jobs whose measurement the record lacks, or has of code that has changed since."""
-    present = {
-        key(row) for row in record["rows"] if row["source"] == source_digest(row["framework"])
-    }
-    return [job for job in jobs if job.key not in present]
+    """The jobs whose measurement the record lacks, or has of code that has changed since.
+
+    A measurement in turns is also lacking where another of PyTorch's modes has become the fastest.
+    """
+    rows = record["rows"]
+    digests = {framework: source_digest(framework) for framework in SOURCES}
+    ran = {key(row): row.get("ran") for row in rows if row["source"] == digests[row["framework"]]}
+
+    def lacks(job: Job) -> bool:
+        if job.mode == FASTEST and ran.get(job.key) != summary.fastest(rows, job.case):
+            return True
+        return job.key not in ran
+
+    return [job for job in jobs if lacks(job)]
 
 
 def add(record: dict[str, Any], job: Job, figures: dict[str, Any]) -> None:
