@@ -73,14 +73,13 @@ def _measure(
     for part, jobs in itertools.groupby(cases.jobs(selection), key=lambda job: job.case.part):
         # Only now: turns are against the mode that the parts before have found to be the fastest.
         wanted = records.missing(record, jobs)
-        number = 0
-        for _, group in itertools.groupby(wanted, key=_together):
-            done = _measured(record, part, list(group), absent, selection.device, seconds, work)
+        groups = [list(group) for _, group in itertools.groupby(wanted, key=_together)]
+        for number, group in enumerate(groups, start=1):
+            done = _measured(record, part, group, absent, selection.device, seconds, work)
             for job, figures in done:
                 records.add(record, job, figures)
-                records.write(record, path)
-                number += 1
-                print(f"[{number}/{len(wanted)}] {_line(job, figures)}", flush=True)
+                print(f"[{number}/{len(groups)}] {_line(job, figures)}", flush=True)
+            records.write(record, path)
 
 
 def _measured(
