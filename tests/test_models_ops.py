@@ -171,6 +171,16 @@ def test_gradient_of_a_depthwise_kernel_is_asked_for_as_one_kernel_for_each_core
     assert all('xla_cpu_small_call="true"' in call for call in calls)
 
 
+def test_a_cotangent_is_computed_once_for_both_gradients_of_a_convolution():
+    x, kernel, cotangent = arrays((2, 9, 9, 20), (3, 3, 20, 24), (2, 9, 9, 24))
+
+    def gradients(x, kernel, cotangent):
+        return jax.vjp(ops.convolution, x, kernel)[1](jnp.floor(cotangent))
+
+    text = jax.jit(gradients).lower(x, kernel, cotangent).compile().as_text() or ""
+    assert text.count(" floor(") == 1
+
+
 def test_sum_of_a_depthwise_convolution_is_computed_once_for_all_its_consumers():
     x, kernel = arrays((2, 9, 9, 8), (3, 3, 1, 8))
 
