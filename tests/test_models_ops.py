@@ -73,9 +73,10 @@ def test_depthwise_gradients_by_several_blocks_of_channels_are_those_of_lax(size
     assert_same_value_and_gradients(ops.depthwise_convolution, x, kernel, stride, "symmetric")
 
 
+@pytest.mark.parametrize("out_of", [24, 48])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_convolution_to_more_channels_and_its_gradients_are_those_of_lax(stride):
-    x, kernel = arrays((2, 9, 8, 20), (3, 3, 20, 24))
+def test_convolution_to_more_channels_and_its_gradients_are_those_of_lax(stride, out_of):
+    x, kernel = arrays((2, 9, 8, 20), (3, 3, 20, out_of))
     assert_same_value_and_gradients(ops.convolution, x, kernel, stride, "symmetric")
 
 
@@ -171,8 +172,9 @@ def test_gradient_of_a_depthwise_kernel_is_asked_for_as_one_kernel_for_each_core
     assert all('xla_cpu_small_call="true"' in call for call in calls)
 
 
-def test_a_cotangent_is_computed_once_for_both_gradients_of_a_convolution():
-    x, kernel, cotangent = arrays((2, 9, 9, 20), (3, 3, 20, 24), (2, 9, 9, 24))
+@pytest.mark.parametrize("out_of", [24, 48])
+def test_a_cotangent_is_computed_once_for_both_gradients_of_a_convolution(out_of):
+    x, kernel, cotangent = arrays((2, 9, 9, 20), (3, 3, 20, out_of), (2, 9, 9, out_of))
 
     def gradients(x, kernel, cotangent):
         return jax.vjp(ops.convolution, x, kernel)[1](jnp.floor(cotangent))
