@@ -16,6 +16,7 @@ from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, scanned
 from elbow_jax.models.ops import Padding
 from elbow_jax.models.reductions import spatial_mean
+from elbow_jax.models.rematerialisation import keep
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Block(nn.Module):
         if shape.kind == "plain":
             x = _conv_norm(self, shape.width, 3, self.stride, name="conv")(x, train)
         elif shape.kind == "fused":
-            x = _conv_norm(self, widened, 3, self.stride, name="expand")(x, train)
+            x = keep(_conv_norm(self, widened, 3, self.stride, name="expand")(x, train))
         else:
             x = _conv_norm(self, widened, 1, name="expand")(x, train)
             x = _conv_norm(self, widened, 3, self.stride, depthwise=True, name="depthwise")(

@@ -8,6 +8,7 @@ kernels `[k, k, c_in, c_out]`, depthwise `[k, k, 1, c]`.
 import itertools
 from collections.abc import Iterator
 from functools import partial, reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +22,22 @@ from elbow_jax.models.products_cpu import across
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Shape = tuple[int, ...]
 
+NOTHING: Pads = ((0, 0), (0, 0))
+
 _MOST_LOOPS = 4  # each is compiled by itself
 _SUMS_IN_CACHE = 6144  # of the 8192 numbers that 32 KiB hold
+
+
+def pad(x: Array, around: Pads) -> Array:
+    """Put zeros around images."""
+    return jnp.pad(x, ((0, 0), *around, (0, 0)))
+
+
+def within(shape: Shape, around: Pads) -> Shape:
+    """The shape of images without what is around them."""
+    batch, *sides, channels = shape
+    height, width = (side - sum(ends) for side, ends in zip(sides, around, strict=True))
+    return batch, height, width, channels
 
 
 def by_patches(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
@@ -104,7 +119,7 @@ def _patches(x: Array, kernel: Shape, stride: int, around: Pads) -> Array:
     2 k of them and not k * k.
     """
     height, width = _output_sizes(x.shape, kernel, stride, around)
-    padded, tall, wide = _pad(x, around), (height - 1) * stride + 1, (width - 1) * stride + 1
+    padded, tall, wide = pad(x, around), (height - 1) * stride + 1, (width - 1) * stride + 1
     rows = [padded[:, tap : tap + tall : stride] for tap in range(kernel[0])]
     beside = jnp.concatenate(rows, axis=-1)
     columns = [beside[:, :, tap : tap + wide : stride] for tap in range(kernel[1])]
@@ -144,11 +159,14 @@ def _put_back(parts: Array, kernel: Shape, stride: int, around: Pads, shape: Sha
     return _crop(total, around, shape)
 
 
-def depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
-    """A depthwise convolution as a sum of shifted products, computed once."""
-    height, width = _output_sizes(x.shape, kernel.shape, stride, around)
+def depthwise(padded: Array, kernel: Array, stride: int) -> Array:
+    """A depthwise convolution as a sum of shifted products, computed once.
+
+    Here and in the kernel's gradient an image has its zeros around it.
+    """
+    height, width = _output_sizes(padded.shape, kernel.shape, stride, NOTHING)
     sum_of_taps = partial(_sum_of_taps, stride=stride, height=height, width=width)
-    return apart(sum_of_taps, _pad(x, around), kernel)
+    return apart(sum_of_taps, padded, kernel)
 
 
 def depthwise_input_gradient(
@@ -161,7 +179,7 @@ def depthwise_input_gradient(
     """
     if stride == 1:
         taps, beyond = kernel[::-1, ::-1], _beyond(kernel.shape, cotangent.shape, around, shape)
-        return depthwise(cotangent, taps, 1, beyond)
+        return depthwise(pad(cotangent, beyond), taps, 1)
     batch, _, _, channels = shape
     rows, columns = (-(-(shape[axis + 1] + sum(around[axis])) // stride) for axis in (0, 1))
     phases = []
@@ -183,7 +201,7 @@ def depthwise_input_gradient(
 
 
 def depthwise_kernel_gradient(
-    x: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape
+    padded: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape
 ) -> Array:
     """A loop over pixels, in which all taps' sums, of a block of channels, stay in the cache.
 
@@ -193,22 +211,31 @@ def depthwise_kernel_gradient(
     each pixel of the cotangent meets a window of the input.
     """
     if stride == 1:
-        windows = _pad(cotangent, _beyond(kernel, cotangent.shape, around, x.shape))
-        gradient = _sums_over_pixels(windows, x, stride, kernel)[::-1, ::-1]
+        beyond = _beyond(kernel, cotangent.shape, around, within(padded.shape, around))
+        windows = pad(cotangent, beyond)
+        gradient = _sums_over_pixels(windows, padded, stride, around, kernel)[::-1, ::-1]
     else:
-        gradient = _sums_over_pixels(_pad(x, around), cotangent, stride, kernel)
-    return gradient.astype(x.dtype)
+        gradient = _sums_over_pixels(padded, cotangent, stride, NOTHING, kernel)
+    return gradient.astype(padded.dtype)
 
 
-def _sums_over_pixels(windows: Array, pixels: Array, stride: int, kernel: Shape) -> Array:
-    """Each pixel times the window that it meets, summed: `[k, k, 1, c]` in float32."""
+def _sums_over_pixels(
+    windows: Array, pixels: Array, stride: int, around: Pads, kernel: Shape
+) -> Array:
+    """Each pixel within what is around times the window that it meets: `[k, k, 1, c]`, float32."""
     windows, pixels = windows.astype(jnp.float32), pixels.astype(jnp.float32)
+    batch, height, *_ = within(pixels.shape, around)
     # A loop over images that lie on several devices would fetch each image in its turn.
-    together = 1 if jax.device_count() == 1 else pixels.shape[0]
-    rows = pixels.shape[0] // together * pixels.shape[1]
+    together = 1 if jax.device_count() == 1 else batch
+    rows = batch // together * height
     loops = min(available_cores(), _MOST_LOOPS, rows)
     ends = [rows * part // loops for part in range(loops + 1)]
-    settings = {"stride": stride, "size": kernel[0], "together": together}
+    settings: dict[str, Any] = {
+        "stride": stride,
+        "around": around,
+        "size": kernel[0],
+        "together": together,
+    }
     parts = [
         as_one_kernel(partial(_sums_over_rows, first=first, end=end, **settings), windows, pixels)
         for first, end in itertools.pairwise(ends)
@@ -217,10 +244,18 @@ def _sums_over_pixels(windows: Array, pixels: Array, stride: int, kernel: Shape)
 
 
 def _sums_over_rows(
-    windows: Array, pixels: Array, first: int, end: int, stride: int, size: int, together: int
+    windows: Array,
+    pixels: Array,
+    first: int,
+    end: int,
+    stride: int,
+    around: Pads,
+    size: int,
+    together: int,
 ) -> Array:
     """The sums over some of the rows, `together` images at a time: `[n, k, k, c]`."""
-    _, height, width, channels = pixels.shape
+    _, height, width, channels = within(pixels.shape, around)
+    (top, _), (left, _) = around
     images = -(-together // jax.device_count())
     blocks = -(-channels * size * size * images // _SUMS_IN_CACHE)
     block = min(channels, 16 * -(-channels // (16 * blocks)))
@@ -235,7 +270,7 @@ def _sums_over_rows(
             def add_pixel(column: Array, total: Array) -> Array:
                 corner = (image, row * stride, column * stride, start)
                 window = lax.dynamic_slice(windows, corner, (together, size, size, block))
-                place = (image, row, column, start)
+                place = (image, top + row, left + column, start)
                 return total + window * lax.dynamic_slice(pixels, place, (together, 1, 1, block))
 
             return total + lax.fori_loop(0, width, add_pixel, none)
@@ -284,10 +319,6 @@ def _beyond(kernel: Shape, cotangent: Shape, around: Pads, shape: Shape) -> Pads
         for axis, (before, _) in enumerate(around)
     )
     return rows, columns
-
-
-def _pad(x: Array, around: Pads) -> Array:
-    return jnp.pad(x, ((0, 0), *around, (0, 0)))
 
 
 def _crop(x: Array, around: Pads, shape: Shape) -> Array:

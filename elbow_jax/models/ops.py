@@ -15,7 +15,8 @@ from jaxtyping import Array, Float
 
 from elbow_jax.models import lowering_cpu, products_cpu
 from elbow_jax.models.calls_cpu import apart
-from elbow_jax.models.lowering_cpu import Pads
+from elbow_jax.models.lowering_cpu import NOTHING, Pads
+from elbow_jax.models.rematerialisation import keep
 
 Padding = Literal["same", "symmetric", "valid"]
 
@@ -30,7 +31,7 @@ def pads(height: int, width: int, kernel: int, stride: int, padding: Padding) ->
     torch's: kernel // 2 on every side. `valid` is none.
     """
     if padding == "valid":
-        return ((0, 0), (0, 0))
+        return NOTHING
     if padding == "symmetric":
         return ((kernel // 2, kernel // 2), (kernel // 2, kernel // 2))
     down, across = (
@@ -56,7 +57,7 @@ def convolution(
     """An ordinary convolution over every channel."""
     size = kernel.shape[0]
     around = pads(x.shape[1], x.shape[2], size, stride, padding)
-    if stride == size and around == ((0, 0), (0, 0)):
+    if stride == size and around == NOTHING:
         flat = kernel.reshape(-1, kernel.shape[-1])
         patches = partial(_disjoint_patches, size=size)
         once = partial(apart, patches)
@@ -73,7 +74,10 @@ def depthwise_convolution(
 ) -> Float[Array, "b h_out w_out c"]:
     """A convolution of each channel by itself (Chollet, 2017, arXiv:1610.02357)."""
     around = pads(x.shape[1], x.shape[2], kernel.shape[0], stride, padding)
-    return _depthwise(x, kernel, stride, around)
+    if jax.default_backend() != "cpu":
+        return _lax(x, kernel, stride, around)
+    # A block that computes again what it does not keep would pass over the image for its gradient.
+    return _depthwise(keep(lowering_cpu.pad(x, around)), kernel, stride, around)
 
 
 def _lax(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
@@ -177,32 +181,36 @@ _ordinary.defvjp(_ordinary_forward, _ordinary_backward)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _depthwise(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
+def _depthwise(padded: Array, kernel: Array, stride: int, around: Pads) -> Array:
+    """A convolution of images that have their zeros around them; these have no gradient."""
+    del around
     return lax.platform_dependent(
-        x,
+        padded,
         kernel,
-        cpu=partial(lowering_cpu.depthwise, stride=stride, around=around),
-        default=partial(_lax, stride=stride, around=around),
+        cpu=partial(lowering_cpu.depthwise, stride=stride),
+        default=partial(_lax, stride=stride, around=NOTHING),
     )
 
 
 def _depthwise_forward(
-    x: Array, kernel: Array, stride: int, around: Pads
+    padded: Array, kernel: Array, stride: int, around: Pads
 ) -> tuple[Array, tuple[Array, Array]]:
-    return _depthwise(x, kernel, stride, around), (x, kernel)
+    return _depthwise(padded, kernel, stride, around), (padded, kernel)
 
 
 def _depthwise_backward(
     stride: int, around: Pads, residuals: tuple[Array, Array], cotangent: Array
 ) -> tuple[Array, Array]:
-    def products(x: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
+    def products(padded: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
         settings = (stride, around)
+        shape = lowering_cpu.within(padded.shape, around)
+        along = lowering_cpu.depthwise_input_gradient(kernel, cotangent, *settings, shape)
         return (
-            lowering_cpu.depthwise_input_gradient(kernel, cotangent, *settings, x.shape),
-            lowering_cpu.depthwise_kernel_gradient(x, cotangent, *settings, kernel.shape),
+            lowering_cpu.pad(along, around),
+            lowering_cpu.depthwise_kernel_gradient(padded, cotangent, *settings, kernel.shape),
         )
 
-    other = partial(_lax_gradients, stride=stride, around=around)
+    other = partial(_lax_gradients, stride=stride, around=NOTHING)
     return lax.platform_dependent(*residuals, cotangent, cpu=products, default=other)
 
 

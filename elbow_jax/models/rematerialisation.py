@@ -2,7 +2,8 @@
 
 A block keeps the results of its convolutions and matrix products and the statistics of its
 normalisations; normalised and activated arrays, which are as large, are a pass over memory each
-(Chen et al., 2016, arXiv:1604.06174).
+(Chen et al., 2016, arXiv:1604.06174). What a depthwise convolution reads, and the wide result of a
+fused block, would be passes over much, and are kept too.
 """
 
 import flax.linen as nn
