@@ -1,8 +1,8 @@
 """Convolutions whose best lowering depends on the platform; the one place that chooses it.
 
 Values and gradients are those of `jax.lax.conv_general_dilated`. An accelerator gets just that;
-a CPU gets the forms of `lowering_cpu` and `products_cpu`, because there XLA runs a grouped
-convolution, and the gradients of any convolution, tens of times slower than it could.
+a CPU gets the forms of `lowering_cpu`, `depthwise_cpu` and `products_cpu`, because there XLA runs a
+grouped convolution, and the gradients of any convolution, tens of times slower than it could.
 """
 
 from functools import partial
@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from elbow_jax.models import lowering_cpu, products_cpu
+from elbow_jax.models import depthwise_cpu, lowering_cpu, products_cpu
 from elbow_jax.models.calls_cpu import apart
-from elbow_jax.models.lowering_cpu import NOTHING, Pads
+from elbow_jax.models.geometry import NOTHING, Pads, pad, within
 from elbow_jax.models.rematerialisation import keep
 
 Padding = Literal["same", "symmetric", "valid"]
@@ -77,7 +77,7 @@ def depthwise_convolution(
     if jax.default_backend() != "cpu":
         return _lax(x, kernel, stride, around)
     # A block that computes again what it does not keep would pass over the image for its gradient.
-    return _depthwise(keep(lowering_cpu.pad(x, around)), kernel, stride, around)
+    return _depthwise(keep(pad(x, around)), kernel, stride, around)
 
 
 def _lax(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
@@ -187,7 +187,7 @@ def _depthwise(padded: Array, kernel: Array, stride: int, around: Pads) -> Array
     return lax.platform_dependent(
         padded,
         kernel,
-        cpu=partial(lowering_cpu.depthwise, stride=stride),
+        cpu=partial(depthwise_cpu.depthwise, stride=stride),
         default=partial(_lax, stride=stride, around=NOTHING),
     )
 
@@ -203,11 +203,11 @@ def _depthwise_backward(
 ) -> tuple[Array, Array]:
     def products(padded: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
         settings = (stride, around)
-        shape = lowering_cpu.within(padded.shape, around)
-        along = lowering_cpu.depthwise_input_gradient(kernel, cotangent, *settings, shape)
+        shape = within(padded.shape, around)
+        along = depthwise_cpu.depthwise_input_gradient(kernel, cotangent, *settings, shape)
         return (
-            lowering_cpu.pad(along, around),
-            lowering_cpu.depthwise_kernel_gradient(padded, cotangent, *settings, kernel.shape),
+            pad(along, around),
+            depthwise_cpu.depthwise_kernel_gradient(padded, cotangent, *settings, kernel.shape),
         )
 
     other = partial(_lax_gradients, stride=stride, around=NOTHING)
