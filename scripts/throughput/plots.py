@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from elbow_core.atomic import replacing
 from elbow_core.evaluation.style import COLOURS, SETTINGS, canvas, drawn_in_style, panels
@@ -90,6 +91,7 @@ def _curves(axes: Axes, scale: list[Comparison], what: str) -> None:
     axes.set(xscale="log", yscale="log", xlabel=AXES[what], ylabel="ms an image, training step")
     ticks = sorted({getattr(one.case, what) for one in scale if _belongs(one, scale, what)})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.legend(title="JAX; dotted: PyTorch, eager" if what != "devices" else None)
