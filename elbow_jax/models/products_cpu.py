@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from elbow_jax.models.calls_cpu import apart
 
-_WIDEST_RESULT = 1024  # columns
+_WIDEST_RESULT = 2048  # columns
 _MOST_ROWS = 16384  # that are multiplied at once
 _MOST_ROWS_SUMMED = 8192
 
