@@ -209,7 +209,7 @@ class SqueezeExcite(nn.Module):
         squeezed = Convolution(x.shape[-1], use_bias=True, dtype=self.dtype, name="expand")(
             squeezed
         )
-        return scale_channels(x, self.gate(squeezed))
+        return keep(scale_channels(x, self.gate(squeezed)))  # what the next product reads
 
 
 class DropPath(nn.Module):
