@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -172,6 +173,31 @@ def test_gradient_of_a_depthwise_kernel_is_asked_for_as_one_kernel_for_each_core
     assert all('xla_cpu_small_call="true"' in call for call in calls)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_what_follows_a_depthwise_convolution_is_of_the_same_pass_and_has_its_gradients(stride):
+    x, kernel, scale = arrays((2, 11, 14, 6), (3, 3, 1, 6), (1, 1, 1, 6))
+
+    def joined(x, kernel, scale):
+        return ops.depthwise_convolution(
+            x, kernel, stride, then=lambda out: nn.hard_swish(out * scale)
+        )
+
+    def apart(x, kernel, scale):
+        return nn.hard_swish(ops.depthwise_convolution(x, kernel, stride) * scale)
+
+    text = jax.jit(joined).lower(x, kernel, scale).compile().as_text() or ""
+    _, _, pass_ = text.partition("\n%in_one_pass")
+    assert pass_.partition("\n}")[0].count(" fusion(") == 1
+    assert " call(" not in pass_.partition("\n}")[0]
+    for index in range(3):
+        have, want = (
+            jax.grad(lambda *given, f=f: jnp.square(f(*given)).sum(), index)(x, kernel, scale)
+            for f in (joined, apart)
+        )
+        assert relative_error(have, want) < tolerances.LOWERING
+    assert relative_error(joined(x, kernel, scale), apart(x, kernel, scale)) < tolerances.LOWERING
+
+
 @pytest.mark.parametrize("out_of", [24, 48])
 def test_a_cotangent_is_computed_once_for_both_gradients_of_a_convolution(out_of):
     x, kernel, cotangent = arrays((2, 9, 9, 20), (3, 3, 20, out_of), (2, 9, 9, out_of))
@@ -192,5 +218,5 @@ def test_sum_of_a_depthwise_convolution_is_computed_once_for_all_its_consumers()
 
     text = jax.jit(statistics).lower(x, kernel).compile().as_text() or ""
     assert text.count(" call(") == 1
-    _, _, apart = text.partition("\n%_sum_of_taps")
+    _, _, apart = text.partition("\n%depthwise")
     assert apart.partition("\n}")[0].count(" fusion(") == 1

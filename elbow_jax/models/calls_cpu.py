@@ -14,8 +14,15 @@ from jaxtyping import Array
 
 def apart(compute: Callable[..., Array], *arrays: Array, **marks: str) -> Array:
     """Compute an array in a function that XLA may not inline: from memory to memory."""
+
+    def unmarked(*arrays: Array) -> Array:
+        # Functions that `compute` calls would else be marked too, and be apart by themselves.
+        with set_xla_metadata(inlineable=None):
+            return compute(*arrays)
+
+    unmarked.__name__ = getattr(compute, "func", compute).__name__  # of a partial, its function's
     with set_xla_metadata(inlineable="false", **marks):
-        return jax.jit(compute)(*arrays)
+        return jax.jit(unmarked)(*arrays)
 
 
 def as_one_kernel(compute: Callable[..., Array], *arrays: Array) -> Array:

@@ -33,13 +33,17 @@ _SUMS_IN_CACHE = 6144  # of the 8192 numbers that 32 KiB hold
 
 
 def depthwise(padded: Array, kernel: Array, stride: int) -> Array:
-    """A depthwise convolution as a sum of shifted products, computed once.
+    """A depthwise convolution as a sum of shifted products.
 
     Here and in the kernel's gradient an image has its zeros around it.
     """
     height, width = output_sizes(padded.shape, kernel.shape, stride, NOTHING)
-    sum_of_taps = partial(_sum_of_taps, stride=stride, height=height, width=width)
-    return apart(sum_of_taps, padded, kernel)
+    return _sum_of_taps(padded, kernel, stride, height, width)
+
+
+def depthwise_once(padded: Array, kernel: Array, stride: int) -> Array:
+    """`depthwise`, computed to memory: XLA would compute the sum again for each of its readers."""
+    return apart(partial(depthwise, stride=stride), padded, kernel)
 
 
 def depthwise_input_gradient(
@@ -55,7 +59,7 @@ def depthwise_input_gradient(
             kernel[::-1, ::-1],
             zeros_beyond(kernel.shape, cotangent.shape, around, shape),
         )
-        return depthwise(pad(cotangent, beyond), taps, 1)
+        return depthwise_once(pad(cotangent, beyond), taps, 1)
     batch, _, _, channels = shape
     rows, columns = (-(-(shape[axis + 1] + sum(around[axis])) // stride) for axis in (0, 1))
     phases = []

@@ -72,13 +72,18 @@ class Convolution(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h_out w_out c_out"]:
-        """Convolve; the kernel is `[k, k, c_in, c_out]`, `[k, k, 1, c]` where depthwise."""
+    def __call__(
+        self, x: Float[Array, "b h w c"], then: Callable[[Array], Array] | None = None
+    ) -> Float[Array, "b h_out w_out c_out"]:
+        """Convolve; the kernel is `[k, k, c_in, c_out]`, `[k, k, 1, c]` where depthwise.
+
+        `then` is what becomes of each number of a depthwise convolution that has no bias.
+        """
         size, channels = self.kernel_size, 1 if self.depthwise else x.shape[-1]
         kernel = self.param("kernel", self.kernel_init, (size, size, channels, self.features))
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         if self.depthwise:
-            x = ops.depthwise_convolution(x, kernel, self.stride, self.padding)
+            x = ops.depthwise_convolution(x, kernel, self.stride, self.padding, then)
         elif size == 1 and self.stride == 1:
             x = ops.pointwise_convolution(x, kernel[0, 0])
         else:
@@ -141,15 +146,10 @@ class BatchNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*b c"], train: bool) -> Float[Array, "*b c"]:
         """Normalise each channel over everything else; training updates `batch_stats`."""
-        shape = (x.shape[-1],)
-        mean = self.variable("batch_stats", "mean", jnp.zeros, shape, jnp.float32)
-        variance = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
-        scale = self.param("scale", nn.initializers.ones, shape)
-        bias = self.param("bias", nn.initializers.zeros, shape)
+        mean, variance, scale, bias = _norm_variables(self, x.shape[-1])
         if not train:
-            slope = scale * jax.lax.rsqrt(variance.value + self.epsilon)
-            away = x.astype(jnp.float32) - per_channel(mean.value, x)
-            return (away * per_channel(slope, x) + per_channel(bias, x)).astype(self.dtype)
+            fixed = _by_running_statistics(mean, variance, scale, bias, self.epsilon)
+            return fixed(x).astype(self.dtype)
         # About the running mean, which is near the batch's after the first steps.
         normalised: Any = batch_norm(x, scale, bias, mean.value, self.epsilon)
         x, centre, spread = normalised
@@ -157,6 +157,43 @@ class BatchNorm(nn.Module):
             mean.value = self.momentum * mean.value + (1 - self.momentum) * centre
             variance.value = self.momentum * variance.value + (1 - self.momentum) * spread
         return x.astype(self.dtype)
+
+
+class FixedBatchNorm(nn.Module):
+    """What `BatchNorm`, with the same variables, does to an array when it does not train."""
+
+    epsilon: float = 1e-5
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, channels: int) -> Activation:
+        """Normalisation by the running statistics, as a function of each number."""
+        fixed = _by_running_statistics(*_norm_variables(self, channels), self.epsilon)
+        return lambda x: fixed(x).astype(self.dtype)
+
+
+def _norm_variables(
+    norm: nn.Module, channels: int
+) -> tuple[nn.Variable, nn.Variable, Array, Array]:
+    """Running mean and variance, scale and bias."""
+    return (
+        norm.variable("batch_stats", "mean", jnp.zeros, (channels,), jnp.float32),
+        norm.variable("batch_stats", "var", jnp.ones, (channels,), jnp.float32),
+        norm.param("scale", nn.initializers.ones, (channels,)),
+        norm.param("bias", nn.initializers.zeros, (channels,)),
+    )
+
+
+def _by_running_statistics(
+    mean: nn.Variable, variance: nn.Variable, scale: Array, bias: Array, epsilon: float
+) -> Activation:
+    centre, slope = mean.value, scale * jax.lax.rsqrt(variance.value + epsilon)
+
+    def fixed(x: Array) -> Array:
+        away = x.astype(jnp.float32) - per_channel(centre, x)
+        return away * per_channel(slope, x) + per_channel(bias, x)
+
+    return fixed
 
 
 class ConvNorm(nn.Module):
@@ -176,7 +213,7 @@ class ConvNorm(nn.Module):
         self, x: Float[Array, "b h w c"], train: bool
     ) -> Float[Array, "b h_out w_out c_out"]:
         """Apply the three in turn."""
-        x = Convolution(
+        convolve = Convolution(
             self.features,
             self.kernel_size,
             self.stride,
@@ -184,8 +221,11 @@ class ConvNorm(nn.Module):
             self.depthwise,
             dtype=self.dtype,
             name="conv",
-        )(x)
-        x = BatchNorm(self.epsilon, dtype=self.dtype, name="norm")(x, train)
+        )
+        if self.depthwise and not train:
+            fixed = FixedBatchNorm(self.epsilon, self.dtype, name="norm")(self.features)
+            return convolve(x, lambda x: self.activation(fixed(x)))
+        x = BatchNorm(self.epsilon, dtype=self.dtype, name="norm")(convolve(x), train)
         return self.activation(x)
 
 

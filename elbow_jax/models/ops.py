@@ -5,6 +5,7 @@ a CPU gets the forms of `lowering_cpu`, `depthwise_cpu` and `products_cpu`, beca
 grouped convolution, and the gradients of any convolution, tens of times slower than it could.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -71,13 +72,25 @@ def depthwise_convolution(
     kernel: Float[Array, "k k 1 c"],
     stride: int = 1,
     padding: Padding = "symmetric",
+    then: Callable[[Array], Array] | None = None,
 ) -> Float[Array, "b h_out w_out c"]:
-    """A convolution of each channel by itself (Chollet, 2017, arXiv:1610.02357)."""
+    """A convolution of each channel by itself (Chollet, 2017, arXiv:1610.02357).
+
+    `then` is what becomes of each number of the result; a CPU computes it in the same pass.
+    """
     around = pads(x.shape[1], x.shape[2], kernel.shape[0], stride, padding)
     if jax.default_backend() != "cpu":
-        return _lax(x, kernel, stride, around)
+        out = _lax(x, kernel, stride, around)
+        return then(out) if then else out
     # A block that computes again what it does not keep would pass over the image for its gradient.
-    return _depthwise(keep(pad(x, around)), kernel, stride, around)
+    padded = keep(pad(x, around))
+    if then is None:
+        return _depthwise(padded, kernel, stride, around, True)
+
+    def in_one_pass(padded: Array, kernel: Array) -> Array:
+        return then(_depthwise(padded, kernel, stride, around, False))
+
+    return apart(in_one_pass, padded, kernel)
 
 
 def _lax(x: Array, kernel: Array, stride: int, around: Pads) -> Array:
@@ -180,27 +193,31 @@ def _ordinary_backward(
 _ordinary.defvjp(_ordinary_forward, _ordinary_backward)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _depthwise(padded: Array, kernel: Array, stride: int, around: Pads) -> Array:
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _depthwise(padded: Array, kernel: Array, stride: int, around: Pads, once: bool) -> Array:
     """A convolution of images that have their zeros around them; these have no gradient."""
     del around
+    if not once:
+        return depthwise_cpu.depthwise(padded, kernel, stride)
     return lax.platform_dependent(
         padded,
         kernel,
-        cpu=partial(depthwise_cpu.depthwise, stride=stride),
+        cpu=partial(depthwise_cpu.depthwise_once, stride=stride),
         default=partial(_lax, stride=stride, around=NOTHING),
     )
 
 
 def _depthwise_forward(
-    padded: Array, kernel: Array, stride: int, around: Pads
+    padded: Array, kernel: Array, stride: int, around: Pads, once: bool
 ) -> tuple[Array, tuple[Array, Array]]:
-    return _depthwise(padded, kernel, stride, around), (padded, kernel)
+    return _depthwise(padded, kernel, stride, around, once), (padded, kernel)
 
 
 def _depthwise_backward(
-    stride: int, around: Pads, residuals: tuple[Array, Array], cotangent: Array
+    stride: int, around: Pads, once: bool, residuals: tuple[Array, Array], cotangent: Array
 ) -> tuple[Array, Array]:
+    del once
+
     def products(padded: Array, kernel: Array, cotangent: Array) -> tuple[Array, Array]:
         settings = (stride, around)
         shape = within(padded.shape, around)
