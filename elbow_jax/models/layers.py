@@ -166,7 +166,7 @@ class FixedBatchNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, channels: int) -> Activation:
+    def for_channels(self, channels: int) -> Activation:
         """Normalisation by the running statistics, as a function of each number."""
         fixed = _by_running_statistics(*_norm_variables(self, channels), self.epsilon)
         return lambda x: fixed(x).astype(self.dtype)
@@ -223,7 +223,9 @@ class ConvNorm(nn.Module):
             name="conv",
         )
         if self.depthwise and not train:
-            fixed = FixedBatchNorm(self.epsilon, self.dtype, name="norm")(self.features)
+            fixed = FixedBatchNorm(self.epsilon, self.dtype, name="norm").for_channels(
+                self.features
+            )
             return convolve(x, lambda x: self.activation(fixed(x)))
         x = BatchNorm(self.epsilon, dtype=self.dtype, name="norm")(convolve(x), train)
         return self.activation(x)

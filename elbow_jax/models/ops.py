@@ -197,12 +197,11 @@ _ordinary.defvjp(_ordinary_forward, _ordinary_backward)
 def _depthwise(padded: Array, kernel: Array, stride: int, around: Pads, once: bool) -> Array:
     """A convolution of images that have their zeros around them; these have no gradient."""
     del around
-    if not once:
-        return depthwise_cpu.depthwise(padded, kernel, stride)
+    compute = depthwise_cpu.depthwise_once if once else depthwise_cpu.depthwise
     return lax.platform_dependent(
         padded,
         kernel,
-        cpu=partial(depthwise_cpu.depthwise_once, stride=stride),
+        cpu=partial(compute, stride=stride),
         default=partial(_lax, stride=stride, around=NOTHING),
     )
 
