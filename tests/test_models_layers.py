@@ -24,6 +24,7 @@ from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import (
     BatchNorm,
     ConvNorm,
+    Convolution,
     DropPath,
     LayerNorm,
     divisible,
@@ -248,3 +249,9 @@ def test_initial_kernels_depend_on_the_key_alone():
 def test_widths_round_as_mobilenets():
     widths = [18, 30, 60, 120, 168, 240]
     assert [divisible(width) for width in widths] == [24, 32, 64, 120, 168, 240]
+
+
+@pytest.mark.parametrize("settings", [{}, {"depthwise": True, "use_bias": True}])
+def test_what_follows_is_of_a_depthwise_convolution_without_a_bias_alone(settings):
+    with pytest.raises(ValueError, match="depthwise convolution without a bias"):
+        Convolution(4, 3, **settings).init(jax.random.key(0), jnp.ones((1, 8, 8, 4)), jnp.tanh)

@@ -77,8 +77,11 @@ class Convolution(nn.Module):
     ) -> Float[Array, "b h_out w_out c_out"]:
         """Convolve; the kernel is `[k, k, c_in, c_out]`, `[k, k, 1, c]` where depthwise.
 
-        `then` is what becomes of each number of a depthwise convolution that has no bias.
+        `then` is what becomes of each number of a depthwise convolution that has no bias; for
+        others it raises ValueError.
         """
+        if then is not None and (self.use_bias or not self.depthwise):
+            raise ValueError("`then` is for a depthwise convolution without a bias")
         size, channels = self.kernel_size, 1 if self.depthwise else x.shape[-1]
         kernel = self.param("kernel", self.kernel_init, (size, size, channels, self.features))
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
