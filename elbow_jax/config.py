@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from elbow_core.augment import Augmentation
 from elbow_core.config import StrictModel
+from elbow_core.radiographs.augmentation import Augmentation
 from elbow_jax.models import ModelConfig
 
 PositiveInt = Annotated[int, Field(ge=1)]

@@ -12,9 +12,9 @@ import grain
 import numpy as np
 from absl import flags
 
-from elbow_core.augment import Augmentation, apply_affine, draw_affine
+from elbow_core.dataset.prepared import PreparedData
 from elbow_core.errors import ConfigError
-from elbow_core.prepared import PreparedData
+from elbow_core.radiographs.augmentation import Augmentation, apply_affine, draw_affine
 
 
 @dataclass(frozen=True)

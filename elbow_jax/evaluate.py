@@ -8,16 +8,16 @@ import numpy as np
 
 from elbow_core import cli
 from elbow_core.config import load_config
+from elbow_core.dataset.prepared import PreparedData, open_prepared
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation.predictions import Predictions, write_predictions
 from elbow_core.evaluation.report import write_report
-from elbow_core.prepared import PreparedData, open_prepared
-from elbow_jax import startup
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import scoring_batches
-from elbow_jax.inference import Predictor
-from elbow_jax.released import ModelCard, read_released
-from elbow_jax.run_directory import RunDirectory
+from elbow_jax.runtime import startup
+from elbow_jax.scoring.predictor import Predictor
+from elbow_jax.scoring.released import ModelCard, read_released
+from elbow_jax.training.run_directory import RunDirectory
 
 
 def predict_split(

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from elbow_core import cli
-from elbow_core.atomic import replacing
 from elbow_core.errors import ConfigError, RadiographError
-from elbow_core.preprocess import preprocess
-from elbow_core.radiograph import read_radiograph
-from elbow_jax import startup
-from elbow_jax.inference import Predictor
-from elbow_jax.released import ModelCard, read_released
+from elbow_core.files import replacing
+from elbow_core.radiographs.decoding import read_radiograph
+from elbow_core.radiographs.preprocessing import preprocess
+from elbow_jax.runtime import startup
+from elbow_jax.scoring.predictor import Predictor
+from elbow_jax.scoring.released import ModelCard, read_released
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 

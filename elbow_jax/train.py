@@ -12,21 +12,22 @@ import jax
 
 from elbow_core import cli
 from elbow_core.config import load_config, take_config_path
-from elbow_core.config_help import describe_fields
+from elbow_core.config.help import describe_fields
+from elbow_core.dataset.prepared import PreparedData, open_prepared
 from elbow_core.errors import ConfigError, UserError
-from elbow_core.evaluation.thresholds import choose_thresholds
-from elbow_core.prepared import PreparedData, open_prepared
-from elbow_core.preprocess import Preprocessing
-from elbow_jax import interruption, parallel, startup
-from elbow_jax.checkpoint import Checkpoints
+from elbow_core.evaluation.statistics.thresholds import choose_thresholds
+from elbow_core.radiographs.preprocessing import Preprocessing
 from elbow_jax.config import TrainConfig
-from elbow_jax.dry_run import describe, measure_cost
-from elbow_jax.engine import Engine, build_engine, score_split, validate
-from elbow_jax.fit import fit
-from elbow_jax.released import write_released
-from elbow_jax.run_directory import RunDirectory, create_run, resume_run
-from elbow_jax.scoring import sigmoid
-from elbow_jax.seen_images import find_lookalikes, refuse_seen_images
+from elbow_jax.runtime import devices as parallel
+from elbow_jax.runtime import interruption, startup
+from elbow_jax.scoring.batches import sigmoid
+from elbow_jax.scoring.released import write_released
+from elbow_jax.training.checkpoints import Checkpoints
+from elbow_jax.training.dry_run import describe, measure_cost
+from elbow_jax.training.engine import Engine, build_engine, score_split, validate
+from elbow_jax.training.leakage import find_lookalikes, refuse_seen_images
+from elbow_jax.training.loop import fit
+from elbow_jax.training.run_directory import RunDirectory, create_run, resume_run
 
 
 def release(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirectory) -> None:

@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from elbow_core.atomic import replacing
 from elbow_core.cli import run
-from elbow_core.evaluation.style import COLOURS, GREY, canvas, drawn_in_style, panels
+from elbow_core.evaluation.report.style import COLOURS, GREY, canvas, drawn_in_style, panels
+from elbow_core.files import replacing
 from elbow_jax.models import ModelConfig
 from elbow_jax.models.config import Backbone
 

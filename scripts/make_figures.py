@@ -16,10 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from elbow_core.atomic import replacing
-from elbow_core.augment import Augmentation, apply_affine, draw_affine
 from elbow_core.cli import run
-from elbow_core.preprocess import preprocess, resize
+from elbow_core.files import replacing
+from elbow_core.radiographs.augmentation import Augmentation, apply_affine, draw_affine
+from elbow_core.radiographs.preprocessing import preprocess, resize
 from elbow_core.sources.synthetic import FINDINGS, VIEWS, draw_radiograph, label_of
 
 SHEET = "synthetic_sheet.png"

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 
 from elbow_core.cli import run
 from elbow_core.config import load_config
-from elbow_core.evaluation.style import COLOURS, canvas, drawn_in_style, panels, save
+from elbow_core.evaluation.report.style import COLOURS, canvas, drawn_in_style, panels, save
 from elbow_jax.config import TrainConfig
 from elbow_jax.optimizer import WarmRestarts
 
 NAME = "learning_rates.png"
-CONFIGS = Path(__file__).parent.parent / "configs/report"
+CONFIGS = Path(__file__).parent.parent / "configs/paper"
 STAGES = {
     "pretraining": ("pretrain_convnext", "pretrain_efficientnet", "pretrain_mobilenet"),
     "training": ("train_convnext", "train_efficientnet", "train_mobilenet"),

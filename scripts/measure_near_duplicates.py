@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from elbow_core.cli import run
-from elbow_core.near_duplicates import NEAR, find_near_duplicates, perceptual_hash
-from elbow_core.radiograph import read_radiograph
+from elbow_core.dataset.near_duplicates import NEAR, find_near_duplicates, perceptual_hash
+from elbow_core.radiographs.decoding import read_radiograph
 from elbow_core.sources.listing import list_images
 
 FARTHEST = 48  # Bits, of the pairs that are printed.

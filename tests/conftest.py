@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from tests.support.paths import RADIOGRAPHS, ROOT
+
 # Two workers share two cores, so each framework gets one thread. Before the first import.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -10,19 +12,17 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache/jax"))
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache/jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 import hypothesis
 import jax
 import pytest
 
-from elbow_jax import startup
+from elbow_jax.runtime import startup
 
 # Before the first array, so that what a test runs in its own process gives the bytes of a command.
 startup.choose_xla_flags()
-
-RADIOGRAPHS = Path(__file__).parents[2] / "shared" / "data"
 
 hypothesis.settings.register_profile("shared_cores", deadline=None)
 hypothesis.settings.load_profile("shared_cores")
@@ -35,7 +35,7 @@ def _set_torch_up() -> None:
         import torch
     except ModuleNotFoundError:
         return
-    from elbow_jax.torchvision_operators import define_missing_torchvision_operators
+    from elbow_jax.porting.torchvision_operators import define_missing_torchvision_operators
 
     torch.set_num_threads(1)
     define_missing_torchvision_operators()
@@ -56,8 +56,8 @@ def real_radiographs() -> Path:
 def tuned(request, tmp_path_factory) -> Path:
     """The folder of a finished fine-tuning run of each architecture."""
     # Here, since other tests need neither transformers nor the seconds of its import.
-    from tests.small_data import write_prepared
-    from tests.vlm_runs import TUNED_EPOCHS, write_config
+    from tests.support.small_data import write_prepared
+    from tests.support.vlm_runs import TUNED_EPOCHS, write_config
     from vlm_torch import finetune
 
     folder = tmp_path_factory.mktemp(request.param)

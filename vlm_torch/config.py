@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from elbow_core.augment import Augmentation
 from elbow_core.config import StrictModel
+from elbow_core.radiographs.augmentation import Augmentation
 
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]

@@ -9,9 +9,9 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from elbow_core.augment import Augmentation, apply_affine, draw_affine
+from elbow_core.dataset.prepared import PreparedData
 from elbow_core.errors import ArchiveError, ConfigError
-from elbow_core.prepared import PreparedData
+from elbow_core.radiographs.augmentation import Augmentation, apply_affine, draw_affine
 from vlm_torch.tokens import PromptTokens, answered_inputs
 
 

@@ -13,22 +13,33 @@ from transformers import set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from elbow_core import cli
-from elbow_core.augment import NO_AUGMENTATION
 from elbow_core.config import load_config, take_config_path
-from elbow_core.config_help import describe_fields
+from elbow_core.config.help import describe_fields
+from elbow_core.dataset.prepared import PreparedData, open_prepared
 from elbow_core.errors import ConfigError
-from elbow_core.prepared import PreparedData, open_prepared
-from elbow_core.preprocess import Preprocessing
+from elbow_core.radiographs.augmentation import NO_AUGMENTATION
+from elbow_core.radiographs.preprocessing import Preprocessing
 from elbow_core.runs import METRICS, MetricsLog, begin_run, describe_run, resume_run
 from vlm_torch import startup
-from vlm_torch.adapter import installed_versions, write_adapter
-from vlm_torch.base import BaseFolder, Reading, find_base, load_base, read_processor, real_shapes
-from vlm_torch.checkpoints import best_checkpoint, latest_checkpoint, remove_partial_checkpoints
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.data import Collate, Radiographs, require_images
-from vlm_torch.lora import add_lora, count_trained
-from vlm_torch.memory import TEXT_TOKENS, memory_table
-from vlm_torch.training import Log, LoraTrainer, training_arguments
+from vlm_torch.lora.adapter import installed_versions, write_adapter
+from vlm_torch.lora.layers import add_lora, count_trained
+from vlm_torch.models.base import (
+    BaseFolder,
+    Reading,
+    find_base,
+    load_base,
+    read_processor,
+    real_shapes,
+)
+from vlm_torch.training.checkpoints import (
+    best_checkpoint,
+    latest_checkpoint,
+    remove_partial_checkpoints,
+)
+from vlm_torch.training.memory import TEXT_TOKENS, memory_table
+from vlm_torch.training.trainer import Log, LoraTrainer, training_arguments
 
 
 def build_model(config: FinetuneConfig, base: BaseFolder) -> PeftModel:

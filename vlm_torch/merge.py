@@ -15,10 +15,10 @@ import torch
 from elbow_core import cli
 from elbow_core.errors import ConfigError
 from vlm_torch import startup
-from vlm_torch.adapter import CARD, load_adapter
-from vlm_torch.base import load_base
-from vlm_torch.lora import without_deprecations
-from vlm_torch.tuned import ADAPTER, MERGED, TunedRun, configured_model, open_tuned
+from vlm_torch.lora.adapter import CARD, load_adapter
+from vlm_torch.lora.layers import without_deprecations
+from vlm_torch.lora.tuned import ADAPTER, MERGED, TunedRun, configured_model, open_tuned
+from vlm_torch.models.base import load_base
 
 # Everything of the base model but its weights, whose names and shapes are written anew.
 _KEPT = ("*.json", "*.jinja", "*.model", "*.txt")

@@ -15,19 +15,19 @@ import numpy as np
 import torch
 
 from elbow_core import cli
+from elbow_core.dataset.manifest import SPLITS
+from elbow_core.dataset.prepared import PreparedData, open_prepared
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation.predictions import UNPARSED, Predictions, write_predictions
-from elbow_core.manifest import SPLITS
-from elbow_core.prepared import PreparedData, open_prepared
 from elbow_core.progress import track
 from elbow_core.runs import data_fingerprint
 from vlm_torch import startup
-from vlm_torch.adapter import load_adapter
-from vlm_torch.answers import Answer, AnswerLog
-from vlm_torch.base import Reading, load_base, read_processor
 from vlm_torch.data import require_images
-from vlm_torch.scoring import generate_answers, injury_probability, parse_answer
-from vlm_torch.tuned import TunedRun, configured_model, open_merged, open_tuned
+from vlm_torch.lora.adapter import load_adapter
+from vlm_torch.lora.tuned import TunedRun, configured_model, open_merged, open_tuned
+from vlm_torch.models.base import Reading, load_base, read_processor
+from vlm_torch.scoring.answers import Answer, AnswerLog
+from vlm_torch.scoring.likelihood import generate_answers, injury_probability, parse_answer
 
 
 def answer_batch(

@@ -2,7 +2,7 @@
 
 transformers imports torchvision wherever it finds it, and falls with it where its build does not
 fit torch's (a CUDA build beside a CPU build). Nothing here needs it: images are prepared by
-`elbow_core.preprocess`.
+`elbow_core.radiographs.preprocessing`.
 """
 
 from typing import Any

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from elbow_core.cli import run
 from elbow_core.errors import UserError
-from elbow_core.evaluation.feasibility import (
+from elbow_core.evaluation.statistics.feasibility import (
     FIGURES,
     implied_prevalence,
     search_confusions,

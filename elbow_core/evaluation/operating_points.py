@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.calibration import fit_temperature
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.thresholds import choose_thresholds
+from elbow_core.evaluation.statistics.calibration import fit_temperature
+from elbow_core.evaluation.statistics.thresholds import choose_thresholds
 
 DEFAULT = "default"
 DEFAULT_THRESHOLD = 0.5

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from elbow_core.atomic import replacing
 from elbow_core.errors import PredictionsError
+from elbow_core.files import replacing
 
 COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction", "model")
 UNPARSED = -1

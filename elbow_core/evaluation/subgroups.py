@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
+from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.comparison import area_interval
-from elbow_core.evaluation.intervals import Interval, proportion_interval
-from elbow_core.evaluation.metrics import (
+from elbow_core.evaluation.predictions import Predictions
+from elbow_core.evaluation.statistics.comparison import area_interval
+from elbow_core.evaluation.statistics.intervals import Interval, proportion_interval
+from elbow_core.evaluation.statistics.metrics import (
     NO_NEGATIVES,
     NO_POSITIVES,
     Labels,
     auroc,
 )
-from elbow_core.evaluation.predictions import Predictions
-from elbow_core.manifest import ManifestRow
 
 UNKNOWN = "unknown"
 # Of a table that is to be read; the smaller groups are counted together.

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from elbow_core.config import StrictModel
+from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.errors import UserError
-from elbow_core.manifest import ManifestRow
 from elbow_core.sources.listing import (
     PatientPattern,
     Pattern,

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.errors import UserError
-from elbow_core.image_header import is_dicom
-from elbow_core.manifest import ManifestRow
+from elbow_core.radiographs.header import is_dicom
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 

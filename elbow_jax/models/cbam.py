@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from elbow_jax.models.layers import ConvNorm, Convolution
-from elbow_jax.models.reductions import (
+from elbow_jax.ops.reductions import (
     channel_max,
     channel_mean,
     scale_channels,

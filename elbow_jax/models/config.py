@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 Backbone = Literal["convnext_tiny", "efficientnetv2_s", "mobilenetv3_large", "fusion"]
+BACKBONES = ("convnext_tiny", "efficientnetv2_s", "mobilenetv3_large")
+
 Variant = Literal["full", "small"]
 Convention = Literal["timm", "torchvision"]
 

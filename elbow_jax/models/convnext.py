@@ -11,7 +11,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from elbow_jax.models.activations import gelu
 from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import (
     Convolution,
@@ -21,7 +20,8 @@ from elbow_jax.models.layers import (
     normal,
     scanned,
 )
-from elbow_jax.models.reductions import spatial_mean
+from elbow_jax.ops.activations import gelu
+from elbow_jax.ops.reductions import spatial_mean
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from elbow_jax.models.activations import silu
 from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, scanned
-from elbow_jax.models.ops import Padding
-from elbow_jax.models.reductions import spatial_mean
-from elbow_jax.models.rematerialisation import keep
+from elbow_jax.ops.activations import silu
+from elbow_jax.ops.convolution import Padding
+from elbow_jax.ops.reductions import spatial_mean
+from elbow_jax.ops.rematerialisation import keep
 
 
 @dataclass(frozen=True)

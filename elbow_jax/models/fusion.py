@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from elbow_jax.models.classifier import check_image
+from elbow_jax.models.config import BACKBONES
 from elbow_jax.models.layers import BatchNorm, Dense, normal
-
-BACKBONES = ("convnext_tiny", "efficientnetv2_s", "mobilenetv3_large")
 
 
 class Fusion(nn.Module):

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from elbow_jax.models import ops
-from elbow_jax.models.normalisation import batch_norm, layer_norm
-from elbow_jax.models.reductions import add_bias, scale_channels, spatial_mean
-from elbow_jax.models.rematerialisation import keep, rematerialised
+from elbow_jax.ops import convolution as ops
+from elbow_jax.ops.normalisation import batch_norm, layer_norm
+from elbow_jax.ops.reductions import add_bias, scale_channels, spatial_mean
+from elbow_jax.ops.rematerialisation import keep, rematerialised
 
 Activation = Callable[[Array], Array]
 Initializer = Callable[..., Array]

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, divisible
-from elbow_jax.models.reductions import spatial_mean
+from elbow_jax.ops.reductions import spatial_mean
 
 
 @dataclass(frozen=True)

@@ -1,110 +1,19 @@
-"""Weights from timm and torchvision into the Flax networks, and back: a pure, strict mapping.
+"""Weights between timm or torchvision and Flax; published weights; the torch twin."""
 
-Arrays are NumPy's; no framework but Flax is imported. What is not mapped, not filled or not of
-the right shape is an error that names it; nothing is dropped or left random in silence.
-"""
+from typing import TYPE_CHECKING
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import lazy_loader
 
-import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
-
-from elbow_jax.porting.layouts import Leaf, ignored, is_new, leaves, stem_key
-from elbow_jax.porting.torchvision_layout import from_torchvision
+if TYPE_CHECKING:
+    from elbow_jax.porting.mapping import from_torch, new_leaves, port_backbone, to_torch
+    from elbow_jax.porting.torchvision_layout import from_torchvision
 
 __all__ = ["from_torch", "from_torchvision", "new_leaves", "port_backbone", "to_torch"]
 
-COUNTER = "num_batches_tracked"  # torch's batch norm counts its batches; Flax's does not
-
-
-def port_backbone(
-    state_dict: Mapping[str, np.ndarray], module: Any, variables: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The variables of a single network with its backbone from a checkpoint in timm's layout.
-
-    A grey stem gets the sum of the colour stem's channels, so that one grey channel gives what
-    three equal ones gave. The report's additions (see `new_leaves`) keep their values.
-
-    Args:
-        state_dict: tensors by timm's names.
-        module: a network of `build_model`, not the fusion network.
-        variables: its initial `params` and `batch_stats`.
-
-    Raises:
-        ValueError: tensors that are missing, surplus or of a wrong shape, each named.
-    """
-    if not hasattr(module, "backbone"):
-        raise ValueError("porting: a fusion network starts from three trained ones, not from timm")
-    source = {key: value for key, value in state_dict.items() if not key.endswith(COUNTER)}
-    source = {
-        key: value for key, value in source.items() if not key.startswith(ignored(module.backbone))
-    }
-    stem = stem_key(module.backbone)
-    if module.in_channels == 1 and stem in source and source[stem].shape[1] == 3:
-        source[stem] = source[stem].sum(axis=1, keepdims=True, dtype=source[stem].dtype)
-    wanted = [leaf for leaf in leaves(module, variables) if not is_new(leaf, module)]
-    named = {f"backbone.network.{key}": value for key, value in source.items()}
-    filled = _fill(named, wanted, shown=lambda key: key.removeprefix("backbone.network."))
-    return unflatten_dict({**flatten_dict(dict(variables)), **filled})
-
-
-def new_leaves(module: Any, variables: Mapping[str, Any]) -> tuple[str, ...]:
-    """Paths of the leaves that no published checkpoint fills: heads, CBAM, resized convolutions."""
-    return tuple("/".join(leaf.path) for leaf in leaves(module, variables) if is_new(leaf, module))
-
-
-def to_torch(variables: Mapping[str, Any], module: Any) -> dict[str, np.ndarray]:
-    """The state dict that the torch twin of a network loads strictly."""
-    flat = flatten_dict(dict(variables))
-    state_dict: dict[str, np.ndarray] = {}
-    for leaf in leaves(module, variables):
-        state_dict.update(leaf.split(np.asarray(flat[leaf.path])))
-        if leaf.path[-1] == "mean":
-            for key in leaf.keys:
-                state_dict[f"{key.rpartition('.')[0]}.{COUNTER}"] = np.zeros((), np.int64)
-    return state_dict
-
-
-def from_torch(
-    state_dict: Mapping[str, np.ndarray], module: Any, variables: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The variables that a torch twin's state dict holds; the inverse of `to_torch`.
-
-    Args:
-        state_dict: every tensor of the twin, heads and CBAM included.
-        module: the network.
-        variables: variables of the same network, for their paths and shapes.
-
-    Raises:
-        ValueError: tensors that are missing, surplus or of a wrong shape, each named.
-    """
-    source = {key: value for key, value in state_dict.items() if not key.endswith(COUNTER)}
-    return unflatten_dict(_fill(source, list(leaves(module, variables))))
-
-
-def _fill(
-    source: Mapping[str, np.ndarray], wanted: list[Leaf], shown: Any = str
-) -> dict[tuple[str, ...], np.ndarray]:
-    """The leaves' values from tensors by key: each tensor used once, each leaf filled."""
-    keys = {key: leaf for leaf in wanted for key in leaf.keys}
-    missing = [shown(key) for key in keys if key not in source]
-    surplus = [shown(key) for key in source if key not in keys]
-    misshapen = [
-        f"{shown(key)} (is {list(source[key].shape)}, should be {list(leaf.tensor_shape)})"
-        for key, leaf in keys.items()
-        if key in source and source[key].shape != leaf.tensor_shape
-    ]
-    problems = (("missing", missing), ("surplus", surplus), ("misshapen", misshapen))
-    if any(names for _, names in problems):
-        raise ValueError("; ".join(f"{kind}: {_some(names)}" for kind, names in problems if names))
-    return {
-        leaf.path: leaf.join([np.asarray(source[key], np.float32) for key in leaf.keys])
-        for leaf in wanted
-    }
-
-
-def _some(names: Iterable[str], most: int = 5) -> str:
-    names = sorted(names)
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "mapping": ["from_torch", "new_leaves", "port_backbone", "to_torch"],
+        "torchvision_layout": ["from_torchvision"],
+    },
+)

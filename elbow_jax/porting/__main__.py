@@ -11,7 +11,7 @@ from elbow_core.cli import run
 from elbow_jax.models import build_model
 from elbow_jax.models.config import Backbone
 from elbow_jax.porting import to_torch
-from elbow_jax.pretrained import (
+from elbow_jax.porting.published import (
     PUBLISHED,
     plain_network,
     read_weights,
@@ -19,7 +19,7 @@ from elbow_jax.pretrained import (
     write_ported,
     write_tensors,
 )
-from elbow_jax.released import read_released
+from elbow_jax.scoring.released import read_released
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,7 +51,7 @@ def _export(directory: Path, out: Path) -> int:
     tensors = to_torch(released.variables, build_model(released.card.architecture))
     path = out / f"{directory.resolve().name}.torch.safetensors"
     write_tensors(path, tensors, {"weights_sha256": released.card.weights_sha256})
-    print(f"wrote    {path}; it loads into elbow_jax.torch_twin.build_twin")
+    print(f"wrote    {path}; it loads into elbow_jax.porting.torch_twin.build_twin")
     print(f"network  {released.card.architecture}")
     return 0
 

@@ -1,11 +1,8 @@
 """LLaVA-Rad: LLaVA with a DINOv2-shaped tower and Vicuna, as transformers has them.
 
-    python -m vlm_torch.models.llava_rad assemble --parts DIR --out DIR
-
-makes an ordinary checkpoint of the published parts; see `vlm_torch.models.llava_rad_assembly`.
+`python -m vlm_torch.assemble_llava_rad` makes an ordinary checkpoint of the published parts.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,6 @@ from transformers import (
 )
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
-from elbow_core import cli
 from vlm_torch.config import PromptSection
 from vlm_torch.models.tiny_tokenizer import train_tokenizer
 
@@ -132,14 +128,3 @@ def write_tiny(folder: Path, image_size: int, seed: int) -> None:
     torch.nn.init.normal_(model.lm_head.weight, std=0.3)
     model.save_pretrained(folder)
     make_processor(tokenizer, vision).save_pretrained(folder)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command."""
-    from vlm_torch.models import llava_rad_assembly
-
-    return llava_rad_assembly.main(arguments)
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -1,0 +1,1 @@
+"""Benchmarks: JAX against PyTorch, the data path, compile time, and learning curves."""

@@ -1,0 +1,1 @@
+"""How fast data is prepared and loaded: `python -m benchmarks.data`."""

@@ -1,0 +1,1 @@
+"""Learning curves of JAX and PyTorch, side by side: `python -m benchmarks.learning`."""

@@ -1,0 +1,1 @@
+"""JAX against PyTorch: cases, workers, records, tables and plots."""

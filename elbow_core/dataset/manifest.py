@@ -1,0 +1,208 @@
+"""The table of images: one row an image, the same columns everywhere."""
+
+import csv
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from elbow_core.errors import ManifestError
+from elbow_core.files import replacing
+
+__all__ = [
+    "COLUMNS",
+    "LABEL_NAMES",
+    "SPLITS",
+    "VIEWS",
+    "ManifestError",
+    "ManifestRow",
+    "read_manifest",
+    "validate_manifest",
+    "write_manifest",
+]
+
+LABEL_NAMES = ("normal", "injury")
+SPLITS = ("train", "validation", "test")
+VIEWS = ("ap", "lateral", "oblique", "")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """One image.
+
+    Straight from a source, ``split`` is empty unless the data set publishes one, ``sha256`` is
+    empty, and ``height`` and ``width`` (pixels of the file as a viewer shows it) are 0.
+    """
+
+    image_id: str
+    path: str
+    """Relative to the data root, with forward slashes; never leaves the root."""
+    label: int
+    """0 normal, 1 injury."""
+    split: str
+    """train, validation, test, or empty."""
+    patient_id: str
+    study_id: str
+    view: str
+    """ap, lateral, oblique, or empty where it is not known."""
+    body_part: str
+    finding: str
+    source: str
+    sha256: str = ""
+    """Of the file's bytes, 64 hexadecimal digits, or empty."""
+    height: int = 0
+    width: int = 0
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(ManifestRow))
+
+
+def read_manifest(path: Path | str) -> list[ManifestRow]:
+    """Read a manifest; the rows keep the file's order.
+
+    The columns may stand in any order, but must be exactly `COLUMNS`. A byte order mark, CRLF and
+    quoted fields are understood; empty lines are passed over.
+
+    Raises `ManifestError`, ``file:line: column: what is wrong``.
+
+    Reference: RFC 4180.
+    """
+    path = Path(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            numbered = [(lines.line_num, fields) for fields in lines if fields]
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path}: is not UTF-8 text") from error
+    except csv.Error as error:
+        raise ManifestError(f"{path}: is not CSV: {error}") from error
+    if not numbered:
+        raise ManifestError(f"{path}: is empty; the first line must be {','.join(COLUMNS)}")
+    header = numbered[0][1]
+    _check_header(header, f"{path}:{numbered[0][0]}")
+    rows = []
+    seen: dict[str, int] = {}
+    for line, fields in numbered[1:]:
+        place = f"{path}:{line}"
+        if len(fields) != len(header):
+            raise ManifestError(f"{place}: {len(fields)} fields where {len(header)} are needed")
+        row = _parse_row(dict(zip(header, fields, strict=True)), place)
+        if row.image_id in seen:
+            raise ManifestError(
+                f"{place}: image_id: {row.image_id!r} stands already on line {seen[row.image_id]}"
+            )
+        seen[row.image_id] = line
+        rows.append(row)
+    return rows
+
+
+def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
+    """Write rows as CSV (UTF-8, LF), aside and renamed; `read_manifest` gives them back equal.
+
+    Raises `ManifestError` for a row that `read_manifest` would refuse, and leaves no file.
+    """
+    seen: set[str] = set()
+    with (
+        replacing(Path(path)) as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            _check_row(row, f"{path}: {row.image_id!r}")
+            if row.image_id in seen:
+                raise ManifestError(f"{path}: image_id: {row.image_id!r} stands twice")
+            seen.add(row.image_id)
+            writer.writerow([getattr(row, column) for column in COLUMNS])
+
+
+def validate_manifest(rows: Sequence[ManifestRow], root: Path | str) -> None:
+    """Check that ids and paths are unique and that every path is a file inside ``root``.
+
+    A link is followed, and refused where it leads out of the root. Raises `ManifestError`.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise ManifestError(f"{root}: the data root is not a folder")
+    inside = root.resolve()
+    ids: set[str] = set()
+    paths: dict[str, str] = {}
+    for row in rows:
+        _check_row(row, row.image_id)
+        if row.image_id in ids:
+            raise ManifestError(f"image_id: {row.image_id!r} stands twice")
+        ids.add(row.image_id)
+        if row.path in paths:
+            raise ManifestError(
+                f"{row.path}: is both the image {paths[row.path]!r} and the image {row.image_id!r}"
+            )
+        paths[row.path] = row.image_id
+        file = root / row.path
+        if not file.is_file():
+            raise ManifestError(f"{file}: is in the manifest but is not there")
+        if not file.resolve().is_relative_to(inside):
+            raise ManifestError(f"{file}: leads out of the data root {root}")
+
+
+def _check_header(header: list[str], place: str) -> None:
+    for problem, columns in (
+        ("missing columns", [name for name in COLUMNS if name not in header]),
+        ("unknown columns", [name for name in header if name not in COLUMNS]),
+        ("repeated columns", sorted({name for name in header if header.count(name) > 1})),
+    ):
+        if columns:
+            raise ManifestError(f"{place}: {problem}: {', '.join(columns)}")
+
+
+def _parse_row(fields: dict[str, str], place: str) -> ManifestRow:
+    numbers = {}
+    for name in ("label", "height", "width"):
+        if not _WHOLE_NUMBER.fullmatch(fields[name]):
+            raise ManifestError(f"{place}: {name}: {fields[name]!r} is not a whole number")
+        numbers[name] = int(fields[name])
+    row = ManifestRow(**(fields | numbers))  # pyright: ignore[reportArgumentType]
+    _check_row(row, place)
+    return row
+
+
+def _check_row(row: ManifestRow, place: str) -> None:
+    for name in COLUMNS:
+        value = getattr(row, name)
+        if not isinstance(value, str):
+            continue
+        if _CONTROL.search(value):
+            raise ManifestError(f"{place}: {name}: {value!r} holds a control character")
+        if name != "path" and value != value.strip():
+            raise ManifestError(f"{place}: {name}: {value!r} begins or ends with a space")
+        if name in ("image_id", "patient_id", "study_id", "source") and not value:
+            raise ManifestError(f"{place}: {name}: is empty")
+    if row.label not in (0, 1):
+        raise ManifestError(f"{place}: label: {row.label} is neither 0 (normal) nor 1 (injury)")
+    if row.split and row.split not in SPLITS:
+        raise ManifestError(f"{place}: split: {row.split!r} is not one of {', '.join(SPLITS)}")
+    if row.view not in VIEWS:
+        raise ManifestError(f"{place}: view: {row.view!r} is not one of ap, lateral, oblique")
+    if row.sha256 and not _SHA256.fullmatch(row.sha256):
+        raise ManifestError(f"{place}: sha256: {row.sha256!r} is not 64 hexadecimal digits")
+    if row.height < 0 or row.width < 0:
+        raise ManifestError(f"{place}: height and width: {row.height} x {row.width} is no size")
+    if problem := _path_problem(row.path):
+        raise ManifestError(f"{place}: path: {row.path!r} {problem}")
+
+
+def _path_problem(path: str) -> str | None:
+    parts = PurePosixPath(path).parts
+    if not parts:
+        return "names no file"
+    if path.startswith("/"):
+        return "is absolute; give it relative to the data root"
+    if ".." in parts:
+        return "leads out of the data root"
+    return None

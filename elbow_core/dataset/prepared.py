@@ -1,0 +1,44 @@
+"""A prepared directory as both sides open it: the archive's images, and their rows in its order."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from elbow_core.dataset.archive import Archive, open_archive
+from elbow_core.dataset.manifest import ManifestRow, read_manifest
+from elbow_core.errors import ArchiveError, ConfigError
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A directory written by `elbow_core.prepare`: its images and, in the same order, its rows."""
+
+    directory: Path
+    archive: Archive
+    rows: tuple[ManifestRow, ...]
+
+    def positions(self, split: str) -> np.ndarray:
+        """Return where the images of a split lie in the archive, int64 [N], in manifest order."""
+        return np.asarray([i for i, row in enumerate(self.rows) if row.split == split], np.int64)
+
+
+def open_prepared(directory: Path) -> PreparedData:
+    """Open a prepared directory.
+
+    Raises:
+        ConfigError: if the directory does not exist.
+        ArchiveError: if its archive and manifest do not list the same images in the same order.
+    """
+    if not directory.is_dir():
+        raise ConfigError(
+            f"{directory}: no such prepared data; write it with "
+            "`python -m elbow_core.prepare --config F`"
+        )
+    archive = open_archive(directory)
+    rows = tuple(read_manifest(directory / "manifest.csv"))
+    if tuple(row.image_id for row in rows) != archive.ids:
+        raise ArchiveError(
+            f"{directory}: manifest.csv and index.json do not list the same images; prepare again"
+        )
+    return PreparedData(directory, archive, rows)

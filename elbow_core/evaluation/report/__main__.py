@@ -1,0 +1,113 @@
+"""One report over any number of prediction files on the same images.
+
+    python -m elbow_core.evaluation.report A.csv [B.csv ...] --out DIR
+
+Writes report.md, report.html (one page that holds its pictures), metrics.json and figures/.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from elbow_core.cli import run
+from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.predictions import read_predictions
+from elbow_core.evaluation.report.write import write_report
+from elbow_core.evaluation.statistics.intervals import DRAWS
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m elbow_core.evaluation.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("predictions", nargs="+", type=Path, metavar="PREDICTIONS.csv")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--title", default="")
+    parser.add_argument("--names", nargs="+", default=[], help="model names, one a file")
+    parser.add_argument(
+        "--validation",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="CSV",
+        help="validation predictions in the files' order: operating points and temperature",
+    )
+    parser.add_argument(
+        "--model-json",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="JSON",
+        help="model.json in the files' order: operating points that each model froze",
+    )
+    parser.add_argument("--manifest", type=Path, metavar="CSV", help="for subgroups and flow")
+    parser.add_argument("--rejected", type=Path, metavar="CSV", help="for the flow of images")
+    parser.add_argument("--archive", type=Path, metavar="DIR", help="prepared folder, for pictures")
+    parser.add_argument(
+        "--checklist", action="store_true", help="also a checklist after TRIPOD+AI and CLAIM"
+    )
+    parser.add_argument(
+        "--run", type=Path, metavar="DIR", help="directory of the run, to fill the checklist"
+    )
+    parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    if options.run and not options.checklist:
+        parser.error("--run: only fills a checklist; give --checklist too")
+    if options.draws < 100:
+        parser.error(f"--draws: {options.draws} is below 100")
+    if options.seed < 0:
+        parser.error(f"--seed: {options.seed} is below 0")
+    for name in ("names", "validation", "model_json"):
+        given = getattr(options, name)
+        if given and len(given) != len(options.predictions):
+            flag = f"--{name.replace('_', '-')}"
+            parser.error(f"{flag}: {len(given)} given for {len(options.predictions)} files")
+    predictions = [read_predictions(path) for path in options.predictions]
+    validation = [read_predictions(path) for path in options.validation]
+    if options.names:
+        predictions, validation = (
+            [replace(model, model=name) for model, name in zip(found, options.names, strict=False)]
+            for found in (predictions, validation)
+        )
+    thresholds = {
+        model.model: read_thresholds(path)
+        for model, path in zip(predictions, options.model_json, strict=False)
+    }
+    write_report(
+        predictions,
+        options.out,
+        options.title,
+        validation=validation,
+        thresholds=thresholds or None,
+        manifest=options.manifest,
+        rejected=options.rejected,
+        archive=options.archive,
+        checklist=options.checklist,
+        run_directory=options.run,
+        draws=options.draws,
+        seed=options.seed,
+    )
+    for name in sorted(path.name for path in options.out.iterdir() if path.is_file()):
+        print(options.out / name)
+    return 0
+
+
+def read_thresholds(path: Path) -> dict[str, float]:
+    """The operating points of a model.json; raises `PredictionsError`."""
+    try:
+        thresholds = json.loads(path.read_text(encoding="utf-8"))["thresholds"]
+        return {str(name): float(value) for name, value in thresholds.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PredictionsError(
+            f"{path}: has no thresholds like those of a model.json: {error!r}"
+        ) from None
+
+
+if __name__ == "__main__":
+    run(main)

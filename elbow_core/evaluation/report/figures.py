@@ -1,0 +1,166 @@
+"""The report's figures: each takes arrays or numbers and returns a matplotlib figure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+from elbow_core.evaluation.report.style import (
+    GREY,
+    HATCHES,
+    INJURY,
+    NORMAL,
+    canvas,
+    drawn_in_style,
+    line_style,
+    panels,
+)
+from elbow_core.evaluation.statistics.bands import CHANCES, Band, treat_all
+
+HISTOGRAM_BINS = 20
+
+
+@drawn_in_style
+def confusion_figure(titles: Sequence[str], counts: Sequence[Mapping[str, int]]) -> Figure:
+    """A 2 x 2 matrix for each threshold of one model: counts, and share of the label's row."""
+    columns = min(2, len(titles))
+    figure = canvas(columns=columns, rows=-(-len(titles) // columns), width=2.3, height=2.25)
+    for index, axes in enumerate(panels(figure)):
+        if index < len(titles):
+            _confusion(axes, counts[index])
+            axes.set_title(titles[index])
+        else:
+            axes.set_axis_off()
+    return figure
+
+
+def _confusion(axes: Axes, counts: Mapping[str, int]) -> None:
+    matrix = [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]]
+    shares = [[count / max(sum(row), 1) for count in row] for row in matrix]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row in (0, 1):
+        for column in (0, 1):
+            axes.text(
+                column,
+                row,
+                f"{matrix[row][column]}\n{shares[row][column]:.1%}",
+                ha="center",
+                va="center",
+                color="white" if shares[row][column] > 0.55 else "black",
+            )
+    axes.set_xticks((0, 1), ("normal", "injury"))
+    axes.set_yticks((0, 1), ("normal", "injury"), rotation=90, va="center")
+    axes.set(xlabel="predicted", ylabel="label")
+    axes.grid(visible=False)
+
+
+@drawn_in_style
+def roc_figure(bands: Mapping[str, Band], marks: Mapping[str, tuple[float, float]]) -> Figure:
+    """Sensitivity against 1 - specificity with 95 % bands; a mark where each model decides."""
+    figure = canvas()
+    (axes,) = panels(figure)
+    for index, (name, band) in enumerate(bands.items()):
+        _curve(axes, band, name, index)
+        axes.plot(*marks[name], marker="o", markersize=4, color=line_style(index)["color"])
+    axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8)
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_aspect("equal")
+    axes.legend(loc="lower right")
+    return figure
+
+
+@drawn_in_style
+def precision_recall_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
+    """Precision against sensitivity with 95 % bands; the line is what chance would give."""
+    figure = canvas()
+    (axes,) = panels(figure)
+    for index, (name, band) in enumerate(bands.items()):
+        _curve(axes, band, name, index)
+    axes.axhline(prevalence, color=GREY, linewidth=0.8)
+    axes.set(xlabel="sensitivity (recall)", ylabel="precision")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_aspect("equal")
+    axes.legend(loc="lower left")
+    return figure
+
+
+def _curve(axes: Axes, band: Band, name: str, index: int) -> None:
+    style = line_style(index)
+    axes.fill_between(band.x, band.low, band.high, color=style["color"], alpha=0.15, linewidth=0)
+    axes.plot(band.x, band.y, label=name, **style)
+
+
+@drawn_in_style
+def calibration_figure(bins: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Injured fraction by mean score of each bin, with Wilson's intervals; the line is perfect."""
+    figure = canvas()
+    (axes,) = panels(figure)
+    axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8)
+    for index, (name, rows) in enumerate(bins.items()):
+        known = [row for row in rows if row["images"]]
+        fraction = np.array([row["injured_fraction"] for row in known])
+        errors = [
+            np.maximum(fraction - [row["low"] for row in known], 0),
+            np.maximum([row["high"] for row in known] - fraction, 0),
+        ]
+        axes.errorbar(
+            [row["mean_score"] for row in known],
+            fraction,
+            yerr=errors,
+            label=name,
+            marker="osD^vPX"[index % 7],
+            markersize=3.5,
+            elinewidth=0.8,
+            **line_style(index),
+        )
+    axes.set(xlabel="mean score", ylabel="injured fraction", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_aspect("equal")
+    axes.legend(loc="upper left")
+    return figure
+
+
+@drawn_in_style
+def decision_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
+    """Net benefit by the chance at which one would act, beside acting on all and on none."""
+    figure = canvas(width=4.2)
+    (axes,) = panels(figure)
+    for index, (name, band) in enumerate(bands.items()):
+        _curve(axes, band, name, index)
+    axes.plot(CHANCES, treat_all(prevalence), color=GREY, linewidth=1, label="all injured")
+    axes.axhline(0, color="black", linewidth=0.8, label="none injured")
+    top = max(prevalence, 0.05)
+    axes.set(xlabel="chance of injury at which one would act", ylabel="net benefit")
+    axes.set(xlim=(0, 1), ylim=(-0.2 * top, 1.1 * top))
+    axes.legend(loc="upper right")
+    return figure
+
+
+@drawn_in_style
+def histogram_figure(
+    labels: Int64[np.ndarray, " n"],
+    scores: Mapping[str, Float64[np.ndarray, " n"]],
+    thresholds: Mapping[str, float],
+) -> Figure:
+    """Scores of normal and of injured images, one panel a model; the dashed line decides."""
+    figure = canvas(rows=len(scores), width=4.2, height=2.4)
+    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    for axes, (name, values) in zip(panels(figure), scores.items(), strict=True):
+        for label, colour, kind in ((0, NORMAL, "normal"), (1, INJURY, "injury")):
+            axes.hist(
+                values[labels == label],
+                bins=list(edges),
+                histtype="stepfilled",
+                facecolor=to_rgba(colour, 0.35),
+                edgecolor=colour,
+                hatch=HATCHES[label],
+                linewidth=1.2,
+                label=f"{kind} ({np.count_nonzero(labels == label)})",
+            )
+        axes.axvline(thresholds[name], color="black", linestyle="--", linewidth=0.9)
+        axes.set(title=name, xlabel="score, P(injury)", ylabel="images", xlim=(0, 1))
+        axes.legend(loc="upper center")
+    return figure

@@ -1,0 +1,1 @@
+"""Pure functions on arrays: metrics, intervals, comparisons, calibration, bands, feasibility."""

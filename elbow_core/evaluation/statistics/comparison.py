@@ -1,0 +1,204 @@
+"""Two models on the same images: DeLong's test of areas, McNemar's test of decisions."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int64
+from scipy.special import expit, logit
+from scipy.stats import binom, chi2, norm, rankdata
+
+from elbow_core.evaluation.statistics.metrics import Labels, checked
+
+Z = float(norm.ppf(0.975))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """First model minus second: estimate, 95 % interval, two-sided p; nan with a reason."""
+
+    estimate: float
+    low: float
+    high: float
+    p: float
+    test: str
+    reason: str = ""
+
+
+def area_covariance(
+    labels: Labels,
+    scores: Float[np.ndarray, "models n"],
+    clusters: Int64[np.ndarray, " n"] | None = None,
+) -> tuple[Float64[np.ndarray, " models"], Float64[np.ndarray, "models models"]]:
+    """AUROC of each model and the covariance of the areas; nan where a class is absent.
+
+    With ``clusters`` (the patient of each image) images of one patient may depend on each other;
+    with one image a patient that is DeLong's covariance. A class on one patient only has no
+    variance: nan.
+
+    References: DeLong, DeLong and Clarke-Pearson, Biometrics 44:837 (1988); Sun and Xu, IEEE Signal
+    Processing Letters 21:1389 (2014) for the ranks; Obuchowski, Biometrics 53:567 (1997) for
+    clusters.
+    """
+    positive, _ = checked(labels, scores[0])
+    injured, normal = np.count_nonzero(positive), np.count_nonzero(~positive)
+    models = scores.shape[0]
+    if not injured or not normal:
+        return np.full(models, np.nan), np.full((models, models), np.nan)
+    # Of each injured image the share of normals below it, of each normal of injured above it.
+    below = (rankdata(scores, axis=1)[:, positive] - rankdata(scores[:, positive], axis=1)) / normal
+    above = (
+        1
+        - (rankdata(scores, axis=1)[:, ~positive] - rankdata(scores[:, ~positive], axis=1))
+        / injured
+    )
+    areas = below.mean(axis=1)
+    if clusters is None:
+        clusters = np.arange(positive.size)
+    _, cluster = np.unique(clusters, return_inverse=True)
+    patients = int(cluster.max()) + 1
+    sums = np.zeros((2, models, patients))
+    for model in range(models):
+        for side, (component, of) in enumerate(((below, positive), (above, ~positive))):
+            sums[side, model] = np.bincount(
+                cluster[of], weights=component[model] - areas[model], minlength=patients
+            )
+    with_injured = np.unique(cluster[positive]).size
+    with_normal = np.unique(cluster[~positive]).size
+    by_injured = _spread(sums[0], sums[0], with_injured) / injured**2
+    by_normal = _spread(sums[1], sums[1], with_normal) / normal**2
+    by_both = _spread(sums[0], sums[1], patients) / (injured * normal)
+    return areas, by_injured + by_normal + by_both + by_both.T
+
+
+def _spread(first: np.ndarray, second: np.ndarray, clusters: int) -> np.ndarray:
+    return first @ second.T * (clusters / (clusters - 1) if clusters > 1 else math.nan)
+
+
+def delong(
+    labels: Labels,
+    first: Float[np.ndarray, " n"],
+    second: Float[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"] | None = None,
+) -> Difference:
+    """Difference of two correlated areas under the ROC curve; see `area_covariance`."""
+    areas, covariance = area_covariance(labels, np.stack([first, second]), clusters)
+    estimate = float(areas[0] - areas[1])
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    return _normal_difference(estimate, variance, "DeLong")
+
+
+def area_interval(
+    labels: Labels,
+    scores: Float[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"] | None = None,
+) -> tuple[float, float]:
+    """95 % interval of one AUROC from `area_covariance`, on the logit scale, within 0..1.
+
+    nan, nan where a class has fewer than two patients or the area is 0 or 1.
+
+    Reference: Pepe, The Statistical Evaluation of Medical Tests (2003), section 5.2.
+    """
+    areas, covariance = area_covariance(labels, scores[None], clusters)
+    area, variance = float(areas[0]), float(covariance[0, 0])
+    if math.isnan(variance) or not 0 < area < 1:
+        return math.nan, math.nan
+    half = Z * math.sqrt(variance) / (area * (1 - area))
+    low, high = expit(logit(area) + np.array([-half, half]))
+    return float(low), float(high)
+
+
+def _normal_difference(estimate: float, variance: float, test: str) -> Difference:
+    nan = math.nan
+    if math.isnan(estimate) or math.isnan(variance):
+        return Difference(estimate, nan, nan, nan, test, "fewer than two patients of a class")
+    if variance < 1e-18:
+        if abs(estimate) < 1e-12:
+            return Difference(0.0, nan, nan, 1.0, test, "the models do not differ on any image")
+        return Difference(estimate, nan, nan, nan, test, "the difference has no variance")
+    error = math.sqrt(variance)
+    p = float(2 * norm.sf(abs(estimate) / error))
+    return Difference(estimate, estimate - Z * error, estimate + Z * error, p, test)
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """Two-sided exact p of McNemar's test, from the images that only one of two models gets right.
+
+    1 where the models never differ. Reference: McNemar, Psychometrika 12:153 (1947).
+    """
+    fewer, total = min(only_first, only_second), only_first + only_second
+    return float(min(1.0, 2 * binom.cdf(fewer, total, 0.5)))
+
+
+def mcnemar_mid_p(only_first: int, only_second: int) -> float:
+    """McNemar's test with half the probability of what was observed; 1 where they never differ.
+
+    Reference: Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13:91 (2013).
+    """
+    fewer, total = min(only_first, only_second), only_first + only_second
+    if total == 0:
+        return 1.0
+    if only_first == only_second:
+        return float(1 - binom.pmf(fewer, total, 0.5) / 2)
+    return float(2 * binom.cdf(fewer, total, 0.5) - binom.pmf(fewer, total, 0.5))
+
+
+def mcnemar_statistic(only_first: int, only_second: int) -> float:
+    """McNemar's chi-square without continuity correction, on 1 degree of freedom; nan for 0 + 0."""
+    total = only_first + only_second
+    return (only_first - only_second) ** 2 / total if total else math.nan
+
+
+def mcnemar(
+    first_right: Bool[np.ndarray, " n"],
+    second_right: Bool[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"] | None = None,
+) -> Difference:
+    """Difference of the shares of images that two models get right.
+
+    One image a patient gives McNemar's mid-p; several give Obuchowski's test for clusters. The
+    interval is Wald's, with the variance over patients.
+
+    Reference: Obuchowski, Statistics in Medicine 17:1495 (1998), as simplified by Yang et al.,
+    Biometrical Journal 52:638 (2010).
+    """
+    n = first_right.size
+    if not n:
+        nan = math.nan
+        return Difference(nan, nan, nan, nan, "McNemar mid-p", "no image of the class")
+    difference = first_right.astype(np.int64) - second_right
+    _, cluster = np.unique(np.arange(n) if clusters is None else clusters, return_inverse=True)
+    by_patient = np.bincount(cluster, weights=difference.astype(np.float64))
+    sizes = np.bincount(cluster)
+    estimate = float(difference.mean())
+    patients = sizes.size
+    correction = patients / (patients - 1) if patients > 1 else math.nan
+    variance = correction * float(np.sum((by_patient - estimate * sizes) ** 2)) / n**2
+    independent = patients == n
+    test = "McNemar mid-p" if independent else "Obuchowski's McNemar"
+    wald = _normal_difference(estimate, variance, test)
+    if independent:
+        p = mcnemar_mid_p(int(np.sum(difference > 0)), int(np.sum(difference < 0)))
+    elif not by_patient.any():
+        p = 1.0
+    else:
+        statistic = by_patient.sum() ** 2 / np.sum(by_patient**2) / correction
+        p = float(chi2.sf(statistic, 1))
+    return Difference(estimate, wald.low, wald.high, p, test, wald.reason)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p of several tests together; nan stays nan and is not counted.
+
+    Reference: Holm, Scandinavian Journal of Statistics 6:65 (1979).
+    """
+    order = sorted(
+        (index for index, p in enumerate(p_values) if not math.isnan(p)), key=p_values.__getitem__
+    )
+    adjusted = [math.nan] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, p_values[index] * (len(order) - rank)))
+        adjusted[index] = highest
+    return adjusted

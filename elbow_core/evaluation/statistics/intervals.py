@@ -1,0 +1,221 @@
+"""95 % intervals: Wilson's for proportions, the bootstrap over patients for everything else."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int64
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from elbow_core.evaluation.statistics.bootstrap import (
+    Resampled,
+    ResampledGaps,
+    resample_decisions,
+    resample_scores,
+)
+from elbow_core.evaluation.statistics.clusters import effective_size
+from elbow_core.evaluation.statistics.metrics import Labels, checked
+
+DRAWS = 2000
+TAILS = (0.025, 0.975)
+MOST_UNDEFINED = 0.05
+BISECTIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % interval and how it was made; nan at both ends, with a reason, where there is none."""
+
+    low: float
+    high: float
+    method: str
+    reason: str = ""
+
+
+def no_interval(method: str, reason: str) -> Interval:
+    """An interval that could not be made, and why."""
+    return Interval(math.nan, math.nan, method, reason)
+
+
+def wilson(successes: float | int, total: float | int) -> tuple[float, float]:
+    """Wilson's score interval of a proportion; nan, nan for a total of 0.
+
+    ``total`` may be an effective number of images, and then is not whole.
+
+    Reference: Wilson, Journal of the American Statistical Association 22:209 (1927).
+    """
+    if total <= 0:
+        return math.nan, math.nan
+    z = float(norm.ppf(TAILS[1]))
+    proportion = successes / total
+    centre = (proportion + z**2 / (2 * total)) / (1 + z**2 / total)
+    spread = z**2 / (4 * total**2) + proportion * (1 - proportion) / total
+    half = z / (1 + z**2 / total) * math.sqrt(spread)
+    # At no successes, or all, rounding would miss the end by a hair.
+    low = 0.0 if successes == 0 else centre - half
+    return low, 1.0 if successes == total else centre + half
+
+
+def proportion_interval(
+    successes: Bool[np.ndarray, " n"], clusters: Int64[np.ndarray, " n"], undefined: str
+) -> Interval:
+    """Wilson's interval on the number of images that the patients are worth.
+
+    With one image a patient it is Wilson's own. Reference: `effective_size`; Wilson (1927).
+    """
+    if not successes.size:
+        return no_interval("wilson", undefined)
+    size = effective_size(successes, clusters)
+    low, high = wilson(float(np.mean(successes)) * size, size)
+    return Interval(low, high, "wilson")
+
+
+def bca(resampled: Resampled, patients: int) -> Interval:
+    """The bias-corrected and accelerated bootstrap interval, widened for few patients.
+
+    The normal quantile becomes Student's with ``patients`` - 1 degrees of freedom, times
+    sqrt(patients / (patients - 1)); ``patients`` counts those of the scarcer class.
+
+    References: Efron, Journal of the American Statistical Association 82:171 (1987); Hesterberg,
+    The American Statistician 69:371 (2015).
+    """
+    method = "bca"
+    defined = resampled.draws[~np.isnan(resampled.draws)]
+    undefined = 1 - defined.size / resampled.draws.size
+    if math.isnan(resampled.estimate):
+        return no_interval(method, "the figure is undefined")
+    if patients < 2:
+        return no_interval(method, "fewer than two patients of a class")
+    if undefined > MOST_UNDEFINED:
+        return no_interval(method, f"undefined in {undefined:.0%} of the bootstrap draws")
+    if np.ptp(defined) < 1e-12:
+        return no_interval(method, "the same in every bootstrap draw")
+    below = np.count_nonzero(defined < resampled.estimate)
+    ties = np.count_nonzero(defined == resampled.estimate)
+    # Kept from 0 and 1, whose quantiles are infinite.
+    share = np.clip((below + ties / 2) / defined.size, *_open_unit(defined.size))
+    bias = norm.ppf(share)
+    spread = np.sum(resampled.influence**2)
+    acceleration = np.sum(resampled.influence**3) / (6 * spread**1.5) if spread > 0 else 0.0
+    quantile = student.ppf(TAILS, patients - 1) * math.sqrt(patients / (patients - 1))
+    moved = bias + (bias + quantile) / (1 - acceleration * (bias + quantile))
+    low, high = np.quantile(defined, norm.cdf(moved))
+    return Interval(float(low), float(high), method)
+
+
+def _open_unit(draws: int) -> tuple[float, float]:
+    return 1 / (draws + 1), draws / (draws + 1)
+
+
+def calibration_error_interval(gaps: ResampledGaps) -> Interval:
+    """Interval of the expected calibration error by inverting a bootstrap test.
+
+    The plain bootstrap fails here: noise alone makes every gap positive, and again on every draw.
+    So each error in question is a multiple of the estimated gaps, noise as drawn is added, and the
+    interval holds the errors under which what was observed is not surprising. What is compared is
+    the sum of sqrt(gap^2 - variance), which noise alone hardly moves. A lower end of 0 means that
+    the scores may be perfectly calibrated.
+
+    Reference: Carpenter, Journal of the Royal Statistical Society B 61:159 (1999).
+    """
+    method = "inverted bootstrap"
+    noise = gaps.draws - gaps.estimate
+    variance = noise.var(axis=0)
+    if not variance.any() or not gaps.estimate.any():
+        return no_interval(method, "the same in every bootstrap draw")
+
+    def beyond_noise(gap: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.maximum(gap**2 - variance, 0)).sum(axis=1)
+
+    observed = float(beyond_noise(gaps.estimate[None])[0])
+    error = float(np.abs(gaps.estimate).sum())
+    below, above = (
+        _first_multiple(
+            lambda multiple, tail=tail, reached=reached: reached(
+                np.quantile(beyond_noise(multiple * gaps.estimate + noise), tail), observed
+            )
+        )
+        for tail, reached in ((TAILS[1], np.greater_equal), (TAILS[0], np.greater))
+    )
+    return Interval(below * error, min(above * error, 1.0), method)
+
+
+def _first_multiple(reached: Callable[[float], bool]) -> float:
+    """The least multiple from 0 to 64 that ``reached`` holds for, by bisection; it stays held."""
+    if reached(0.0):
+        return 0.0
+    least, most = 0.0, 1.0
+    while most < 64 and not reached(most):
+        least, most = most, 2 * most
+    for _ in range(BISECTIONS):
+        middle = (least + most) / 2
+        least, most = (least, middle) if reached(middle) else (middle, most)
+    return most
+
+
+def decision_intervals(
+    labels: Labels,
+    predicted: Labels,
+    clusters: Int64[np.ndarray, " n"],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Intervals of every figure that the 2 x 2 matrix decides; ``sensitivity`` is ``recall``.
+
+    Wilson for accuracy, precision, recall, specificity and NPV; the bootstrap for F1, kappa, MCC
+    and balanced accuracy.
+    """
+    positive, called = labels.astype(bool), predicted.astype(bool)
+    proportions = {
+        "accuracy": (positive == called, np.ones_like(positive)),
+        "precision": (positive, called),
+        "recall": (called, positive),
+        "sensitivity": (called, positive),
+        "specificity": (~called, ~positive),
+        "npv": (~positive, ~called),
+    }
+    found = {
+        name: proportion_interval(success[of], clusters[of], "the figure is undefined")
+        for name, (success, of) in proportions.items()
+    }
+    patients = scarcer_patients(positive, clusters)
+    resampled = resample_decisions(positive, called, clusters, draws, seed)
+    return found | {
+        name: bca(resampled[name], patients) for name in ("f1", "kappa", "mcc", "balanced_accuracy")
+    }
+
+
+def score_intervals(
+    labels: Labels,
+    scores: Float[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Intervals of AUROC, average precision, Brier score and expected calibration error."""
+    positive, scores = checked(labels, scores)
+    resampled, gaps = resample_scores(positive, scores, clusters, draws, seed)
+    patients = scarcer_patients(positive, clusters)
+    found = {name: bca(value, patients) for name, value in resampled.items()}
+    found["brier"] = bca(resampled["brier"], np.unique(clusters).size)
+    return found | {"ece": calibration_error_interval(gaps)}
+
+
+def scarcer_patients(positive: Bool[np.ndarray, " n"], clusters: Int64[np.ndarray, " n"]) -> int:
+    """The number of patients with an image of the class that fewer patients have."""
+    return min(np.unique(clusters[positive]).size, np.unique(clusters[~positive]).size)
+
+
+def metric_intervals(
+    labels: Labels,
+    scores: Float[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"],
+    threshold: float = 0.5,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Mapping[str, Interval]:
+    """The interval of each figure of `binary_metrics`, under the same name."""
+    decisions = decision_intervals(labels, scores >= threshold, clusters, draws, seed)
+    return decisions | score_intervals(labels, scores, clusters, draws, seed)

@@ -1,0 +1,114 @@
+"""The schema of ``configs/data/*.yaml``: where radiographs come from and what is made of them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from elbow_core.config import StrictModel
+from elbow_core.dataset.manifest import SPLITS
+from elbow_core.radiographs.preprocessing import Preprocessing
+from elbow_core.sources import Source
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class OfficialSplit(StrictModel):
+    """The split that the data set publishes."""
+
+    method: Literal["official"] = "official"
+
+
+class FractionSplit(StrictModel):
+    """Patients are dealt so that each split has about its share of each class."""
+
+    method: Literal["fractions"] = "fractions"
+    train: Fraction = 0.8
+    """Share of the images."""
+    validation: Fraction = 0.1
+    """Share of the images; 0 makes no such split."""
+    test: Fraction = 0.1
+    """Share of the images; 0 makes no such split."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Another seed deals other patients."""
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> "FractionSplit":
+        if abs(self.train + self.validation + self.test - 1) > 1e-6:
+            raise ValueError(
+                f"train, validation and test are {self.train}, {self.validation} and {self.test}; "
+                "they must sum to 1"
+            )
+        if self.train == 0:
+            raise ValueError("train is 0; nothing could be trained")
+        return self
+
+    def wanted(self) -> dict[str, float]:
+        """Return the share of each split."""
+        return {split: getattr(self, split) for split in SPLITS}
+
+
+class ClassCounts(StrictModel):
+    """Images of each class."""
+
+    normal: Count
+    """Images of label 0."""
+    injury: Count
+    """Images of label 1."""
+
+
+class CountSplit(StrictModel):
+    """Patients are dealt so that each split has exactly these images, as in the report's table."""
+
+    method: Literal["counts"] = "counts"
+    train: ClassCounts
+    """Images of the training set."""
+    validation: ClassCounts
+    """Images of the validation set."""
+    test: ClassCounts
+    """Images of the test set."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Another seed deals other patients."""
+
+    def wanted(self) -> dict[str, tuple[int, int]]:
+        """Return (normal, injury) for each split."""
+        counts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: (count.normal, count.injury) for split, count in counts.items()}
+
+
+Split = Annotated[OfficialSplit | FractionSplit | CountSplit, Field(discriminator="method")]
+
+
+class DataConfig(StrictModel):
+    """One prepared data set."""
+
+    source: Source
+    """Which reader, and what it needs to know."""
+    root: Path
+    """The folder of the radiographs; the manifest's paths are relative to it."""
+    out: Path
+    """The folder to make: manifest, archive, lists of rejected files and of near-duplicates."""
+    preprocess: Preprocessing = Preprocessing()
+    """What is done to each image."""
+    split: Split = FractionSplit()
+    """How patients are dealt to training, validation and test."""
+    near_duplicates: Literal["report", "group", "ignore"] = "report"
+    """Images of different patients that look the same: ``report`` lists them, ``group`` also keeps
+    them in one split, ``ignore`` does not look for them."""
+    id_key: Path | None = None
+    """A file of at least 16 secret bytes: the ids of images, patients and studies become keyed
+    hashes, so that predictions and reports name nobody."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 2
+    """Processes that decode; 0 works in this one. The result does not depend on it."""
+    strict: bool = False
+    """A file that cannot be read ends the run; otherwise it goes to rejected.csv."""
+
+    @model_validator(mode="after")
+    def _check_grouping(self) -> "DataConfig":
+        if self.near_duplicates == "group" and self.split.method == "official":
+            raise ValueError(
+                "near_duplicates is group and split.method official; a published split is kept as "
+                "it is, so report near-duplicates, or deal by fractions or counts"
+            )
+        return self

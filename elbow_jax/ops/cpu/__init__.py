@@ -1,0 +1,1 @@
+"""What XLA needs on a CPU; README.md says what, why, and how it is verified."""

@@ -1,0 +1,44 @@
+"""A released model ready to score: its network compiled once, over every device."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float64, Int32
+
+from elbow_jax import networks
+from elbow_jax.runtime import devices as parallel
+from elbow_jax.runtime.compilation import compiled_aside
+from elbow_jax.scoring.batches import score_batches, sigmoid
+from elbow_jax.scoring.released import ReleasedModel
+from elbow_jax.steps import make_eval_step
+
+
+class Predictor:
+    """Scores batches of preprocessed images with a released model.
+
+    Args:
+        released: the model.
+        batch_size: images of every batch that it will be given.
+    """
+
+    def __init__(self, released: ReleasedModel, batch_size: int):
+        self.batch_size = batch_size
+        self._mesh = parallel.make_mesh(batch_size)
+        module = networks.build(released.card.architecture, "auto")
+        eval_step = make_eval_step(module.apply, networks.compute_dtype("auto"))
+        self._eval_step = compiled_aside(jax.jit(eval_step))
+        self._variables = jax.device_put(released.variables, parallel.replicated(self._mesh))
+
+    def score(
+        self, batches: Iterable[dict[str, Any]]
+    ) -> tuple[Int32[np.ndarray, " images"], Float64[np.ndarray, " images"]]:
+        """Return each image's position and its score, P(injury) in 0..1, ordered by position.
+
+        Args:
+            batches: dicts of ``image`` uint8 [B, S, S, 1] and ``position`` int32 [B], -1 for
+                padding.
+        """
+        positions, logits = score_batches(self._eval_step, self._variables, batches, self._mesh)
+        return positions, sigmoid(logits)

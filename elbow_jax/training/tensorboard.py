@@ -1,0 +1,78 @@
+"""Curves and images for TensorBoard, beside `metrics.jsonl` and of the same rows."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from elbow_core.errors import UserError
+from elbow_jax.runtime import devices as parallel
+
+
+class Curves:
+    """TensorBoard's event files; rows after the step resumed from are hidden.
+
+    Args:
+        directory: of the event files; created when missing.
+        after: the step resumed from, 0 at the beginning.
+        wanted: whether to write at all. Of several processes the main one alone does.
+
+    Raises:
+        UserError: if tensorboardX is not installed.
+    """
+
+    def __init__(self, directory: Path, after: int, wanted: bool):
+        self._writer = None
+        if not wanted or not parallel.is_main():
+            return
+        try:
+            from tensorboardX import SummaryWriter
+        except ModuleNotFoundError as error:
+            raise UserError(
+                "tensorboard: true needs tensorboardX; pip install 'elbow-radiographs[tensorboard]'"
+            ) from error
+        self._writer = SummaryWriter(str(directory), purge_step=after + 1 if after else None)
+
+    def __enter__(self) -> "Curves":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add the figures of one row of `metrics.jsonl`."""
+        if self._writer is None:
+            return
+        if "validation" in row:
+            named = {f"validation/{name}": value for name, value in row["validation"].items()}
+        else:
+            named = {f"training/{name}": row[name] for name in ("loss", "learning_rate")}
+        for name, value in named.items():
+            self._writer.add_scalar(name, value, row["step"])
+
+    def image(self, name: str, image: UInt8[np.ndarray, "height width"], step: int) -> None:
+        """Add a grey image."""
+        if self._writer is not None:
+            self._writer.add_image(name, image, step, dataformats="HW")
+
+
+def contact_sheet(
+    images: UInt8[np.ndarray, "count height width 1"], most: int = 16
+) -> UInt8[np.ndarray, "rows columns"]:
+    """Put the first `most` images of a batch side by side on a square sheet."""
+    shown = images[:most, ..., 0]
+    side = math.ceil(math.sqrt(len(shown)))
+    height, width = shown.shape[1:]
+    sheet = np.zeros((side, side, height, width), np.uint8)
+    sheet.reshape(-1, height, width)[: len(shown)] = shown
+    return sheet.swapaxes(1, 2).reshape(side * height, side * width)

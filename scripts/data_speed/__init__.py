@@ -1,1 +1,0 @@
-"""What `scripts/benchmark_data.py` is made of beside its benchmarks: images and measuring."""

@@ -1,1 +1,0 @@
-"""What `scripts/benchmark_throughput.py` is made of: cases, workers, records, tables and plots."""

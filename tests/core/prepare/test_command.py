@@ -1,0 +1,87 @@
+"""`python -m elbow_core.prepare`: what it prints, and its errors of usage."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from elbow_core import cli
+from elbow_core.config import dump_config
+from elbow_core.prepare.__main__ import main
+from elbow_core.prepare.config import DataConfig
+from tests.support.paths import ROOT
+from tests.support.prepare_folders import FILES, entries, write_images
+
+
+@pytest.fixture
+def config(tmp_path) -> DataConfig:
+    return write_images(tmp_path)
+
+
+def test_command_prints_the_reports_table_and_says_when_nothing_was_to_do(config, capsys):
+    path = config.out.with_name("data.yaml")
+    path.write_text(dump_config(config))
+    (config.root / "normal/p00_0.png").write_bytes(b"broken")
+    assert main(["--config", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{config.out}: prepared"
+    assert lines[1].split() == ["Set", "Normal", "Injury"]
+    assert [line.split()[0] for line in lines[2:6]] == ["Train", "Validation", "Test", "Total"]
+    assert lines[5].split()[1:] == ["23", "24"]
+    assert lines[6] == f"1 files were not used; {config.out / 'rejected.csv'} says why"
+    assert main(["--config", str(path)]) == 0
+    assert capsys.readouterr().out.startswith(
+        f"{config.out}: already prepared with these settings\nSet"
+    )
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "elbow_core.prepare", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONWARNINGS": "error"},
+    )
+
+
+def test_command_with_workers_runs_as_a_user_runs_it(config):
+    path = config.out.with_name("data.yaml")
+    path.write_text(dump_config(config))
+    done = command("--config", path, "--workers", "2")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"{config.out}: prepared")
+    assert done.stderr.count("prepare: 48 of 48") == 1
+    assert entries(config.out) == FILES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--preprocess.sizes=3"],
+            "preprocess.sizes (from the command line): unknown key; did you",
+        ),
+        (["--root=/no/such/folder"], "/no/such/folder: is not a folder"),
+        (["--split.train=0.9"], "they must sum to 1"),
+    ],
+)
+def test_usage_errors_are_one_line_and_status_2(config, arguments, message, monkeypatch, capsys):
+    path = config.out.with_name("data.yaml")
+    path.write_text(dump_config(config))
+    monkeypatch.setattr(sys, "argv", ["prepare", "--config", str(path), *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.run(main)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert entries(config.out.parent) == ["data.yaml", "root"]
+
+
+def test_help_needs_no_configuration(capsys):
+    assert main(["--help"]) == 0
+    assert "--preprocess.size int (default: 584)" in capsys.readouterr().out

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from elbow_core.sources.synthetic.anatomy import draw_anatomy
+from elbow_core.sources.synthetic.injury import FINDINGS
+from elbow_core.sources.synthetic.radiograph import PARTS, VIEWS, draw_radiograph
+
+SIZE = 128
+
+
+def rng(*key: int) -> np.random.Generator:
+    return np.random.default_rng([17, *key])
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("finding", FINDINGS)
+def test_each_finding_in_each_view_shows_bone_and_air(finding, view, part):
+    for number in range(3):
+        image = draw_radiograph(rng(number), view, finding, SIZE, part)
+        assert image.dtype == np.uint8
+        assert max(image.shape) == SIZE
+        assert min(image.shape) >= 0.7 * SIZE
+        dark, bright = np.percentile(image, (1, 99))
+        assert bright - dark > 90
+        assert image.std() > 20
+
+
+def test_the_same_state_draws_the_same_pixels_and_another_does_not():
+    first = draw_radiograph(rng(1), "ap", "dislocation", SIZE)
+    assert np.array_equal(first, draw_radiograph(rng(1), "ap", "dislocation", SIZE))
+    other = draw_radiograph(rng(2), "ap", "dislocation", SIZE)
+    assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+def test_one_patient_keeps_the_anatomy_from_picture_to_picture():
+    anatomy = draw_anatomy(rng(5))
+    again = draw_radiograph(rng(6), "ap", "normal", SIZE, anatomy=anatomy)
+    assert np.array_equal(again, draw_radiograph(rng(6), "ap", "normal", SIZE, anatomy=anatomy))
+    stranger = draw_radiograph(rng(6), "ap", "normal", SIZE, anatomy=draw_anatomy(rng(7)))
+    assert again.shape != stranger.shape or not np.array_equal(again, stranger)
+
+
+@pytest.mark.parametrize("bad", [{"view": "oblique"}, {"finding": "sprain"}, {"part": "knee"}])
+def test_an_unknown_name_is_an_error_that_says_it(bad):
+    request = {"view": "ap", "finding": "normal", "part": "elbow"} | bad
+    with pytest.raises(ValueError, match=next(iter(bad.values()))):
+        draw_radiograph(rng(0), request["view"], request["finding"], SIZE, request["part"])

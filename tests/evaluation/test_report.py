@@ -1,0 +1,206 @@
+"""A whole report over two models with everything on: what it holds."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from elbow_core.evaluation.predictions import Predictions, read_predictions
+from elbow_core.evaluation.report import write_report
+from elbow_core.evaluation.report.__main__ import main
+from elbow_core.evaluation.report.markdown import escape
+from elbow_core.evaluation.statistics.metrics import binary_metrics
+from elbow_core.evaluation.statistics.thresholds import choose_thresholds
+from tests.support.report_inputs import IMAGES, options_with_everything, write_inputs
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    write_inputs(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(inputs, tmp_path_factory) -> Path:
+    """A report with every option, made by the command itself."""
+    out = tmp_path_factory.mktemp("reports") / "report"
+    options = [*options_with_everything(inputs, out), "--title", "Elbows & <others>"]
+    command = [sys.executable, "-m", "elbow_core.evaluation.report", *options]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    assert str(out / "report.html") in ran.stdout.splitlines()
+    return out
+
+
+@pytest.fixture(scope="module")
+def content(report) -> dict:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads((report / "metrics.json").read_text(), parse_constant=refuse)
+
+
+def test_folder_holds_the_report_and_nothing_else(report):
+    assert sorted(path.name for path in report.iterdir()) == [
+        *("checklist.html", "checklist.md", "figures", "metrics.json", "report.html", "report.md")
+    ]
+    assert [path.name for path in report.parent.iterdir()] == ["report"]
+
+
+def test_figures_are_those_of_the_metrics(content, inputs):
+    assert list(content["models"]) == ["convnext", "medgemma"]
+    for file, found in zip(("a.csv", "b.csv"), content["models"].values(), strict=True):
+        given = read_predictions(inputs / file)
+        for name, value in binary_metrics(given.label, given.score).items():
+            assert found[name] == pytest.approx(value)
+        assert found["intervals"]["auroc"]["low"] < found["auroc"]
+        assert found["auroc"] < found["intervals"]["auroc"]["high"]
+
+
+def test_operating_points_and_temperature_come_from_validation(content, inputs):
+    validation = read_predictions(inputs / "va.csv")
+    chosen = choose_thresholds(validation.label, validation.score)
+    points = content["models"]["convnext"]["operating_points"]
+    assert {name: point["threshold"] for name, point in points.items()} == {"default": 0.5} | chosen
+    assert {point["chosen_on"] for point in points.values()} == {"fixed", "validation"}
+    calibration = content["models"]["convnext"]["calibration"]
+    assert calibration["temperature"] > 0
+    assert calibration["after_temperature"]["slope"] is not None
+
+
+def test_unparsed_answers_count_as_wrong(content, inputs):
+    given = read_predictions(inputs / "b.csv")
+    answers = content["models"]["medgemma"]["answers"]
+    right = int(np.sum(given.prediction == given.label))
+    assert answers["unparsed"] == 4
+    assert answers["figures"]["accuracy"]["value"] == pytest.approx(right / IMAGES)
+    assert sum(answers["confusion"].values()) == IMAGES
+    assert "answers" not in content["models"]["convnext"]
+
+
+def test_pairs_are_compared_by_four_figures(content):
+    assert [row["figure"] for row in content["comparisons"]] == [
+        *("auroc", "accuracy", "sensitivity", "specificity")
+    ]
+    assert all(0 <= row["p"] <= row["p_holm"] <= 1 for row in content["comparisons"])
+
+
+def test_flow_counts_found_rejected_and_used(content):
+    flow = content["flow"]
+    assert (flow["found"], flow["rejected"], flow["used"]) == (IMAGES + 2, 2, IMAGES)
+    assert flow["reasons"] == [{"reason": "truncated", "files": 2}]
+    assert flow["patients_in_two_splits"] == 0
+
+
+def test_subgroups_by_view_hardware_and_finding(content):
+    rows = content["models"]["convnext"]["subgroups"]
+    assert {row["attribute"] for row in rows} == {"view", "hardware", "finding"}
+    views = [row for row in rows if row["attribute"] == "view"]
+    assert sum(row["images"] for row in views) == IMAGES
+    assert "unknown" in {row["group"] for row in views}
+
+
+def test_worst_errors_are_the_farthest_wrong_ones_and_their_images_are_shown(
+    content, report, inputs
+):
+    given = read_predictions(inputs / "a.csv")
+    wrong = (given.score >= 0.5) != (given.label == 1)
+    distance = np.abs(given.score - given.label)
+    worst = content["models"]["convnext"]["worst"]
+    assert worst[0]["image_id"] == given.image_id[np.argmax(np.where(wrong, distance, 0))]
+    assert len(worst) == min(12, int(wrong.sum()))
+    for rank, error in enumerate(worst):
+        image = cv2.imread(str(report / f"figures/worst_0_{rank:02d}.png"), cv2.IMREAD_UNCHANGED)
+        assert image is not None
+        assert image.shape == (32, 32)
+        assert (image == int(error["image_id"].split("_")[1])).all()
+
+
+def test_markdown_tables_are_rectangular_and_its_pictures_exist(report):
+    text = (report / "report.md").read_text()
+    assert text.startswith("# Elbows & \\<others\\>\n")
+    for table in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
+        assert len({re.sub(r"\\\|", "", line).count("|") for line in table.splitlines()}) == 1
+    pictures = re.findall(r"!\[[^\n]*?\]\((figures/[^)]+)\)", text)
+    assert len(pictures) > 8
+    assert {str(path.relative_to(report)) for path in (report / "figures").iterdir()} == set(
+        pictures
+    )
+
+
+def test_markup_in_a_name_stays_text():
+    assert escape("a|b_c*d\n<e>") == r"a\|b\_c\*d \<e\>"
+
+
+def test_checklist_marks_what_only_the_author_knows(report):
+    text = (report / "checklist.md").read_text()
+    assert "BMJ 385:e078378" in text
+    assert "e240300" in text
+    assert "| 18a | Funding | For the author. |" in text
+    assert re.search(r"\| 9 \| Preprocessing \| Preprocessing: size 32\. \|", text)
+    assert "Started from first, second." in text
+    assert re.search(r"\| 23a \|[^|]*\| convnext: AUC-ROC 0\.\d{3} \(", text)
+    assert re.search(r"\| 20 \|[^|]*\| Patients: no patient is in two partitions\.", text)
+
+
+def test_nothing_tells_where_the_files_lay(report, inputs):
+    for path in report.glob("*.*"):
+        assert str(inputs) not in path.read_text()
+
+
+def test_same_input_gives_the_same_bytes(report, inputs, tmp_path):
+    assert (
+        main([*options_with_everything(inputs, tmp_path / "again"), "--title", "Elbows & <others>"])
+        == 0
+    )
+    for path in report.rglob("*.*"):
+        assert (tmp_path / "again" / path.relative_to(report)).read_bytes() == path.read_bytes(), (
+            path
+        )
+
+
+def test_least_report_is_made_of_two_images_and_says_what_is_missing(tmp_path):
+    bare = Predictions(
+        image_id=np.array(["a", "b"]),
+        patient_id=np.array(["", ""]),
+        study_id=np.array(["", ""]),
+        label=np.array([1, 1]),
+        score=np.array([0.2, 0.3]),
+        prediction=np.array([0, 0]),
+        model="$x_1$",
+    )
+    content = write_report([bare], tmp_path / "out", draws=100)
+    assert content["models"]["$x_1$"]["auroc"] is None
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "images count as independent" in text
+    assert "no normal image" in text
+    assert "ROC" not in text.split("## Methods")[0].replace("AUC-ROC", "")
+
+
+def test_thresholds_of_the_released_model_go_before_validation(inputs, tmp_path):
+    arguments = [
+        *(str(inputs / "a.csv"), "--out", str(tmp_path / "out"), "--draws", "100"),
+        *("--validation", str(inputs / "va.csv")),
+        *("--model-json", str(inputs / "run" / "model" / "model.json")),
+    ]
+    assert main(arguments) == 0
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["models"]["convnext"]
+    points = {name: point["threshold"] for name, point in found["operating_points"].items()}
+    assert points == {"default": 0.5, "youden": 0.4}
+    assert found["calibration"]["temperature"] is not None
+
+
+def test_one_model_twice_is_reported_under_two_names(inputs, tmp_path):
+    files = [str(inputs / "a.csv")] * 2
+    assert main([*files, "--names", "x", "y", "--out", str(tmp_path / "o"), "--draws", "100"]) == 0
+    content = json.loads((tmp_path / "o" / "metrics.json").read_text())
+    assert list(content["models"]) == ["x", "y"]
+    assert content["comparisons"][0]["estimate"] == 0
+    assert content["comparisons"][0]["p"] == 1

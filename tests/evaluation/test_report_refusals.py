@@ -1,0 +1,123 @@
+"""What the report refuses, before it has written anything."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elbow_core import cli
+from elbow_core.dataset.archive import write_archive
+from elbow_core.errors import ManifestError, PredictionsError
+from elbow_core.evaluation.predictions import Predictions
+from elbow_core.evaluation.report import write_report
+from elbow_core.evaluation.report.__main__ import main
+from tests.support.report_inputs import predictions, write_inputs
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    write_inputs(folder)
+    return folder
+
+
+def test_report_is_replaced_by_the_next_but_not_by_one_that_fails(tmp_path):
+    out = tmp_path / "out"
+    write_report([predictions("convnext", 1)], out, draws=100)
+    (out / "leftover").write_text("of the old report")
+    write_report([predictions("convnext", 2)], out, draws=100)
+    assert not (out / "leftover").exists()
+    before = (out / "metrics.json").read_bytes()
+    archive = tmp_path / "archive"
+    write_archive(archive, ["other"], [np.zeros((8, 8), np.uint8)], {"size": 8})
+    with pytest.raises(PredictionsError, match="not in the archive"):
+        write_report([predictions("convnext", 5)], out, archive=archive, draws=100)
+    assert (out / "metrics.json").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "out"]
+
+
+def test_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(PredictionsError, match="holds other files"):
+        write_report([predictions("convnext", 1)], tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+def test_validation_that_overlaps_the_test_is_refused(tmp_path):
+    test, other = predictions("convnext", 1), predictions("convnext", 2)
+    with pytest.raises(PredictionsError, match="image 't_000' is in the test set too"):
+        write_report([test], tmp_path / "out", validation=[other])
+    moved = Predictions(
+        image_id=np.char.add("v", other.image_id),
+        patient_id=other.patient_id,
+        study_id=other.study_id,
+        label=other.label,
+        score=other.score,
+        prediction=other.prediction,
+        model="convnext",
+    )
+    with pytest.raises(PredictionsError, match="patient 'tp0' is in the test set too"):
+        write_report([test], tmp_path / "out", validation=[moved])
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        (["medgemma"], "no validation predictions of the model 'convnext'"),
+        (["convnext", "medgemma"], "'medgemma', which is not reported"),
+        (["convnext", "convnext"], "given twice"),
+    ],
+)
+def test_validation_belongs_to_the_models_reported(validation, message, tmp_path):
+    given = [predictions(model, 3, "v") for model in validation]
+    with pytest.raises(PredictionsError, match=message):
+        write_report([predictions("convnext", 1)], tmp_path / "out", validation=given)
+
+
+def test_validation_of_one_class_is_refused(tmp_path):
+    one = predictions("convnext", 3, "v", n=1)
+    with pytest.raises(PredictionsError, match="both classes"):
+        write_report([predictions("convnext", 1)], tmp_path / "out", validation=[one])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required"),
+        (["a.csv"], "--out"),
+        (["absent.csv", "--out", "out"], "absent.csv: cannot be read"),
+        (["a.csv", "a.csv", "--out", "out"], "--names"),
+        (["a.csv", "--out", "a.csv"], "a.csv: is a file"),
+        (["a.csv", "--out", "a.csv/out"], "cannot be made"),
+        (["a.csv", "--out", "out", "--draws", "5"], "--draws"),
+        (["a.csv", "--out", "out", "--seed", "-5"], "--seed"),
+        (["a.csv", "--out", "out", "--names", "x", "y"], "--names: 2 given for 1"),
+        (["a.csv", "b.csv", "--out", "out", "--validation", "va.csv"], "--validation: 1 given"),
+        (["a.csv", "--out", "out", "--run", "run"], "--checklist"),
+        (["a.csv", "--out", "out", "--checklist", "--run", "prepared"], "prepared: holds no"),
+        (["a.csv", "--out", "out", "--model-json", "a.csv"], "a.csv: has no thresholds"),
+        (["a.csv", "--out", "out", "--manifest", "a.csv"], "a.csv:1"),
+        (["a.csv", "--out", "out", "--rejected", "a.csv"], "path,reason"),
+        (["a.csv", "--out", "out", "--archive", "run"], "run"),
+    ],
+)
+def test_usage_error_is_one_clear_line_with_status_2(
+    inputs, monkeypatch, capsys, arguments, message
+):
+    monkeypatch.chdir(inputs)
+    monkeypatch.setattr(sys, "argv", ["report", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main)
+    assert stopped.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in last
+    assert not (inputs / "out").exists()
+
+
+def test_rejected_without_its_header_is_refused(tmp_path):
+    (tmp_path / "rejected.csv").write_text("x.png,truncated\n")
+    with pytest.raises(ManifestError, match="path,reason"):
+        write_report(
+            [predictions("convnext", 1)], tmp_path / "o", rejected=tmp_path / "rejected.csv"
+        )

@@ -1,0 +1,33 @@
+"""docs/evaluation.md, followed to the letter in an empty folder."""
+
+import importlib
+import re
+import shlex
+
+from tests.support.paths import ROOT
+
+TUTORIAL = ROOT / "docs" / "evaluation.md"
+# The audit reads files of the project and is tested by itself; these two only measure.
+NOT_RUN = ("timeit", "test_evaluation_coverage", "evaluation.audit")
+
+
+def blocks() -> list[tuple[str, str]]:
+    fenced = re.compile(r"^```(python|bash)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    found = fenced.findall(TUTORIAL.read_text())
+    return [block for block in found if not any(name in block[1] for name in NOT_RUN)]
+
+
+def test_a_researcher_with_only_scores_gets_through_the_tutorial(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for language, text in blocks():
+        if language == "python":
+            exec(compile(text, str(TUTORIAL), "exec"), {})
+            continue
+        for line in text.replace("\\\n", " ").splitlines():
+            python, flag, module, *arguments = shlex.split(line)
+            assert (python, flag) == ("python", "-m")
+            few = ["--draws", "100"] if module.endswith(".report") else []
+            assert importlib.import_module(module).main([*arguments, *few]) == 0
+    assert {"report", "pair"} <= {path.name for path in tmp_path.iterdir()}
+    assert (tmp_path / "report" / "checklist.html").is_file()
+    assert re.search(r"AUROC 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)", capsys.readouterr().out)

@@ -1,0 +1,114 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import torch
+
+from elbow_jax import optimizer as optimizer_module
+from elbow_jax.optimizer import WarmRestarts, join_small, sgd
+from tests.support.tolerances import OPTIMIZER
+
+STEPS_PER_EPOCH = 7
+
+
+@pytest.mark.parametrize(
+    ("t_0", "t_mult", "epochs"), [(5, 2, 35), (4, 2, 28), (4, 2, 12), (3, 1, 8)]
+)
+def test_rates_are_torchs_over_a_whole_run(t_0, t_mult, epochs):
+    schedule = WarmRestarts(0.1, t_0, t_mult, STEPS_PER_EPOCH)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, t_0, t_mult)
+    expected = []
+    for step in range(epochs * STEPS_PER_EPOCH):
+        optimizer.step()
+        scheduler.step(step / STEPS_PER_EPOCH)  # pyright: ignore[reportArgumentType]
+        expected.append(optimizer.param_groups[0]["lr"])
+    rates = np.asarray(schedule.at(np.arange(len(expected))))
+    np.testing.assert_allclose(rates, expected, atol=OPTIMIZER * 0.1)
+
+
+def test_state_carries_the_rate_from_step_to_step():
+    schedule = WarmRestarts(0.1, 2, 2, STEPS_PER_EPOCH)
+    state, rates = schedule.init(), []
+    for _ in range(6 * STEPS_PER_EPOCH):
+        rates.append(float(schedule(state)))
+        state = schedule.update(state)
+    np.testing.assert_array_equal(rates, schedule.at(np.arange(len(rates))))
+
+
+@pytest.mark.parametrize("t_mult", [1, 2, 10])
+def test_cycles_go_on_as_far_as_steps_can_be_counted(t_mult):
+    schedule = WarmRestarts(0.1, 2, t_mult, STEPS_PER_EPOCH)
+    cycle, length = 0, 2 * STEPS_PER_EPOCH
+    while cycle < 2**31 and cycle < 1000 * length:
+        assert schedule.at(cycle) == pytest.approx(0.1)
+        cycle, length = cycle + length, length * t_mult
+        assert cycle > 2**31 or schedule.at(cycle - 1) < 0.01
+
+
+def test_joining_small_arrays_keeps_every_number():
+    tree = {"a": jnp.arange(4.0).reshape(2, 2), "b": jnp.ones((300, 300)), "c": -jnp.ones(3)}
+    joined = join_small(tree)
+    assert [leaf.shape for leaf in joined] == [(7,), (300, 300)]
+    assert optax.tree.norm(joined) == pytest.approx(float(optax.tree.norm(tree)))
+
+
+def test_other_rates_and_cycles_are_the_same_program():
+    def lower(schedule):
+        optimizer = sgd(schedule, momentum=0.8, weight_decay=1e-3)
+        parameters = {"weight": jnp.ones(3)}
+        return jax.jit(optimizer.update).lower(parameters, optimizer.init(parameters), parameters)
+
+    one, other = lower(WarmRestarts(0.1, 2, 2, 7)), lower(WarmRestarts(0.02, 5, 2, 11))
+    assert one.as_text() == other.as_text()
+
+
+@pytest.mark.parametrize("fewest", [1, 3, 2**16])
+def test_parameters_are_torchs_after_200_steps_with_momentum_and_decay(monkeypatch, fewest):
+    monkeypatch.setattr(optimizer_module, "_FEWEST", fewest)  # none, one or both joined
+    rng = np.random.default_rng(0)
+    matrix, target = rng.normal(size=(32, 5)), rng.normal(size=32)
+    start = {"head": rng.normal(size=3), "backbone": rng.normal(size=2)}
+    rates = {"head": 2e-2, "backbone": 5e-3}
+    schedules = {group: WarmRestarts(rate, 4, 2, STEPS_PER_EPOCH) for group, rate in rates.items()}
+    optimizer = sgd(schedules, momentum=0.8, weight_decay=1e-3)
+
+    theirs = {name: torch.tensor(value, requires_grad=True) for name, value in start.items()}
+    descent = torch.optim.SGD(
+        [{"params": [theirs[name]], "lr": rates[name]} for name in theirs],
+        momentum=0.8,
+        weight_decay=1e-3,
+    )
+    restarts = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(descent, 4, 2)
+
+    with jax.enable_x64(True):
+        ours = {name: jnp.asarray(value) for name, value in start.items()}
+        state = optimizer.init(ours)
+
+        def loss_of(parameters):
+            weights = jnp.concatenate([parameters["head"], parameters["backbone"]])
+            return jnp.mean((matrix @ weights - target) ** 2)
+
+        @jax.jit
+        def step_ours(parameters, state):
+            updates, state = optimizer.update(jax.grad(loss_of)(parameters), state, parameters)
+            return optax.apply_updates(parameters, updates), state
+
+        for step in range(200):
+            restarts.step(step / STEPS_PER_EPOCH)  # pyright: ignore[reportArgumentType]
+            descent.zero_grad()
+            weights = torch.cat([theirs["head"], theirs["backbone"]])
+            ((torch.tensor(matrix) @ weights - torch.tensor(target)) ** 2).mean().backward()
+            descent.step()
+            ours, state = step_ours(ours, state)
+    for name in start:
+        assert not np.allclose(ours[name], start[name], atol=1e-2)
+        np.testing.assert_allclose(ours[name], theirs[name].detach().numpy(), atol=OPTIMIZER)
+
+
+@pytest.mark.parametrize("name", ["t_0", "t_mult", "steps_per_epoch"])
+def test_count_below_one_is_refused_by_name(name):
+    counts = {"t_0": 1, "t_mult": 1, "steps_per_epoch": 1, name: 0}
+    with pytest.raises(ValueError, match=f"{name} must be at least 1"):
+        WarmRestarts(0.1, **counts)

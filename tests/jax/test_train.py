@@ -1,0 +1,240 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict
+from safetensors.numpy import load_file
+
+from elbow_core import cli
+from elbow_core.config import load_config
+from elbow_core.dataset.manifest import read_manifest, write_manifest
+from elbow_core.dataset.prepared import open_prepared
+from elbow_jax import train
+from elbow_jax.config import TrainConfig
+from elbow_jax.scoring.released import read_released, write_released
+from elbow_jax.training.engine import build_engine
+from elbow_jax.training.run_directory import create_run
+from tests.support.small_data import write_prepared
+from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
+
+EPOCHS = 3
+WRITTEN_BY_RELEASE = ("schema_version", "weights_sha256")
+
+
+def fail(capsys, *arguments: str) -> str:
+    """Run the command, which must end with status 2 and one line; return the line."""
+    sys_argv = sys.argv
+    sys.argv = ["train", *arguments]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.run(train.main)
+    finally:
+        sys.argv = sys_argv
+    assert ended.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """The folder of a run that was never interrupted."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_prepared(folder / "data")
+    assert train.main(["--config", str(write_config(folder))]) == 0
+    return folder
+
+
+def test_run_directory_holds_what_the_documents_say(finished):
+    assert sorted(path.name for path in (finished / "run").iterdir()) == [
+        "checkpoints",
+        "config.yaml",
+        "metrics.jsonl",
+        "model",
+        "run.json",
+    ]
+    assert sorted(path.name for path in (finished / "run/model").iterdir()) == [
+        "model.json",
+        "weights.safetensors",
+    ]
+
+
+def test_record_holds_what_is_needed_to_repeat_the_run(finished):
+    record = json.loads((finished / "run/run.json").read_text())
+    assert {"versions", "commit", "device", "seed", "data_fingerprint", "command"} <= record.keys()
+    assert record["versions"]["jax"]
+
+
+def test_log_has_every_log_step_and_every_epoch(finished):
+    rows = rows_of(finished / "run")
+    logged = [row["step"] for row in rows if "loss" in row]
+    validated = [row["step"] for row in rows if "validation" in row]
+    assert logged == list(range(2, EPOCHS * STEPS_PER_EPOCH + 1, 2))
+    assert validated == [STEPS_PER_EPOCH * (epoch + 1) for epoch in range(EPOCHS)]
+
+
+def test_loss_falls_over_the_run(finished):
+    losses = [row["loss"] for row in rows_of(finished / "run") if "loss" in row]
+    assert np.mean(losses[-3:]) < 0.95 * np.mean(losses[:3])
+
+
+def test_released_weights_are_the_best_epochs(finished):
+    rows = [row for row in rows_of(finished / "run") if "validation" in row]
+    best = max(row["validation"]["auroc"] for row in rows)
+    card = read_released(finished / "run/model").card
+    chosen = next(row for row in rows if row["step"] == card.step)
+    assert chosen["validation"]["auroc"] == best
+    assert card.validation == pytest.approx(chosen["validation"], rel=1e-6)
+    assert card.thresholds["default"] == 0.5
+    assert {"youden", "sensitivity_95", "specificity_95"} <= card.thresholds.keys()
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, capsys):
+    before = (finished / "run/model/weights.safetensors").stat().st_mtime_ns
+    assert train.main(["--config", str(finished / "train.yaml"), "--resume"]) == 0
+    assert "finished already" in capsys.readouterr().out
+    assert (finished / "run/model/weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_run_that_starts_from_another_begins_with_its_weights(finished, tmp_path):
+    write_prepared(tmp_path / "data", seed=1)
+    path = write_config(tmp_path, init=str(finished / "run"))
+    engine = build_engine(load_config(TrainConfig, path), open_prepared(tmp_path / "data"))
+    ours = flatten_dict(jax.device_get(engine.state.variables), sep="/")
+    theirs = load_file(finished / "run/model/weights.safetensors")
+    assert ours.keys() == theirs.keys()
+    for name in theirs:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+def test_loss_that_is_not_finite_stops_the_run_and_names_the_images(finished, tmp_path, capsys):
+    write_prepared(tmp_path / "data", seed=1)
+    shutil.copytree(finished / "run", tmp_path / "huge")
+    shutil.rmtree(tmp_path / "huge/model")
+    released = read_released(finished / "run/model")
+    card = {name: value for name, value in released.card if name not in WRITTEN_BY_RELEASE}
+    huge = jax.tree.map(lambda array: array * np.float32(1e30), released.variables)
+    write_released(tmp_path / "huge/model", huge, **card)
+    config = write_config(tmp_path, init=str(tmp_path / "huge"))
+    message = fail(capsys, "--config", str(config))
+    assert "step 1: loss" in message
+    assert "the last good checkpoint is none" in message
+    assert message.count("train_") == 8
+    assert not (tmp_path / "run/model").exists()
+
+
+def test_second_run_into_the_same_directory_is_refused(finished, capsys):
+    message = fail(capsys, "--config", str(finished / "train.yaml"))
+    assert "already holds a run" in message
+    assert "--resume" in message
+
+
+def test_directory_of_something_else_is_refused(finished, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("precious")
+    config = write_config(tmp_path, data={"prepared": str(finished / "data")})
+    assert "is not a run" in fail(capsys, "--config", str(config))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+
+
+def test_resuming_with_a_changed_configuration_names_the_key(finished, capsys):
+    arguments = ["--config", str(finished / "train.yaml"), "--resume"]
+    message = fail(capsys, *arguments, "--optimizer.momentum", "0.7")
+    assert "optimizer.momentum is 0.7 and the run began with 0.8" in message
+
+
+def test_resuming_with_data_prepared_anew_is_refused(finished, tmp_path, capsys):
+    write_prepared(tmp_path / "data")
+    path = write_config(tmp_path)
+    create_run(load_config(TrainConfig, path), open_prepared(tmp_path / "data"))
+    for name in ("manifest.csv", "images-00000.array_record", "index.json"):
+        (tmp_path / "data" / name).unlink()
+    write_prepared(tmp_path / "data", seed=5)
+    assert "prepared anew" in fail(capsys, "--config", str(path), "--resume")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"epohcs": 3}, "epohcs"),
+        ({"epochs": "three"}, "epochs"),
+        ({"optimizer": {"learning_rate": 0.1, "momentum": 2.0}}, "optimizer.momentum"),
+        ({"data": {"prepared": "nowhere"}}, "nowhere"),
+        ({"batch_size": 500}, "do not fill a batch of 500"),
+        ({"init": "nowhere"}, "nowhere: neither a file nor one of the tags"),
+        ({"init": "."}, "init: . is not a run"),
+        ({"init": {"convnext_tiny": "a"}}, "init: several runs start the fusion network"),
+        ({"model": {"backbone": "resnet"}}, "model.backbone"),
+        (
+            {
+                "optimizer": {
+                    "learning_rate": {"neck": 0.1},
+                    "momentum": 0.5,
+                    "warm_restarts": {"t_0": 1},
+                }
+            },
+            "has rates for ['neck']",
+        ),
+    ],
+)
+def test_wrong_configuration_is_named_and_leaves_nothing(finished, tmp_path, capsys, changes, said):
+    (tmp_path / "data").symlink_to(finished / "data")
+    config = write_config(tmp_path, **changes)
+    assert said in fail(capsys, "--config", str(config))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "train.yaml"]
+
+
+def test_starting_from_another_network_is_refused(finished, tmp_path, capsys):
+    write_prepared(tmp_path / "data", seed=1)
+    model = {"backbone": "mobilenetv3_large", "variant": "small", "cbam": False}
+    config = write_config(tmp_path, init=str(finished / "run"), model=model)
+    assert "is of another network" in fail(capsys, "--config", str(config))
+
+
+def test_starting_from_an_unfinished_run_is_refused(finished, tmp_path, capsys):
+    write_prepared(tmp_path / "data", seed=1)
+    (tmp_path / "begun").mkdir()
+    for name in ("config.yaml", "run.json"):
+        (tmp_path / "begun" / name).write_bytes((finished / "run" / name).read_bytes())
+    config = write_config(tmp_path, init=str(tmp_path / "begun"))
+    assert "is not finished" in fail(capsys, "--config", str(config))
+
+
+def test_pretraining_on_an_image_of_the_test_set_is_refused(finished, tmp_path, capsys):
+    write_prepared(tmp_path / "data", seed=1)
+    seen = read_manifest(finished / "data/manifest.csv")[0]
+    rows = read_manifest(tmp_path / "data/manifest.csv")
+    rows[-1] = replace(rows[-1], sha256=seen.sha256)
+    write_manifest(tmp_path / "data/manifest.csv", rows)
+    config = write_config(tmp_path, init=str(finished / "run"))
+    message = fail(capsys, "--config", str(config))
+    assert "leak" in message
+    assert rows[-1].image_id in message
+
+
+def test_help_lists_every_field(capsys):
+    assert train.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for field in ("--optimizer.warm_restarts.t_0", "--data.copies", "--model.backbone", "--init"):
+        assert field in text
+
+
+def test_command_exits_with_two_and_one_line(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-m", "elbow_jax.train", "--config", str(tmp_path / "absent.yaml")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "80"},
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 1
+    assert "absent.yaml" in ended.stderr

@@ -1,0 +1,143 @@
+"""Runs that are killed, told to stop, or find their last checkpoint damaged."""
+
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from elbow_jax import train
+from tests.support.small_data import write_prepared
+from tests.support.training import rows_of, start, write_config
+
+EPOCHS = 6
+RESULTS = ("metrics.jsonl", "model/weights.safetensors", "model/model.json")
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory) -> Path:
+    """The folder of a run that nothing disturbed, with a checkpoint after every step."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    write_prepared(folder / "data")
+    config = write_config(folder, epochs=EPOCHS, checkpoint_every=1, log_every=1)
+    assert train.main(["--config", str(config)]) == 0
+    return folder
+
+
+def follow(unbroken: Path, folder: Path) -> Path:
+    """The configuration of the same run in another folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / "data").symlink_to(unbroken / "data")
+    return write_config(folder, epochs=EPOCHS, checkpoint_every=1, log_every=1)
+
+
+def assert_same_results(run: Path, unbroken: Path) -> None:
+    for name in RESULTS:
+        assert (run / name).read_bytes() == (unbroken / "run" / name).read_bytes(), name
+
+
+def whole_checkpoints(run: Path) -> list[int]:
+    directory = run / "checkpoints"
+    names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def leftovers(run: Path) -> list[str]:
+    """What in the run's directory is neither a result nor a whole checkpoint."""
+    inside = [path.name for path in (run / "checkpoints").iterdir() if not path.name.isdigit()]
+    known = {"config.yaml", "run.json", "metrics.jsonl", "checkpoints", "model"}
+    beside = [path.name for path in run.parent.iterdir() if path.name.startswith(".")]
+    return inside + beside + [path.name for path in run.iterdir() if path.name not in known]
+
+
+def kill_at_a_random_moment(config: Path, run: Path, chance: random.Random) -> bool:
+    """Start or go on with a run and kill it; False if it had finished before."""
+    process = start(config, "--resume")
+    seen = len(rows_of(run))
+    moment = chance.choice(["starting", "training", "saving"])
+    wanted = seen + chance.randint(1, 4)
+    ends = time.monotonic() + chance.uniform(0.5, 4.0)  # of those that die before the first step
+    while process.poll() is None:
+        if moment == "starting" and time.monotonic() > ends:
+            break
+        if moment != "starting" and len(rows_of(run)) >= wanted:
+            saving = any((run / "checkpoints").glob("*tmp*"))
+            if moment == "training" or saving:
+                break
+        time.sleep(0.001)
+    process.kill()
+    _, errors = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), errors
+    return process.returncode != 0
+
+
+@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_moments_gives_the_bytes_of_an_unbroken_one(
+    unbroken, tmp_path, kills
+):
+    chance = random.Random(kills)
+    killed, number = 0, 0
+    while killed < kills:
+        number += 1
+        run = tmp_path / f"attempt{number}" / "run"
+        config = follow(unbroken, run.parent)
+        latest = 0
+        while killed < kills and kill_at_a_random_moment(config, run, chance):
+            killed += 1
+            kept = whole_checkpoints(run)
+            logged = max((row["step"] for row in rows_of(run)), default=0)
+            # One save may be under way while the next step is logged.
+            assert logged - max(kept, default=0) <= 2
+            assert max(kept, default=0) >= latest
+            latest = max(kept, default=0)
+        if not (run / "model").is_dir():
+            assert train.main(["--config", str(config), "--resume"]) == 0
+        assert_same_results(run, unbroken)
+        assert leftovers(run) == []
+
+
+def test_sigterm_saves_and_the_run_goes_on_from_there(unbroken, tmp_path):
+    config = follow(unbroken, tmp_path)
+    run = tmp_path / "run"
+    process = start(config)
+    while process.poll() is None and not rows_of(run):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    step = max(whole_checkpoints(run))
+    assert f"{run}: stopped after step {step}, as asked; go on by --resume" in output
+    assert rows_of(run)[-1]["step"] == step
+    assert train.main(["--config", str(config), "--resume"]) == 0
+    assert_same_results(run, unbroken)
+
+
+# Where one array cannot be read, Orbax leaves the reads of others to end on a closed event loop.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied metrics"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_it_is_used(
+    unbroken, tmp_path, capsys, damage
+):
+    config = follow(unbroken, tmp_path)
+    run = tmp_path / "run"
+    shutil.copytree(unbroken / "run", run)
+    shutil.rmtree(run / "model")
+    (run / "config.yaml").write_text(
+        (run / "config.yaml").read_text().replace(str(unbroken), str(tmp_path))
+    )
+    newest = max(whole_checkpoints(run))
+    directory = run / "checkpoints" / str(newest)
+    if damage == "emptied metrics":
+        (directory / "metrics/metrics").write_bytes(b"")
+    else:
+        arrays = max((directory / "state").rglob("d/*"), key=lambda file: file.stat().st_size)
+        content = bytearray(arrays.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        arrays.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    assert train.main(["--config", str(config), "--resume"]) == 0
+    told = capsys.readouterr().err
+    assert str(directory) in told
+    assert f"it is now {run / 'damaged' / str(newest)}" in told
+    assert_same_results(run, unbroken)

@@ -1,0 +1,145 @@
+"""The training loop: what it compiles, when it waits, when it ends, what it writes."""
+
+import logging
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
+
+from elbow_core.errors import ConfigError
+from elbow_jax import train
+from elbow_jax.training import loop as fit
+from elbow_jax.training.tensorboard import contact_sheet
+from tests.support import tolerances
+from tests.support.small_data import write_prepared
+from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
+
+OPTIMIZER = {"momentum": 0.0, "weight_decay": 0.0, "warm_restarts": {"t_0": 1}}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    write_prepared(tmp_path / "data")
+    return tmp_path
+
+
+def test_a_run_compiles_each_step_once_and_waits_at_log_steps_alone(folder, caplog, monkeypatch):
+    config = write_config(folder, epochs=2, log_every=3, checkpoint_every=None)
+    waits = []
+    fetch = jax.device_get
+    monkeypatch.setattr(fit.jax, "device_get", lambda tree: waits.append(len(tree)) or fetch(tree))
+    with caplog.at_level(logging.DEBUG, "jax"), jax.log_compiles(True):
+        assert train.main(["--config", str(config)]) == 0
+    compiled = re.findall(r"Compiling jit\((\w+)\) with", caplog.text)
+    assert compiled.count("train_step") == 1
+    assert compiled.count("eval_step") == 1
+    losses = [size for size in waits if size == 3]
+    assert losses == [3] * (2 * STEPS_PER_EPOCH // 3)
+
+
+def test_early_stopping_counts_epochs_without_a_better_score():
+    assert not fit.has_stopped([], 2)
+    assert not fit.has_stopped([0.5, 0.6, 0.6], 2)
+    assert fit.has_stopped([0.5, 0.6, 0.6, 0.55], 2)
+    assert not fit.has_stopped([0.5, 0.6, 0.6, 0.7], 2)
+    assert not fit.has_stopped([0.9, 0.1, 0.1, 0.1], None)
+
+
+def test_a_run_that_stops_early_releases_its_best_epoch(folder, capsys):
+    optimizer = OPTIMIZER | {"learning_rate": 1e-12}  # too low for any score to change
+    frozen = {"backbone": "convnext_tiny", "variant": "small", "cbam": False}
+    config = write_config(
+        folder, epochs=9, early_stopping=2, optimizer=optimizer, model=frozen, log_every=100
+    )
+    assert train.main(["--config", str(config)]) == 0
+    assert max(row["epoch"] for row in rows_of(folder / "run")) == 3
+    assert (folder / "run/model/model.json").is_file()
+    assert "no better validation AUROC in 2 epochs" in capsys.readouterr().err
+
+
+def test_a_dry_run_tells_sizes_memory_and_time_and_writes_nothing(folder, capsys):
+    before = sorted(folder.rglob("*"))
+    config = write_config(folder, accumulate=2)
+    assert train.main(["--config", str(config), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    for pattern in (
+        r"mobilenetv3_large \(small\), [\d,]+ parameters",
+        r"32 x 32 pixels: 24 for training, each with 1 augmented copies, 10 for validation",
+        r"batch +8 images in 2 part",
+        r"memory +[\d,]+ MiB of state on each device, [\d,]+ MiB more in a step",
+        r"time +[\d.]+ s a step, 6 steps or [\d.]+ min an epoch",
+    ):
+        assert re.search(pattern, told), pattern
+    assert sorted(folder.rglob("*")) == sorted([*before, config])
+
+
+def test_a_dry_run_does_not_resume(folder):
+    with pytest.raises(ConfigError, match="give one of them"):
+        train.main(["--config", str(write_config(folder)), "--dry-run", "--resume"])
+
+
+def test_parts_that_cannot_share_a_batch_are_refused(folder):
+    with pytest.raises(ConfigError, match="accumulate: 3 parts cannot share a batch of 8"):
+        train.main(["--config", str(write_config(folder, accumulate=3))])
+    assert not (folder / "run").exists()
+
+
+def events(run: Path) -> list[Event]:
+    """The records of the event files: length, checksum, content, checksum."""
+    found = []
+    for file in sorted((run / "tensorboard").iterdir()):
+        content = file.read_bytes()
+        while content:
+            length = int.from_bytes(content[:8], "little")
+            found.append(Event.FromString(content[12 : 12 + length]))
+            content = content[16 + length :]
+    return found
+
+
+def test_tensorboard_shows_the_rows_of_the_log_and_a_sheet_of_images(folder):
+    config = write_config(folder, epochs=1, tensorboard=True)
+    assert train.main(["--config", str(config)]) == 0
+    curves: dict[str, dict[int, float]] = {}
+    images = []
+    for event in events(folder / "run"):
+        for value in event.summary.value:
+            if value.HasField("image"):
+                images.append((event.step, value.image.width, value.image.height))
+            else:
+                curves.setdefault(value.tag, {})[event.step] = value.simple_value
+    rows = rows_of(folder / "run")
+    losses = {row["step"]: pytest.approx(row["loss"]) for row in rows if "loss" in row}
+    assert curves["training/loss"] == losses
+    assert curves["training/learning_rate"].keys() == losses.keys()
+    (validation,) = (row["validation"] for row in rows if "validation" in row)
+    assert {name for name in curves if name.startswith("validation/")} == {
+        f"validation/{name}" for name in validation
+    }
+    assert images == [(1, 3 * 32, 3 * 32)]  # eight images of a batch on a sheet of nine
+
+
+def test_a_contact_sheet_reads_left_to_right():
+    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
+    assert contact_sheet(images).tolist() == [[0, 1, 2], [3, 4, 0], [0, 0, 0]]
+    assert contact_sheet(images, most=4).tolist() == [[0, 1], [2, 3]]
+
+
+def test_bfloat16_learns_as_float32_does(folder):
+    curves = {}
+    for precision in ("float32", "bfloat16"):
+        config = write_config(
+            folder,
+            run=str(folder / precision),
+            epochs=5,
+            log_every=STEPS_PER_EPOCH,
+            precision=precision,
+            optimizer=OPTIMIZER | {"learning_rate": 5e-3},
+            model={"backbone": "convnext_tiny", "variant": "small", "cbam": False},
+        )
+        assert train.main(["--config", str(config)]) == 0
+        curves[precision] = [row["loss"] for row in rows_of(folder / precision) if "loss" in row]
+    np.testing.assert_allclose(curves["bfloat16"], curves["float32"], atol=tolerances.BFLOAT16_LOSS)
+    assert curves["bfloat16"][-1] < curves["bfloat16"][0]

@@ -1,0 +1,1 @@
+"""What tests share: small files and networks, tolerances, runs of the commands."""

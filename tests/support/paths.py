@@ -1,0 +1,8 @@
+"""Where the project and the real radiographs beside it lie."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts"
+GOLDEN = Path(__file__).parent / "golden"
+RADIOGRAPHS = ROOT.parent / "shared" / "data"

@@ -1,0 +1,103 @@
+"""Two models' predictions, a prepared folder and a run, as the commands leave them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from elbow_core.dataset.archive import write_archive
+from elbow_core.dataset.manifest import ManifestRow, write_manifest
+from elbow_core.evaluation.predictions import UNPARSED, Predictions, write_predictions
+
+IMAGES = 90
+
+
+def scores_of(seed: int, labels: np.ndarray, skill: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return 1 / (1 + np.exp(-skill * rng.normal(2 * labels - 1, 1)))
+
+
+def predictions(
+    model: str, seed: int, prefix: str = "t", n: int = IMAGES, answers: bool = False
+) -> Predictions:
+    labels = (np.arange(n) % 7 < 3).astype(np.int64)
+    score = scores_of(seed, labels, 2.0 if model == "convnext" else 1.2)
+    prediction = (score >= 0.5).astype(np.int64)
+    answer = None
+    if answers:
+        prediction[:4] = UNPARSED
+        words = np.array(["No injury", "Fracture or dislocation", "<b>I | cannot</b> say"])
+        answer = words[prediction]
+    return Predictions(
+        image_id=np.array([f"{prefix}_{k:03d}" for k in range(n)]),
+        patient_id=np.array([f"{prefix}p{k // 3}" for k in range(n)]),
+        study_id=np.array([f"study{k % 2}" for k in range(n)]),
+        label=labels,
+        score=score,
+        prediction=prediction,
+        model=model,
+        answer=answer,
+    )
+
+
+def write_inputs(folder: Path) -> None:
+    """Everything that a report can read; image k of the archive is all k."""
+    test = predictions("convnext", 1)
+    write_predictions(folder / "a.csv", test)
+    write_predictions(folder / "b.csv", predictions("medgemma", 2, answers=True))
+    write_predictions(folder / "va.csv", predictions("convnext", 3, "v"))
+    write_predictions(folder / "vb.csv", predictions("medgemma", 4, "v", answers=True))
+    rows = [
+        ManifestRow(
+            image_id=image_id,
+            path=f"{image_id}.png",
+            label=label,
+            split="test",
+            patient_id=patient,
+            study_id=study,
+            view=("ap", "lateral", "")[k % 3],
+            body_part="elbow",
+            finding=("fracture" if label else "treated, hardware" if k % 2 else "normal"),
+            source="synthetic",
+            sha256=f"{k:064x}",
+            height=8,
+            width=8,
+        )
+        for k, (image_id, label, patient, study) in enumerate(
+            zip(
+                test.image_id.tolist(),
+                test.label.tolist(),
+                test.patient_id.tolist(),
+                test.study_id.tolist(),
+                strict=True,
+            )
+        )
+    ]
+    prepared = folder / "prepared"
+    images = [np.full((32, 32), k, np.uint8) for k in range(IMAGES)]
+    write_archive(prepared, test.image_id.tolist(), images, {"size": 32})
+    write_manifest(prepared / "manifest.csv", rows)
+    (prepared / "rejected.csv").write_text("path,reason\nx.png,truncated\ny.png,truncated\n")
+    model = folder / "run" / "model"
+    model.mkdir(parents=True)
+    thresholds = {"default": 0.5, "youden": 0.4}
+    card = {"thresholds": thresholds, "weights_sha256": "0" * 64, "preprocessing": {"size": 32}}
+    (model / "model.json").write_text(json.dumps(card))
+    (folder / "run" / "config.yaml").write_text(
+        "epochs: 3\nseed: 0\nbatch_size: 32\n"
+        "init: {convnext_tiny: somewhere/first, mobilenetv3_large: somewhere/second}\n"
+    )
+
+
+def options_with_everything(inputs: Path, out: Path) -> list[str]:
+    prepared = inputs / "prepared"
+    paths = {
+        "--validation": [inputs / "va.csv", inputs / "vb.csv"],
+        "--manifest": [prepared / "manifest.csv"],
+        "--rejected": [prepared / "rejected.csv"],
+        "--archive": [prepared],
+        "--run": [inputs / "run"],
+        "--out": [out],
+    }
+    named = [str(part) for flag, values in paths.items() for part in (flag, *values)]
+    return [str(inputs / "a.csv"), str(inputs / "b.csv"), *named, "--checklist", "--draws", "100"]

@@ -1,0 +1,47 @@
+"""Prepared data small enough to train on in a test: blobs on noise, brighter where injured."""
+
+from pathlib import Path
+
+import numpy as np
+
+from elbow_core.dataset.archive import write_archive
+from elbow_core.dataset.manifest import ManifestRow, write_manifest
+from elbow_core.radiographs.preprocessing import Preprocessing
+
+SIZE = 32
+SPLITS = {"train": 24, "validation": 10, "test": 11}
+
+
+def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
+    """Write a prepared directory of `SPLITS` images, one patient each, classes alternating."""
+    rng = np.random.default_rng(seed)
+    rows, images = [], []
+    for split, count in SPLITS.items():
+        for number in range(count):
+            label = number % 2
+            image = rng.integers(0, 90, (size, size))
+            top, left = rng.integers(4, size - 12, 2)
+            image[top : top + 8, left : left + 8] += 130 * label
+            images.append(image.astype(np.uint8))
+            name = f"{split}_{number:02d}"
+            rows.append(
+                ManifestRow(
+                    image_id=name,
+                    path=f"{name}.png",
+                    label=label,
+                    split=split,
+                    patient_id=f"patient_{name}",
+                    study_id=f"study_{name}",
+                    view="ap",
+                    body_part="elbow",
+                    finding="fracture" if label else "normal",
+                    source="blobs",
+                    sha256=f"{len(rows) + 1000 * seed:064x}",
+                    height=size,
+                    width=size,
+                )
+            )
+    settings = Preprocessing(size=size).model_dump(mode="json")
+    write_archive(directory, [row.image_id for row in rows], images, settings)
+    write_manifest(directory / "manifest.csv", rows)
+    return directory

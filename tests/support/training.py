@@ -1,0 +1,54 @@
+"""Runs of the training command on data and a network small enough for a test."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.small_data import SPLITS
+
+STEPS_PER_EPOCH = SPLITS["train"] * 2 // 8
+
+
+def write_config(folder: Path, **changes: Any) -> Path:
+    """A configuration over `folder`/data into `folder`/run; six steps make an epoch."""
+    config = {
+        "run": str(folder / "run"),
+        "data": {"prepared": str(folder / "data"), "copies": 1},
+        "model": {"backbone": "mobilenetv3_large", "variant": "small"},
+        "optimizer": {
+            "learning_rate": 0.05,
+            "momentum": 0.8,
+            "weight_decay": 1e-3,
+            "warm_restarts": {"t_0": 2},
+        },
+        "batch_size": 8,
+        "epochs": 3,
+        "log_every": 2,
+        "checkpoint_every": 2,
+    }
+    path = folder / "train.yaml"
+    path.write_text(yaml.safe_dump(config | changes))
+    return path
+
+
+def start(config: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    """Begin the training command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "elbow_jax.train", "--config", str(config), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def rows_of(run: Path) -> list[dict[str, Any]]:
+    """The rows of a run's metrics.jsonl; a line that is cut short is left out."""
+    file = run / "metrics.jsonl"
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]

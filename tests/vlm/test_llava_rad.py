@@ -1,0 +1,199 @@
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from elbow_core import cli
+from tests.support import llava_rad_release as release
+from tests.support.tolerances import NETWORK
+from vlm_torch import assemble_llava_rad
+from vlm_torch.config import FolderBase, ModelSection, PromptSection
+from vlm_torch.models.base import find_base, load_base, read_processor
+
+MODEL = ModelSection(architecture="llava_rad", base=FolderBase(path=Path("later")), dtype="float32")
+PROMPT = PromptSection(question="Classify this radiograph")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory) -> Path:
+    return release.write_release(tmp_path_factory.mktemp("release") / "parts")
+
+
+def assemble(parts: Path, out: Path, *more: str) -> Path:
+    arguments = ["--parts", str(parts), "--out", str(out), "--dtype", "float32", *more]
+    assert assemble_llava_rad.main(arguments) == 0
+    return out
+
+
+def fail(capsys, *arguments: str) -> str:
+    """Run the command, which must end with status 2 and one line; return the line."""
+    sys_argv = sys.argv
+    sys.argv = ["assemble_llava_rad", *arguments]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.run(assemble_llava_rad.main)
+    finally:
+        sys.argv = sys_argv
+    assert ended.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def published(
+    parts: Path, init: str
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+    """The parts that a start is made of, as the reference takes them."""
+    state = torch.load(parts / "biomedclipcxr_518_checkpoint.pt", weights_only=True)["state_dict"]
+    start = "module.visual.trunk."
+    trunk = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+    file = "mm_projector.bin" if init == "projector" else "non_lora_trainables.bin"
+    projector = {
+        key.rpartition("mm_projector.")[2]: value
+        for key, value in torch.load(parts / file, weights_only=True).items()
+    }
+    language = load_file(parts / "vicuna-7b-v1.5/model.safetensors")
+    if init == "merged":
+        lora = torch.load(parts / "adapter_model.bin", weights_only=True)
+        for key in [key for key in lora if key.endswith(".lora_A.weight")]:
+            name = key.removeprefix("base_model.model.").replace(".lora_A", "")
+            up = lora[key.replace("lora_A", "lora_B")]
+            language[name] += release.ALPHA / release.RANK * up @ lora[key]
+    return trunk, projector, language
+
+
+@pytest.mark.parametrize("init", ["merged", "released_projector", "projector"])
+def test_assembled_model_gives_the_logits_of_the_published_architecture(parts, tmp_path, init):
+    own = ["--projector", str(parts / "mm_projector.bin")] if init == "projector" else []
+    out = assemble(parts, tmp_path / "assembled", "--init", init, *own)
+    section = MODEL.model_copy(update={"base": FolderBase(path=out)})
+    base = find_base(section, tmp_path)
+    reading = read_processor(base, section, PROMPT)
+    model = load_base(base, section)
+    image = np.random.default_rng(1).integers(0, 256, (release.IMAGE_SIZE,) * 2).astype(np.uint8)
+    pixels = reading.normalise([image])
+    tokens = reading.tokens
+    ids = [*tokens.prompt, *tokens.answers[1]]
+    assert ids.count(tokens.image) == release.IMAGE_TOKENS
+    with torch.inference_mode():
+        found = model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0]
+    trunk, projector, language = published(parts, init)
+    wanted = release.forward(trunk, projector, language, pixels, ids, tokens.image)
+    # The image's own token has a row of zeros.
+    scale = wanted.abs().max()
+    assert scale > 0.5
+    assert (found[:, : wanted.shape[1]] - wanted).abs().max() < NETWORK * scale
+    assert not found[:, wanted.shape[1] :].any()
+
+
+def test_starts_differ(parts, tmp_path):
+    plain = assemble(parts, tmp_path / "plain")
+    merged = assemble(parts, tmp_path / "merged", "--init", "merged")
+    first, second = (load_file(folder / "model.safetensors") for folder in (plain, merged))
+    changed = {name for name in first if not torch.equal(first[name], second[name])}
+    assert changed == {name for name in first if ".layers." in name and "_proj." in name}
+    assert len(changed) == release.LAYERS * 7
+
+
+def test_prompt_is_vicunas_and_has_one_beginning(parts, tmp_path):
+    out = assemble(parts, tmp_path / "assembled")
+    section = MODEL.model_copy(update={"base": FolderBase(path=out)})
+    base = find_base(section, tmp_path)
+    reading = read_processor(base, section, PROMPT.model_copy(update={"system": "Be brief."}))
+    tokenizer = reading.processor.tokenizer
+    ids = [*reading.tokens.prompt, *reading.tokens.answers[0]]
+    assert ids.count(tokenizer.bos_token_id) == 1
+    assert ids[0] == tokenizer.bos_token_id
+    assert ids[-1] == tokenizer.eos_token_id
+    image = "<image>" * release.IMAGE_TOKENS
+    said = tokenizer.decode(ids, skip_special_tokens=False)
+    wanted = f"<s> Be brief. USER: {image} \nClassify this radiograph ASSISTANT: No injury</s>"
+    assert said.replace(" ", "") == wanted.replace(" ", "")
+
+
+def change(parts: Path, folder: Path, name: str, update: dict, drop: str = "") -> Path:
+    """Copy the parts with one file changed: keys added, or one taken out."""
+    shutil.copytree(parts, folder)
+    content = torch.load(folder / name, weights_only=True)
+    state = content.get("state_dict", content)
+    state.update(update)
+    state.pop(drop, None)
+    torch.save(content, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("biomedclipcxr_518_checkpoint.pt", "module.visual.trunk.reg_token"),
+        ("biomedclipcxr_518_checkpoint.pt", "module.audio.weight"),
+        ("non_lora_trainables.bin", "base_model.model.model.mm_projector.4.weight"),
+        ("adapter_model.bin", "base_model.model.lm_head.lora_C.weight"),
+    ],
+)
+def test_key_that_is_not_known_is_named(parts, tmp_path, capsys, name, key):
+    folder = change(parts, tmp_path / "parts", name, {key: torch.zeros(1)})
+    message = fail(
+        capsys, "--parts", str(folder), "--out", str(tmp_path / "out"), "--init", "merged"
+    )
+    assert name in message
+    assert key.removeprefix("module.visual.trunk.") in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "said"),
+    [
+        (
+            "biomedclipcxr_518_checkpoint.pt",
+            "module.visual.trunk.blocks.1.ls2.gamma",
+            "encoder.layer.1.layer_scale2.lambda1",
+        ),
+        ("non_lora_trainables.bin", "base_model.model.model.mm_projector.2.bias", "linear_2.bias"),
+        (
+            "adapter_model.bin",
+            "base_model.model.model.layers.0.mlp.up_proj.lora_B.weight",
+            "model.layers.0.mlp.up_proj.weight",
+        ),
+    ],
+)
+def test_key_that_is_missing_is_named(parts, tmp_path, capsys, name, key, said):
+    folder = change(parts, tmp_path / "parts", name, {}, drop=key)
+    message = fail(
+        capsys, "--parts", str(folder), "--out", str(tmp_path / "out"), "--init", "merged"
+    )
+    assert said in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_projector_of_another_width_is_refused(parts, tmp_path, capsys):
+    key = "base_model.model.model.mm_projector.0.weight"
+    update = {key: torch.zeros(release.WIDTH, 5)}
+    folder = change(parts, tmp_path / "parts", "non_lora_trainables.bin", update)
+    message = fail(capsys, "--parts", str(folder), "--out", str(tmp_path / "out"))
+    assert "linear_1.weight" in message
+
+
+def test_missing_file_is_named(parts, tmp_path, capsys):
+    message = fail(capsys, "--parts", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert "biomedclipcxr_518_checkpoint.pt: is missing" in message
+
+
+def test_projector_file_without_its_start_is_refused(parts, tmp_path, capsys):
+    message = fail(
+        capsys,
+        *("--parts", str(parts), "--out", str(tmp_path / "out")),
+        *("--projector", str(parts / "mm_projector.bin")),
+    )
+    assert "--projector" in message
+
+
+def test_assembly_says_how_it_was_made(parts, tmp_path):
+    out = assemble(parts, tmp_path / "assembled", "--init", "merged")
+    assert json.loads((out / "assembly.json").read_text()) == {"init": "merged", "dtype": "float32"}

@@ -1,0 +1,112 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elbow_core.evaluation.predictions import UNPARSED
+from tests.support.vlm_runs import ARCHITECTURES, config_of
+from vlm_torch.models.base import find_base, load_base, read_processor
+from vlm_torch.scoring.likelihood import (
+    MOST_ANSWER_TOKENS,
+    generate_answers,
+    injury_probability,
+    parse_answer,
+)
+from vlm_torch.tokens import question_inputs
+
+ANSWERS = ("No injury", "Fracture or dislocation")
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def opened(request, tmp_path_factory):
+    """A tiny model whose answers vary, its reading, and images."""
+    folder = tmp_path_factory.mktemp(request.param)
+    config = config_of(folder, request.param)
+    base = find_base(config.model, folder)
+    reading = read_processor(base, config.model, config.prompt)
+    model = load_base(base, config.model).eval()
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.model.language_model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return model, reading, torch.randn(5, 3, 32, 32)
+
+
+def log_likelihood(model, reading, image, answer: int) -> float:
+    """One image, one answer, without a batch, padding or cut logits."""
+    tokens = reading.tokens
+    ids = torch.tensor([tokens.prompt + tokens.answers[answer]])
+    inputs = {"input_ids": ids, "pixel_values": image[None]}
+    if tokens.marks_image:
+        inputs["token_type_ids"] = (ids == tokens.image).long()
+    logits = model(**inputs).logits[0].double().log_softmax(-1)
+    start = len(tokens.prompt)
+    return sum(
+        float(logits[start - 1 + at, token]) for at, token in enumerate(tokens.answers[answer])
+    )
+
+
+def test_probability_is_the_share_of_the_answers_likelihood(opened):
+    model, reading, images = opened
+    odds = injury_probability(model, reading.tokens, images).logit()
+    with torch.inference_mode():
+        for image, found in zip(images, odds.tolist(), strict=True):
+            normal, injury = (log_likelihood(model, reading, image, answer) for answer in (0, 1))
+            assert found == pytest.approx(injury - normal, abs=1e-3)
+    assert odds.std() > 0.1
+
+
+def test_generated_text_takes_the_likeliest_token_each_time(opened):
+    model, reading, images = opened
+    tokens = reading.tokens
+    tokenizer = reading.processor.tokenizer
+    found = generate_answers(model, tokens, tokenizer, images[:2])
+    for image, text in zip(images[:2], found, strict=True):
+        inputs = question_inputs(tokens, 1) | {"pixel_values": image[None]}
+        written: list[int] = []
+        with torch.inference_mode():
+            while len(written) < MOST_ANSWER_TOKENS and not (
+                written and written[-1] in tokens.stop
+            ):
+                written.append(int(model(**inputs).logits[0, -1].argmax()))
+                ids = torch.tensor([list(tokens.prompt) + written])
+                inputs["input_ids"] = ids
+                inputs["attention_mask"] = torch.ones_like(ids)
+                if tokens.marks_image:
+                    inputs["token_type_ids"] = (ids == tokens.image).long()
+        assert tokenizer.decode(written, skip_special_tokens=True).strip() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("No injury", 0),
+        ("no injury.", 0),
+        ("A: No injury", 0),
+        ("A", 0),
+        ("(none)", UNPARSED),
+        ("'Fracture or dislocation'", 1),
+        ("B: Fracture or dislocation", 1),
+        ("b)", 1),
+        ("Fracture or dislocation, of the radial head", 1),
+        ("Fracture or dislocation\nof the radial head", 1),
+        ("A: Fracture or dislocation", UNPARSED),
+        ("No fracture or dislocation", UNPARSED),
+        ("No injury Fracture or dislocation", UNPARSED),
+        ("There is no injury", UNPARSED),
+        ("", UNPARSED),
+        ("An effusion", UNPARSED),
+    ],
+)
+def test_answer_is_parsed_only_where_it_is_plain(text, label):
+    assert parse_answer(text, ANSWERS) == label
+
+
+@given(st.text())
+def test_any_text_is_a_label_or_unparsed(text):
+    assert parse_answer(text, ANSWERS) in (0, 1, UNPARSED)
+
+
+@given(st.sampled_from((0, 1)), st.sampled_from(("", "\n", " ", ".", "!")))
+def test_the_answers_own_text_is_always_parsed(label, end):
+    assert parse_answer(ANSWERS[label] + end, ANSWERS) == label

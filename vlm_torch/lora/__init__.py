@@ -1,0 +1,1 @@
+"""LoRA layers, adapters on disk, and tuned runs."""

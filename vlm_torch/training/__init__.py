@@ -1,0 +1,1 @@
+"""transformers' Trainer, its checkpoints, and the memory that a run takes."""
