@@ -1,16 +1,21 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, locks that end with the process, digests."""
 
+import fcntl
+import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from elbow_core.errors import UserError
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; it takes the name ``path`` when the block succeeds.
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; it takes the name ``path`` when the block succeeds.
 
-    After an exception ``path`` is as it was, and what was written is gone.
+    After an exception ``path`` is unchanged and the partial file is removed.
 
     Reference: rename(2), which replaces a file in one step.
     """
@@ -20,3 +25,70 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield an empty folder beside ``path``; it takes the name ``path`` when the block succeeds.
+
+    The leftover of a killed process is removed first. With ``replace`` an existing folder ``path``
+    makes way for the new one once that is complete; without it ``path`` must be absent or empty.
+    After an exception ``path`` is unchanged and the partial folder is removed.
+
+    Raises `UserError` where the folder cannot be made, or another process is writing it.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    former = path.with_name(f".{path.name}.former")
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be made: {error.strerror}") from error
+    with locked_folder(partial, f"{path}: is being written by another process"):
+        try:
+            _empty(partial)
+            yield partial
+            if replace and path.is_dir():
+                shutil.rmtree(former, ignore_errors=True)
+                path.rename(former)
+            partial.replace(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            if former.exists() and not path.exists():
+                former.rename(path)
+            shutil.rmtree(former, ignore_errors=True)
+
+
+@contextmanager
+def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
+    """Hold an exclusive lock on a folder; it ends with the block, or with a killed process.
+
+    Raises `UserError` with the line ``refusal`` where another process holds the lock.
+
+    Reference: flock(2).
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            same = os.path.samestat(os.fstat(descriptor), folder.stat())
+        except OSError:
+            same = False
+        if not same:
+            raise UserError(refusal)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

@@ -11,7 +11,7 @@ import numpy as np
 
 from elbow_core import cli
 from elbow_core.errors import ConfigError, RadiographError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 from elbow_core.radiographs.decoding import read_radiograph
 from elbow_core.radiographs.preprocessing import preprocess
 from elbow_jax.runtime import startup
@@ -74,8 +74,8 @@ def write_table(path: Path | None, rows: Sequence[tuple[Path, float, str]]) -> N
     if path is None:
         sys.stdout.write(text.getvalue())
     else:
-        with replacing(path) as aside:
-            aside.write_text(text.getvalue(), encoding="utf-8")
+        with atomic_file(path) as partial:
+            partial.write_text(text.getvalue(), encoding="utf-8")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from elbow_core.cli import run
 from elbow_core.errors import UserError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 REPORT = Path(__file__).parent.parent / "configs/audit/paper_results.csv"
 FIGURES = ("accuracy", "precision", "recall", "f1", "auroc")
@@ -73,8 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError) as error:
         raise UserError(f"{options.ours}: cannot be read ({error})") from error
     text = table(ours)
-    with replacing(options.out) as making:
-        making.write_text(text, encoding="utf-8")
+    with atomic_file(options.out) as partial:
+        partial.write_text(text, encoding="utf-8")
     print(text)
     return 0
 

@@ -17,7 +17,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from elbow_core.cli import run
 from elbow_core.evaluation.report.style import COLOURS, GREY, canvas, drawn_in_style, panels
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 from elbow_jax.models import ModelConfig
 from elbow_jax.models.config import Backbone
 
@@ -197,12 +197,12 @@ def main(arguments: Sequence[str]) -> int:
     }
     for name, sizes in measured.items():
         target = out / "figures" / f"architecture_{name}.png"
-        with replacing(target) as aside:
+        with atomic_file(target) as partial:
             image = draw(TITLES[name], sizes[0])
-            image.savefig(aside, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+            image.savefig(partial, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
         print(target)
-    with replacing(out / "networks.md") as aside:
-        aside.write_text(document(measured))
+    with atomic_file(out / "networks.md") as partial:
+        partial.write_text(document(measured))
     print(out / "networks.md")
     return 0
 

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from elbow_core.cli import run
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 from elbow_core.radiographs.augmentation import Augmentation, apply_affine, draw_affine
 from elbow_core.radiographs.preprocessing import preprocess, resize
 from elbow_core.sources.synthetic import FINDINGS, VIEWS, draw_radiograph, label_of
@@ -95,7 +95,7 @@ def _write_grey(figure: Figure, target: Path) -> Path:
     step = 256 // GREY_LEVELS
     grey = np.where(grey == 255, 255, grey // step * step).astype(np.uint8)
     encoded = cv2.imencode(".png", grey, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
-    with replacing(target) as partial:
+    with atomic_file(target) as partial:
         partial.write_bytes(encoded.tobytes())
     return target
 

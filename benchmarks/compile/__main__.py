@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from elbow_core.cli import run
 from elbow_core.errors import UserError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 from elbow_jax.models import ModelConfig, build_model
 from elbow_jax.models.config import Backbone
 from elbow_jax.networks import compute_dtype
@@ -130,8 +130,8 @@ def main(arguments: Sequence[str]) -> int:
     }
     options.out.mkdir(parents=True, exist_ok=True)
     for suffix, text in (("json", json.dumps(record, indent=1) + "\n"), ("md", table(record))):
-        with replacing(options.out / f"{NAME}.{suffix}") as making:
-            making.write_text(text)
+        with atomic_file(options.out / f"{NAME}.{suffix}") as partial:
+            partial.write_text(text)
     return 0
 
 

@@ -31,7 +31,7 @@ from elbow_core.errors import ConfigError
 from elbow_core.evaluation.report.style import COLOURS, canvas, drawn_in_style, panels
 from elbow_core.evaluation.statistics.intervals import score_intervals
 from elbow_core.evaluation.statistics.metrics import auroc
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 from elbow_jax import networks, porting
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import scoring_batches
@@ -222,12 +222,12 @@ def main(arguments: Sequence[str]) -> int:
         "courses": {"JAX": ours, "PyTorch": theirs},
     }
     out.mkdir(parents=True, exist_ok=True)
-    with replacing(out / f"{name}.json") as making:
-        making.write_text(json.dumps(record) + "\n")
-    with replacing(out / f"{name}.png") as making:
-        draw(record).savefig(making, format="png", dpi=150)
-    with replacing(out / f"{name}.md") as making:
-        making.write_text(summary(record))
+    with atomic_file(out / f"{name}.json") as partial:
+        partial.write_text(json.dumps(record) + "\n")
+    with atomic_file(out / f"{name}.png") as partial:
+        draw(record).savefig(partial, format="png", dpi=150)
+    with atomic_file(out / f"{name}.md") as partial:
+        partial.write_text(summary(record))
     print(summary(record))
     return 0
 

@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.throughput import cases, device, page, plots, processes, records, summary
 from elbow_core.cli import run
 from elbow_core.errors import UserError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 ROOT = Path(__file__).parents[2]
 DEFAULT_OUT = ROOT / "docs" / "benchmarks"
@@ -52,8 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="throughput_") as work:
         seconds = options.seconds or (0.5 if options.quick else 6.0)
         _measure(record, path, selection, seconds, Path(work))
-    with replacing(path.with_suffix(".md")) as making:
-        making.write_text(page.document(record), encoding="utf-8")
+    with atomic_file(path.with_suffix(".md")) as partial:
+        partial.write_text(page.document(record), encoding="utf-8")
     drawn = plots.draw(record)
     if drawn is not None:
         plots.save(drawn, path.with_suffix(".png"))

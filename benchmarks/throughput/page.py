@@ -15,7 +15,7 @@ from benchmarks.throughput.summary import (
     spread,
 )
 from elbow_core.errors import UserError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 COMMAND = "python -m benchmarks.throughput"
 BEGIN, END = "<!-- throughput: begin -->", "<!-- throughput: end -->"
@@ -51,8 +51,8 @@ def refresh(root: Path, directory: Path) -> Iterator[Path]:
         before = path.read_text(encoding="utf-8")
         after = filled(before, records, name)
         if after != before:
-            with replacing(path) as making:
-                making.write_text(after, encoding="utf-8")
+            with atomic_file(path) as partial:
+                partial.write_text(after, encoding="utf-8")
             yield path
 
 

@@ -13,7 +13,7 @@ from benchmarks.throughput.cases import NETWORKS
 from benchmarks.throughput.page import TITLES, WORKS
 from benchmarks.throughput.summary import Comparison, comparisons, networks, spread
 from elbow_core.evaluation.report.style import COLOURS, SETTINGS, canvas, drawn_in_style, panels
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 DOTS_PER_INCH = 150
 AXES = {"size": "pixels a side", "batch": "images in a batch", "devices": "devices"}
@@ -48,8 +48,8 @@ def _draw(
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG; the same figure gives the same bytes."""
-    with replacing(path) as aside, matplotlib.rc_context(SETTINGS):
-        figure.savefig(aside, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    with atomic_file(path) as partial, matplotlib.rc_context(SETTINGS):
+        figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
 
 
 def _bars(axes: Axes, compared: list[Comparison], name: str) -> None:

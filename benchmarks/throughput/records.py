@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.throughput import summary
 from benchmarks.throughput.cases import FASTEST, Case, Job
 from elbow_core.errors import UserError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 ROOT = Path(__file__).parents[2]
 KIND = "throughput"
@@ -111,8 +111,8 @@ def write(record: dict[str, Any], path: Path) -> None:
     """Write a record, a row a line."""
     rows = ",\n".join(json.dumps(_short(row)) for row in record["rows"])
     header = json.dumps({name: value for name, value in record.items() if name != "rows"}, indent=1)
-    with replacing(path) as making:
-        making.write_text(f'{header[:-2]},\n "rows": [\n{rows}\n]}}\n', encoding="utf-8")
+    with atomic_file(path) as partial:
+        partial.write_text(f'{header[:-2]},\n "rows": [\n{rows}\n]}}\n', encoding="utf-8")
 
 
 def key(row: dict[str, Any]) -> tuple[Any, ...]:

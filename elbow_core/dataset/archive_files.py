@@ -14,7 +14,7 @@ from array_record.python.array_record_module import ArrayRecordReader, ArrayReco
 from jaxtyping import UInt8
 
 from elbow_core.errors import ArchiveError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 INDEX = "index.json"
 
@@ -63,7 +63,7 @@ def write_segment(
     """
     try:
         # Aside, since a process whose parent was killed may write on for a moment.
-        with replacing(path) as partial:
+        with atomic_file(path) as partial:
             count = _write_records(partial, size, images)
     except RuntimeError as error:
         raise ArchiveError(f"{path}: cannot be written: {error}") from error
@@ -135,7 +135,7 @@ def write_index(
         "segments": [asdict(segment) for segment in segments],
         "ids": list(ids),
     }
-    with replacing(directory / INDEX) as partial:
+    with atomic_file(directory / INDEX) as partial:
         partial.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
 

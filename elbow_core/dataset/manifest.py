@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from elbow_core.errors import ManifestError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 __all__ = [
     "COLUMNS",
@@ -110,7 +110,7 @@ def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
     """
     seen: set[str] = set()
     with (
-        replacing(Path(path)) as partial,
+        atomic_file(Path(path)) as partial,
         partial.open("w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")

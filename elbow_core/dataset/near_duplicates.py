@@ -10,7 +10,7 @@ from jaxtyping import Int, UInt8
 
 from elbow_core.dataset.manifest import LABEL_NAMES, ManifestRow
 from elbow_core.errors import ManifestError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
 HASHES = "perceptual_hashes.npy"
@@ -102,7 +102,7 @@ def write_near_duplicates(
     path: Path, rows: Sequence[ManifestRow], pairs: Int[np.ndarray, "pairs 3"]
 ) -> None:
     """Write pairs of ``rows`` as CSV, with the bits between them, their splits and their labels."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for first, second, distance in pairs.tolist():

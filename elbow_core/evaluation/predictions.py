@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from elbow_core.errors import PredictionsError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction", "model")
 UNPARSED = -1
@@ -135,7 +135,7 @@ def write_predictions(path: Path | str, predictions: Predictions) -> None:
         columns.append(predictions.answer.tolist())
     try:
         with (
-            replacing(path) as partial,
+            atomic_file(path) as partial,
             partial.open("w", encoding="utf-8", newline="") as file,
         ):
             plain = csv.writer(file, lineterminator="\n")

@@ -21,7 +21,7 @@ from elbow_core.dataset.archive_files import (
 from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.dataset.near_duplicates import perceptual_hash
 from elbow_core.errors import ArchiveError, RadiographError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 from elbow_core.prepare.worker_pool import WorkerPool
 from elbow_core.progress import track
 from elbow_core.radiographs.decoding import check_radiograph, decode_radiograph, read_bytes
@@ -194,7 +194,7 @@ def _record_path(work: Path, number: int) -> Path:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    with replacing(path) as partial_file:
+    with atomic_file(path) as partial_file:
         partial_file.write_text(json.dumps(value), encoding="utf-8")
 
 

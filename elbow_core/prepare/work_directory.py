@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError, UserError
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 _WORK = "work"
 _KEY = "key"
@@ -54,7 +54,7 @@ def _begin(directory: Path, key: str) -> Path:
             else:
                 left.unlink()
         work.mkdir()
-        with replacing(work / _KEY) as partial:
+        with atomic_file(work / _KEY) as partial:
             partial.write_text(key, encoding="utf-8")
     for half_written in (*directory.glob(".*.partial"), *work.glob(".*.partial")):
         half_written.unlink()

@@ -1,11 +1,11 @@
 import pytest
 
-from elbow_core.files import replacing
+from elbow_core.files import atomic_file
 
 
 def test_file_appears_when_the_block_has_succeeded(tmp_path):
     path = tmp_path / "a.txt"
-    with replacing(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text("new")
         assert not path.exists()
         assert partial.parent == path.parent
@@ -19,7 +19,7 @@ def test_failed_block_leaves_what_was_there_and_nothing_else(tmp_path, error):
     path.write_text("old")
 
     def write_half() -> None:
-        with replacing(path) as partial:
+        with atomic_file(path) as partial:
             partial.write_text("half")
             raise error
 
