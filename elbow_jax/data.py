@@ -14,7 +14,7 @@ from absl import flags
 
 from elbow_core.dataset.prepared import PreparedData
 from elbow_core.errors import ConfigError
-from elbow_core.radiographs.augmentation import Augmentation, apply_affine, draw_affine
+from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _PlanTraining:
             return _Plan(position)
         drawn = (self.seed, position, copy, epoch) if self.redraw else (self.seed, position, copy)
         generator = np.random.default_rng(drawn)
-        return _Plan(position, draw_affine(generator, self.size, self.augmentation))
+        return _Plan(position, sample_affine(generator, self.size, self.augmentation))
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,19 @@ import numpy as np
 from elbow_core import cli
 from elbow_core.errors import ConfigError, RadiographError
 from elbow_core.files import atomic_file
-from elbow_core.radiographs.decoding import read_radiograph
-from elbow_core.radiographs.preprocessing import preprocess
+from elbow_core.radiographs import (
+    IMAGE_SUFFIXES,
+    list_image_files,
+    preprocess,
+    read_radiograph,
+)
 from elbow_jax.runtime import startup
 from elbow_jax.scoring.predictor import Predictor
 from elbow_jax.scoring.released import ModelCard, read_released
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
-
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
-    """Return the files named, and of each folder those that end like a radiograph, sorted.
+    """Return the files named, and of each folder the files that count as images, sorted.
 
     Raises:
         ConfigError: if a path does not exist, or a folder holds no radiograph.
@@ -30,9 +32,10 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
     found = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            inside = list_image_files(path)
             if not inside:
-                raise ConfigError(f"{path}: holds no file that ends in {', '.join(SUFFIXES)}")
+                suffixes = ", ".join(IMAGE_SUFFIXES)
+                raise ConfigError(f"{path}: holds no file that ends in {suffixes}, and no DICOM")
             found += inside
         elif path.exists():
             found.append(path)

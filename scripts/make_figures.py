@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 
 from elbow_core.cli import run
 from elbow_core.files import atomic_file
-from elbow_core.radiographs.augmentation import Augmentation, apply_affine, draw_affine
+from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
 from elbow_core.radiographs.preprocessing import preprocess, resize
-from elbow_core.sources.synthetic import FINDINGS, VIEWS, draw_radiograph, label_of
+from elbow_core.sources.synthetic import FINDINGS, VIEWS, label_of, render_radiograph
 
 SHEET = "synthetic_sheet.png"
 SHEET_SEED = 5
@@ -46,7 +46,9 @@ def synthetic_sheet(out: Path) -> Path:
             for column, view in enumerate(VIEWS):
                 rng = np.random.default_rng([SHEET_SEED, number, column])
                 ax = axes[number * len(VIEWS) + column]
-                ax.imshow(draw_radiograph(rng, view, finding, 320, part), "gray", vmin=0, vmax=255)
+                ax.imshow(
+                    render_radiograph(rng, view, finding, 320, part), "gray", vmin=0, vmax=255
+                )
                 shown = {"ap": "AP"}.get(view, view)
                 ax.set_title(f"{finding.replace('_', ' ')}\n{shown}: {label}", pad=2)
         for ax in axes:
@@ -66,7 +68,7 @@ def preprocessing(out: Path) -> Path:
         for place, view in enumerate(VIEWS):
             finding = ("supracondylar_fracture", "olecranon_fracture")[place]
             rng = np.random.default_rng([PREPROCESSING_SEED, place])
-            radiograph = draw_radiograph(rng, view, finding, 400, "elbow")
+            radiograph = render_radiograph(rng, view, finding, 400, "elbow")
             plain = preprocess(radiograph, size, sigma=sigma, amount=0.0)
             sharp = preprocess(radiograph, size, sigma=sigma)
             steps = {"original": resize(radiograph, size), "CLAHE": plain, "unsharp mask": sharp}
@@ -75,7 +77,7 @@ def preprocessing(out: Path) -> Path:
                 _show(ax, image, f"{ {'ap': 'AP'}.get(view, view) }: {name}")
             for copy in range(AUGMENTED // 2):
                 generator = np.random.default_rng([PREPROCESSING_SEED, place, copy])
-                matrix = draw_affine(generator, size, Augmentation())
+                matrix = sample_affine(generator, size, Augmentation())
                 number = place * (AUGMENTED // 2) + copy
                 ax = figure.add_subplot(grid[1 + number // COLUMNS, number % COLUMNS])
                 _show(ax, apply_affine(sharp, matrix), f"augmented, copy {copy + 1}")

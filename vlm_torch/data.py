@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, Sampler
 
 from elbow_core.dataset.prepared import PreparedData
 from elbow_core.errors import ArchiveError, ConfigError
-from elbow_core.radiographs.augmentation import Augmentation, apply_affine, draw_affine
+from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
 from vlm_torch.tokens import PromptTokens, answered_inputs
 
 
@@ -53,7 +53,9 @@ class Radiographs(Dataset):
         image = self._data.archive[position]
         if copy:
             generator = np.random.default_rng((self._seed, position, copy))
-            image = apply_affine(image, draw_affine(generator, image.shape[0], self._augmentation))
+            image = apply_affine(
+                image, sample_affine(generator, image.shape[0], self._augmentation)
+            )
         return image, self._data.rows[position].label
 
 

@@ -36,7 +36,7 @@ from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.dataset.near_duplicates import find_near_duplicates
 from elbow_core.dataset.splits import check_leakage, split_patients
 from elbow_core.prepare import prepare
-from elbow_core.radiographs.augmentation import Augmentation, apply_affine, draw_affine
+from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
 
 TURNS = 7
 
@@ -130,7 +130,7 @@ def benchmark_loader(folder: Path) -> None:
     data = open_prepared(folder / "prepared")
     images = list(data.archive)
     rng = np.random.default_rng(0)
-    matrices = [draw_affine(rng, SIZE, Augmentation()) for _ in images]
+    matrices = [sample_affine(rng, SIZE, Augmentation()) for _ in images]
 
     def warp_bare() -> None:
         for image, matrix in zip(images, matrices, strict=True):

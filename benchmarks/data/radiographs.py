@@ -8,7 +8,7 @@ import numpy as np
 from elbow_core.prepare.config import DataConfig, FractionSplit
 from elbow_core.radiographs.preprocessing import Preprocessing
 from elbow_core.sources import FolderSource
-from elbow_core.sources.synthetic import draw_radiograph
+from elbow_core.sources.synthetic import render_radiograph
 
 DRAWN = 48  # Pictures, each written several times: drawing takes longer than preparing.
 SIZE = 584
@@ -20,7 +20,7 @@ def write_images(root: Path, count: int, height: int = 900, width: int = 720) ->
     drawn = []
     for number in range(DRAWN):
         rng = np.random.default_rng([7, number])
-        image = draw_radiograph(rng, "ap", ("normal", "olecranon_fracture")[number % 2], 360)
+        image = render_radiograph(rng, "ap", ("normal", "olecranon_fracture")[number % 2], 360)
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
         drawn.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
     paths = []

@@ -1,21 +1,57 @@
-"""A file becomes an upright grey uint8 array, is preprocessed, and is augmented."""
+"""Radiographs as arrays: decoding, preprocessing, augmentation.
+
+`read_radiograph` turns a PNG, JPEG or DICOM file into an upright grey uint8 array or raises
+`RadiographError`; `preprocess` gives the square image that the networks see.
+"""
 
 from typing import TYPE_CHECKING
 
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.radiographs.augmentation import Augmentation
-    from elbow_core.radiographs.decoding import decode_radiograph, read_radiograph
-    from elbow_core.radiographs.preprocessing import Preprocessing, preprocess
+    from elbow_core.radiographs.augmentation import (
+        NO_AUGMENTATION,
+        Augmentation,
+        apply_affine,
+        sample_affine,
+    )
+    from elbow_core.radiographs.decoding import (
+        check_radiograph,
+        decode_radiograph,
+        read_bytes,
+        read_radiograph,
+    )
+    from elbow_core.radiographs.image_files import (
+        IMAGE_SUFFIXES,
+        counts_as_image,
+        list_image_files,
+    )
+    from elbow_core.radiographs.preprocessing import Preprocessing, blur, preprocess, resize
 
-__all__ = ["Augmentation", "Preprocessing", "decode_radiograph", "preprocess", "read_radiograph"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "NO_AUGMENTATION",
+    "Augmentation",
+    "Preprocessing",
+    "apply_affine",
+    "blur",
+    "check_radiograph",
+    "counts_as_image",
+    "decode_radiograph",
+    "list_image_files",
+    "preprocess",
+    "read_bytes",
+    "read_radiograph",
+    "resize",
+    "sample_affine",
+]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "decoding": ["decode_radiograph", "read_radiograph"],
-        "preprocessing": ["Preprocessing", "preprocess"],
-        "augmentation": ["Augmentation"],
+        "augmentation": ["NO_AUGMENTATION", "Augmentation", "apply_affine", "sample_affine"],
+        "decoding": ["check_radiograph", "decode_radiograph", "read_bytes", "read_radiograph"],
+        "image_files": ["IMAGE_SUFFIXES", "counts_as_image", "list_image_files"],
+        "preprocessing": ["Preprocessing", "blur", "preprocess", "resize"],
     },
 )

@@ -42,7 +42,7 @@ NO_AUGMENTATION = Augmentation(
 """Every draw from it is the identity, exactly."""
 
 
-def draw_affine(
+def sample_affine(
     rng: np.random.Generator, size: int, augmentation: Augmentation
 ) -> Float64[np.ndarray, "2 3"]:
     """Draw the matrix that takes a pixel (x, y, 1) of the image to its place in the result.

@@ -3,7 +3,7 @@ import runpy
 import cv2
 import numpy as np
 
-from elbow_core.sources.synthetic import draw_radiograph
+from elbow_core.sources.synthetic import render_radiograph
 from tests.support.paths import SCRIPTS
 from tests.support.tiny_images import write
 
@@ -11,7 +11,7 @@ from tests.support.tiny_images import write
 def test_measured_pairs_and_edits_are_printed(tmp_path, capsys):
     script = runpy.run_path(str(SCRIPTS / "measure_near_duplicates.py"))
     for seed in range(4):
-        image = draw_radiograph(np.random.default_rng([3, seed]), "ap", "normal", 160)
+        image = render_radiograph(np.random.default_rng([3, seed]), "ap", "normal", 160)
         write(tmp_path / f"{seed}.png", image)
     write(tmp_path / "3 again.png", cv2.resize(image, None, fx=2, fy=2))
     assert script["main"]([str(tmp_path)]) == 0

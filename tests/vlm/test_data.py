@@ -9,7 +9,7 @@ from elbow_core.radiographs.augmentation import (
     NO_AUGMENTATION,
     Augmentation,
     apply_affine,
-    draw_affine,
+    sample_affine,
 )
 from tests.support.small_data import SPLITS, write_prepared
 from tests.support.vlm_runs import fail, write_config
@@ -43,7 +43,7 @@ def test_training_set_is_the_originals_then_copies_each_by_its_own_seed(data):
     np.testing.assert_array_equal(original, data.archive[int(positions[5])])
     assert label == data.rows[positions[5]].label
     generator = np.random.default_rng((7, int(positions[5]), 2))
-    matrix = draw_affine(generator, original.shape[0], augmentation)
+    matrix = sample_affine(generator, original.shape[0], augmentation)
     np.testing.assert_array_equal(images[5 + 2 * len(positions)][0], apply_affine(original, matrix))
 
 

@@ -6,7 +6,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_core.sources.synthetic.injury import FINDINGS, INJURIES, NORMALS
-    from elbow_core.sources.synthetic.radiograph import VIEWS, draw_radiograph
+    from elbow_core.sources.synthetic.radiograph import VIEWS, render_radiograph
     from elbow_core.sources.synthetic.trees import label_of, write_elbow_tree, write_mura_tree
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "INJURIES",
     "NORMALS",
     "VIEWS",
-    "draw_radiograph",
     "label_of",
+    "render_radiograph",
     "write_elbow_tree",
     "write_mura_tree",
 ]
@@ -24,7 +24,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "trees": ["label_of", "write_elbow_tree", "write_mura_tree"],
-        "radiograph": ["VIEWS", "draw_radiograph"],
+        "radiograph": ["VIEWS", "render_radiograph"],
         "injury": ["FINDINGS", "INJURIES", "NORMALS"],
     },
 )

@@ -21,7 +21,7 @@ PARTS = ("elbow", "forearm", "humerus")
 MIDDLE = {"elbow": (0.0, 0.0), "forearm": (-4.0, 88.0), "humerus": (-3.0, -88.0)}
 
 
-def draw_radiograph(
+def render_radiograph(
     rng: np.random.Generator,
     view: str,
     finding: str,

@@ -20,7 +20,7 @@ import numpy as np
 from elbow_core.errors import UserError
 from elbow_core.sources.synthetic.anatomy import draw_anatomy
 from elbow_core.sources.synthetic.injury import FINDINGS, INJURIES, NORMALS
-from elbow_core.sources.synthetic.radiograph import VIEWS, draw_radiograph
+from elbow_core.sources.synthetic.radiograph import VIEWS, render_radiograph
 
 __all__ = [
     "FINDINGS",
@@ -28,8 +28,8 @@ __all__ = [
     "NORMALS",
     "RECORD",
     "VIEWS",
-    "draw_radiograph",
     "label_of",
+    "render_radiograph",
     "write_elbow_tree",
     "write_mura_tree",
 ]
@@ -179,7 +179,7 @@ def _draw_image(root: Path, image: Image) -> None:
     seed, patient, _, _ = image.key
     anatomy = draw_anatomy(_patient_rng(seed, patient))
     rng = np.random.default_rng(image.key)
-    pixels = draw_radiograph(rng, image.view, image.finding, image.size, image.part, anatomy)
+    pixels = render_radiograph(rng, image.view, image.finding, image.size, image.part, anatomy)
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if target.suffix == ".jpg" else []
     encoded = cv2.imencode(target.suffix, pixels, options)[1]
     _write_aside(target, encoded.tobytes())

@@ -15,7 +15,7 @@ from elbow_core.dataset.near_duplicates import (
     write_near_duplicates,
 )
 from elbow_core.dataset.splits import check_leakage, split_patients
-from elbow_core.sources.synthetic import draw_radiograph
+from elbow_core.sources.synthetic import render_radiograph
 from tests.support.tiny_images import row
 
 
@@ -26,7 +26,7 @@ def bits_apart(one: np.ndarray, other: np.ndarray) -> int:
 @pytest.fixture(scope="module")
 def radiographs() -> list[np.ndarray]:
     return [
-        draw_radiograph(
+        render_radiograph(
             np.random.default_rng([3, seed]), ("ap", "lateral")[seed % 2], "normal", 320
         )
         for seed in range(8)

@@ -7,7 +7,7 @@ from elbow_core.radiographs.augmentation import (
     NO_AUGMENTATION,
     Augmentation,
     apply_affine,
-    draw_affine,
+    sample_affine,
 )
 from tests.support.tiny_images import draw
 
@@ -19,7 +19,7 @@ def only(**changes) -> Augmentation:
 
 def drawn(augmentation: Augmentation, count: int = 2000, size: int = 101) -> np.ndarray:
     rng = np.random.default_rng(0)
-    return np.stack([draw_affine(rng, size, augmentation) for _ in range(count)])
+    return np.stack([sample_affine(rng, size, augmentation) for _ in range(count)])
 
 
 def shifts(matrices: np.ndarray, size: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_defaults_are_the_reports():
 
 
 def test_no_augmentation_is_exactly_the_identity():
-    matrix = draw_affine(np.random.default_rng(0), 64, NO_AUGMENTATION)
+    matrix = sample_affine(np.random.default_rng(0), 64, NO_AUGMENTATION)
     assert np.array_equal(matrix, [[1, 0, 0], [0, 1, 0]])
     image = draw(0)
     assert np.array_equal(apply_affine(image, matrix), image)
@@ -46,18 +46,18 @@ def test_no_augmentation_is_exactly_the_identity():
 
 def test_flip_alone_mirrors_exactly():
     image = draw(0, 64, 64)
-    matrix = draw_affine(np.random.default_rng(0), 64, only(flip=1.0))
+    matrix = sample_affine(np.random.default_rng(0), 64, only(flip=1.0))
     assert np.array_equal(apply_affine(image, matrix), image[:, ::-1])
 
 
 def test_quarter_turn_is_anticlockwise_and_exact():
     image = draw(0, 65, 65)
-    matrix = draw_affine(np.random.default_rng(0), 65, only(rotation=(90.0, 90.0)))
+    matrix = sample_affine(np.random.default_rng(0), 65, only(rotation=(90.0, 90.0)))
     assert np.array_equal(apply_affine(image, matrix), np.rot90(image))
 
 
 def test_matrix_is_the_one_opencv_makes_for_rotation_and_scale():
-    matrix = draw_affine(
+    matrix = sample_affine(
         np.random.default_rng(0), 101, only(rotation=(25.0, 25.0), scale=(1.1, 1.1))
     )
     np.testing.assert_allclose(
@@ -96,23 +96,23 @@ def test_four_draws_are_independent():
 
 
 def test_translation_scales_with_the_size():
-    small = draw_affine(np.random.default_rng(5), 50, only(translation=(0.1, 0.1)))
-    large = draw_affine(np.random.default_rng(5), 500, only(translation=(0.1, 0.1)))
+    small = sample_affine(np.random.default_rng(5), 50, only(translation=(0.1, 0.1)))
+    large = sample_affine(np.random.default_rng(5), 500, only(translation=(0.1, 0.1)))
     np.testing.assert_allclose(np.abs(small[:, 2]), 5)
     np.testing.assert_allclose(large[:, 2], 10 * small[:, 2])
 
 
 def test_same_generator_state_gives_the_same_matrix_and_another_does_not():
     first, second, third = (
-        draw_affine(np.random.default_rng(seed), 64, Augmentation()) for seed in (1, 1, 2)
+        sample_affine(np.random.default_rng(seed), 64, Augmentation()) for seed in (1, 1, 2)
     )
     assert np.array_equal(first, second)
     assert not np.array_equal(first, third)
 
 
 def test_changing_one_range_leaves_the_other_draws():
-    usual = draw_affine(np.random.default_rng(3), 64, only(translation=(0.02, 0.12)))
-    flipped = draw_affine(np.random.default_rng(3), 64, only(translation=(0.02, 0.12), flip=1.0))
+    usual = sample_affine(np.random.default_rng(3), 64, only(translation=(0.02, 0.12)))
+    flipped = sample_affine(np.random.default_rng(3), 64, only(translation=(0.02, 0.12), flip=1.0))
     np.testing.assert_allclose(shifts(usual[None], 64), shifts(flipped[None], 64), atol=1e-12)
 
 
@@ -126,7 +126,7 @@ def test_what_comes_from_outside_is_black():
 def test_image_keeps_its_shape_and_is_not_changed():
     image = draw(0, 48, 40)
     image.setflags(write=False)
-    moved = apply_affine(image, draw_affine(np.random.default_rng(0), 48, Augmentation()))
+    moved = apply_affine(image, sample_affine(np.random.default_rng(0), 48, Augmentation()))
     assert moved.shape == (48, 40)
     assert moved.dtype == np.uint8
 

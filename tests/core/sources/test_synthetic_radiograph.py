@@ -3,7 +3,7 @@ import pytest
 
 from elbow_core.sources.synthetic.anatomy import draw_anatomy
 from elbow_core.sources.synthetic.injury import FINDINGS
-from elbow_core.sources.synthetic.radiograph import PARTS, VIEWS, draw_radiograph
+from elbow_core.sources.synthetic.radiograph import PARTS, VIEWS, render_radiograph
 
 SIZE = 128
 
@@ -17,7 +17,7 @@ def rng(*key: int) -> np.random.Generator:
 @pytest.mark.parametrize("finding", FINDINGS)
 def test_each_finding_in_each_view_shows_bone_and_air(finding, view, part):
     for number in range(3):
-        image = draw_radiograph(rng(number), view, finding, SIZE, part)
+        image = render_radiograph(rng(number), view, finding, SIZE, part)
         assert image.dtype == np.uint8
         assert max(image.shape) == SIZE
         assert min(image.shape) >= 0.7 * SIZE
@@ -27,17 +27,17 @@ def test_each_finding_in_each_view_shows_bone_and_air(finding, view, part):
 
 
 def test_the_same_state_draws_the_same_pixels_and_another_does_not():
-    first = draw_radiograph(rng(1), "ap", "dislocation", SIZE)
-    assert np.array_equal(first, draw_radiograph(rng(1), "ap", "dislocation", SIZE))
-    other = draw_radiograph(rng(2), "ap", "dislocation", SIZE)
+    first = render_radiograph(rng(1), "ap", "dislocation", SIZE)
+    assert np.array_equal(first, render_radiograph(rng(1), "ap", "dislocation", SIZE))
+    other = render_radiograph(rng(2), "ap", "dislocation", SIZE)
     assert first.shape != other.shape or not np.array_equal(first, other)
 
 
 def test_one_patient_keeps_the_anatomy_from_picture_to_picture():
     anatomy = draw_anatomy(rng(5))
-    again = draw_radiograph(rng(6), "ap", "normal", SIZE, anatomy=anatomy)
-    assert np.array_equal(again, draw_radiograph(rng(6), "ap", "normal", SIZE, anatomy=anatomy))
-    stranger = draw_radiograph(rng(6), "ap", "normal", SIZE, anatomy=draw_anatomy(rng(7)))
+    again = render_radiograph(rng(6), "ap", "normal", SIZE, anatomy=anatomy)
+    assert np.array_equal(again, render_radiograph(rng(6), "ap", "normal", SIZE, anatomy=anatomy))
+    stranger = render_radiograph(rng(6), "ap", "normal", SIZE, anatomy=draw_anatomy(rng(7)))
     assert again.shape != stranger.shape or not np.array_equal(again, stranger)
 
 
@@ -45,4 +45,4 @@ def test_one_patient_keeps_the_anatomy_from_picture_to_picture():
 def test_an_unknown_name_is_an_error_that_says_it(bad):
     request = {"view": "ap", "finding": "normal", "part": "elbow"} | bad
     with pytest.raises(ValueError, match=next(iter(bad.values()))):
-        draw_radiograph(rng(0), request["view"], request["finding"], SIZE, request["part"])
+        render_radiograph(rng(0), request["view"], request["finding"], SIZE, request["part"])
