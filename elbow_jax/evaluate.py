@@ -4,14 +4,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from elbow_core import cli
 from elbow_core.config import load_config
 from elbow_core.dataset.prepared import PreparedData, open_prepared
 from elbow_core.errors import ConfigError
-from elbow_core.evaluation.predictions import Predictions, write_predictions
-from elbow_core.evaluation.report import write_report
+from elbow_core.evaluation import (
+    Predictions,
+    predictions_of_rows,
+    write_predictions,
+    write_report,
+)
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import scoring_batches
 from elbow_jax.runtime import startup
@@ -38,15 +40,8 @@ def predict_split(
     batches = scoring_batches(data, split, batch_size=predictor.batch_size)
     positions, scores = predictor.score(batches)
     rows = [data.rows[position] for position in positions]
-    return Predictions(
-        image_id=np.asarray([row.image_id for row in rows]),
-        patient_id=np.asarray([row.patient_id for row in rows]),
-        study_id=np.asarray([row.study_id for row in rows]),
-        label=np.asarray([row.label for row in rows], np.int64),
-        score=scores,
-        prediction=(scores >= card.thresholds["default"]).astype(np.int64),
-        model=model,
-    )
+    predicted = scores >= card.thresholds["default"]
+    return predictions_of_rows(rows, scores, predicted, model)
 
 
 def evaluate(run: RunDirectory, split: str, batch_size: int) -> Path:

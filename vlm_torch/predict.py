@@ -18,7 +18,12 @@ from elbow_core import cli
 from elbow_core.dataset.manifest import SPLITS
 from elbow_core.dataset.prepared import PreparedData, open_prepared
 from elbow_core.errors import ConfigError
-from elbow_core.evaluation.predictions import UNPARSED, Predictions, write_predictions
+from elbow_core.evaluation import (
+    UNPARSED,
+    Predictions,
+    predictions_of_rows,
+    write_predictions,
+)
 from elbow_core.progress import track
 from elbow_core.runs import data_fingerprint
 from vlm_torch import startup
@@ -62,15 +67,12 @@ def predict_split(
         log.append(answer_batch(model, reading, run.config.prompt.answers, batch))
     found = log.read(len(positions))
     rows = [data.rows[position] for position in positions]
-    return Predictions(
-        image_id=np.asarray([row.image_id for row in rows]),
-        patient_id=np.asarray([row.patient_id for row in rows]),
-        study_id=np.asarray([row.study_id for row in rows]),
-        label=np.asarray([row.label for row in rows], np.int64),
-        score=np.asarray([answer.score for answer in found], np.float64),
-        prediction=np.asarray([answer.label for answer in found], np.int64),
-        model=run.path.name,
-        answer=np.asarray([answer.text for answer in found]),
+    return predictions_of_rows(
+        rows,
+        [answer.score for answer in found],
+        [answer.label for answer in found],
+        run.path.name,
+        [answer.text for answer in found],
     )
 
 

@@ -5,15 +5,23 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.evaluation.predictions import Predictions, read_predictions, write_predictions
+    from elbow_core.evaluation.predictions import (
+        UNPARSED,
+        Predictions,
+        predictions_of_rows,
+        read_predictions,
+        write_predictions,
+    )
     from elbow_core.evaluation.report.write import write_report
     from elbow_core.evaluation.statistics.feasibility import feasible_confusions
     from elbow_core.evaluation.statistics.metrics import binary_metrics
 
 __all__ = [
+    "UNPARSED",
     "Predictions",
     "binary_metrics",
     "feasible_confusions",
+    "predictions_of_rows",
     "read_predictions",
     "write_predictions",
     "write_report",
@@ -24,7 +32,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "statistics.metrics": ["binary_metrics"],
         "statistics.feasibility": ["feasible_confusions"],
-        "predictions": ["Predictions", "read_predictions", "write_predictions"],
+        "predictions": [
+            "UNPARSED",
+            "Predictions",
+            "predictions_of_rows",
+            "read_predictions",
+            "write_predictions",
+        ],
         "report.write": ["write_report"],
     },
 )

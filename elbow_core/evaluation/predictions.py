@@ -4,12 +4,14 @@ import csv
 import io
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
+from elbow_core.dataset import ManifestRow
 from elbow_core.errors import PredictionsError
 from elbow_core.files import atomic_file
 
@@ -79,6 +81,30 @@ class Predictions:
             row = int(np.argmax(wrong))
             values = {"image_id": str(self.image_id[row]), "score": self.score[row]}
             raise PredictionsError(f"{self.where(row)}: {message.format(**values)}")
+
+
+def predictions_of_rows(
+    rows: Sequence[ManifestRow],
+    score: Sequence[float] | np.ndarray,
+    prediction: Sequence[int] | np.ndarray,
+    model: str,
+    answer: Sequence[str] | np.ndarray | None = None,
+) -> Predictions:
+    """Predictions for manifest rows: ids and labels from the rows, the rest in the same order.
+
+    ``score`` is P(injury) and ``prediction`` 0, 1 or `UNPARSED`, one per row; ``answer`` is the
+    generated text of a vision-language model. Raises `PredictionsError` as `Predictions` does.
+    """
+    return Predictions(
+        image_id=np.array([row.image_id for row in rows]),
+        patient_id=np.array([row.patient_id for row in rows]),
+        study_id=np.array([row.study_id for row in rows]),
+        label=np.array([row.label for row in rows], np.int64),
+        score=np.asarray(score, np.float64),
+        prediction=np.asarray(prediction, np.int64),
+        model=model,
+        answer=None if answer is None else np.asarray(answer),
+    )
 
 
 def read_predictions(path: Path | str) -> Predictions:
