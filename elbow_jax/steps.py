@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Float32, Int32, UInt8, UInt32
 
-from elbow_jax.ops.reductions import pixel_sums
+from elbow_jax.ops import pixel_sums
 from elbow_jax.optimizer import join_small
 
 # ImageNet's channel means and deviations, averaged to one grey channel.

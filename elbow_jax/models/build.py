@@ -11,16 +11,20 @@ from elbow_jax.models.config import Backbone, Convention, ModelConfig, Variant
 from elbow_jax.models.fusion import Fusion
 
 
-def build_model(config: ModelConfig, dtype: Any = jnp.float32, unroll: bool = False) -> nn.Module:
+def build_model(
+    config: ModelConfig, dtype: Any = jnp.float32, scan_blocks: bool = True
+) -> nn.Module:
     """Build the network that `config` names.
 
-    `module.apply(variables, image, train=False)` gives `(logits [B], taps)`, logits in float32.
+    `module.apply(variables, image, train=False)` gives `(logits [B], endpoints)`; logits are
+    float32.
 
     Args:
         config: the network.
         dtype: of the computation; parameters are float32.
-        unroll: compile equal blocks one by one instead of as a loop: slower to compile, faster to
-            run (docs/benchmarks/compile_time.md). The variables are the same.
+        scan_blocks: compile equal blocks once, as a loop. Otherwise each is compiled, which takes
+            longer and, on a CPU, runs faster (`python -m benchmarks.compile`). The variables are
+            the same.
 
     Raises:
         ValueError: a field of `config` has a value that cannot be built; the message names it.
@@ -28,28 +32,28 @@ def build_model(config: ModelConfig, dtype: Any = jnp.float32, unroll: bool = Fa
     _check(config)
     if config.backbone == "fusion":
         return Fusion(
-            _convnext(config, dtype, unroll),
-            _efficientnetv2(config, dtype, unroll),
-            _mobilenetv3(config, dtype, unroll),
+            _convnext(config, dtype, scan_blocks),
+            _efficientnetv2(config, dtype, scan_blocks),
+            _mobilenetv3(config, dtype, scan_blocks),
             config.in_channels,
             0.3 if config.dropout is None else config.dropout,
         )
     dropout = _DROPOUT[config.backbone] if config.dropout is None else config.dropout
-    backbone = _BUILDERS[config.backbone](config, dtype, unroll)
+    backbone = _BUILDERS[config.backbone](config, dtype, scan_blocks)
     return Classifier(backbone, config.in_channels, dropout)
 
 
-def _convnext(config: ModelConfig, dtype: Any, unroll: bool) -> nn.Module:
+def _convnext(config: ModelConfig, dtype: Any, scan_blocks: bool) -> nn.Module:
     variant = convnext.VARIANTS[config.variant]
     if config.features not in (None, variant.features):
         raise ValueError(
             f"features: {config.features}, but the last stage of a {config.variant} ConvNeXt is "
             f"{variant.features} wide and nothing narrows it"
         )
-    return convnext.ConvNeXt(variant, config.cbam, _drop_path(config, 0.1), unroll, dtype)
+    return convnext.ConvNeXt(variant, config.cbam, _drop_path(config, 0.1), scan_blocks, dtype)
 
 
-def _efficientnetv2(config: ModelConfig, dtype: Any, unroll: bool) -> nn.Module:
+def _efficientnetv2(config: ModelConfig, dtype: Any, scan_blocks: bool) -> nn.Module:
     variant = efficientnetv2.VARIANTS[config.variant]
     return efficientnetv2.EfficientNetV2(
         variant,
@@ -57,13 +61,13 @@ def _efficientnetv2(config: ModelConfig, dtype: Any, unroll: bool) -> nn.Module:
         config.cbam,
         _drop_path(config, 0.2),
         "same" if config.convention == "timm" else "symmetric",
-        unroll,
+        scan_blocks,
         dtype,
     )
 
 
-def _mobilenetv3(config: ModelConfig, dtype: Any, unroll: bool) -> nn.Module:
-    del unroll  # its blocks differ too much to be a loop
+def _mobilenetv3(config: ModelConfig, dtype: Any, scan_blocks: bool) -> nn.Module:
+    del scan_blocks  # its blocks differ too much to be a loop
     variant = mobilenetv3.VARIANTS[config.variant]
     return mobilenetv3.MobileNetV3(
         variant,
@@ -80,7 +84,7 @@ _BUILDERS = {
     "efficientnetv2_s": _efficientnetv2,
     "mobilenetv3_large": _mobilenetv3,
 }
-# The rates of the published networks, as torchvision, the report's source of weights, builds them.
+# The rates of torchvision, from which the paper takes its weights.
 _DROPOUT = {"convnext_tiny": 0.0, "efficientnetv2_s": 0.2, "mobilenetv3_large": 0.2}
 
 

@@ -1,7 +1,7 @@
 """Convolutional block attention module (Woo et al., 2018, arXiv:1807.06521).
 
-A gate for each channel, then a gate for each pixel. As in the authors' code, the perceptron has
-no biases, and the spatial convolution is batch-normalised.
+A gate for each channel is followed by a gate for each pixel. As in the authors' code, the
+perceptron has no biases, and the spatial convolution is batch-normalised.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from elbow_jax.models.layers import ConvNorm, Convolution
-from elbow_jax.ops.reductions import (
+from elbow_jax.ops import (
     channel_max,
     channel_mean,
     scale_channels,
@@ -22,7 +22,7 @@ from elbow_jax.ops.reductions import (
 
 
 class CBAM(nn.Module):
-    """Channel attention, then spatial attention."""
+    """Channel attention followed by spatial attention."""
 
     reduction: int = 16
     kernel_size: int = 7

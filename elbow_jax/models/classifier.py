@@ -1,4 +1,4 @@
-"""A backbone and a head: images in, one logit for each out."""
+"""A backbone and a head: one logit for each image."""
 
 import flax.linen as nn
 from jaxtyping import Array, Float
@@ -19,7 +19,7 @@ class Classifier(nn.Module):
     def __call__(
         self, image: Float[Array, "b h w c"], train: bool = False
     ) -> tuple[Float[Array, "b"], dict[str, Float[Array, "b ..."]]]:
-        """Logits of injury, and taps: `feature_map` before pooling and `features` after it.
+        """Logits of injury, and endpoints: `feature_map` before pooling, `features` after it.
 
         Args:
             image: normalised intensities; any size of at least 32 pixels a side.
@@ -36,7 +36,7 @@ class Classifier(nn.Module):
 
 
 def check_image(image: Float[Array, "b h w c"], in_channels: int) -> None:
-    """Raise ValueError where an image is not what a network was built for."""
+    """Raise ValueError for an image of the wrong size or number of channels."""
     _, height, width, channels = image.shape
     if channels != in_channels:
         raise ValueError(f"image: {channels} channels where the network takes {in_channels}")

@@ -1,4 +1,4 @@
-"""Which network to build: the choices that the report or a user needs, and no others."""
+"""The choice of a network."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -19,9 +19,9 @@ class ModelConfig:
         variant: `full` as published; `small` is the same code with fewer and narrower stages.
         convention: the library whose padding and epsilon the network follows. It goes with the
             weights that it starts from; the two differ in EfficientNetV2 and in MobileNetV3.
-        cbam: whether attention follows the stages that the report names.
+        cbam: whether attention follows the stages that the paper names.
         features: width of the pooled vector (of each backbone, for `fusion`). None takes the
-            report's 768 for `full` and the variant's own for `small`.
+            paper's 768 for `full` and the variant's own for `small`.
         in_channels: 1 for radiographs; 3 for weights as published.
         dropout: rate before the last layer. None takes 0.3 for `fusion` and the published
             network's rate otherwise.

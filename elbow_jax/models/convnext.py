@@ -1,6 +1,6 @@
 """ConvNeXt-Tiny (Liu et al., 2022, arXiv:2201.03545), as timm's `convnext_tiny`.
 
-The report puts CBAM after each of the four stages.
+The paper puts CBAM after each of the four stages.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,13 @@ from elbow_jax.models.layers import (
     DropPath,
     LayerNorm,
     normal,
-    scanned,
 )
-from elbow_jax.ops.activations import gelu
-from elbow_jax.ops.reductions import spatial_mean
+from elbow_jax.ops import gelu, repeated, spatial_mean
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Blocks and widths of the stages, and where the scale of each residual branch starts."""
+    """Blocks and widths of the stages, and the initial scale of each residual branch."""
 
     depths: tuple[int, ...]
     widths: tuple[int, ...]
@@ -34,13 +32,13 @@ class Variant:
 
     @property
     def features(self) -> int:
-        """The last stage's width, the only one that this network gives."""
+        """Width of the pooled vector: that of the last stage."""
         return self.widths[-1]
 
 
 VARIANTS = {
     "full": Variant(depths=(3, 3, 9, 3), widths=(96, 192, 384, 768), layer_scale=1e-6),
-    # Trained from nothing and for minutes, a branch scaled by 1e-6 would never wake.
+    # In a short training from random weights a branch scaled by 1e-6 would stay inactive.
     "small": Variant(depths=(1, 2, 2, 1), widths=(32, 64, 96, 192), layer_scale=0.1),
 }
 
@@ -51,7 +49,7 @@ class ConvNeXt(nn.Module):
     variant: Variant
     cbam: bool = True
     drop_path: float = 0.0
-    unroll: bool = False
+    scan_blocks: bool = True
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -71,7 +69,7 @@ class ConvNeXt(nn.Module):
                 self.variant.layer_scale,
                 downsample=number > 0,
                 drops=self.drop_path > 0.0,
-                unroll=self.unroll,
+                scan_blocks=self.scan_blocks,
                 dtype=self.dtype,
                 name=f"stage{number}",
             )(x, rates[first : first + depth], train)
@@ -81,14 +79,14 @@ class ConvNeXt(nn.Module):
 
 
 class Stage(nn.Module):
-    """Normalise and halve, then equal blocks, scanned."""
+    """Downsampling (layer normalisation, a strided convolution), followed by equal blocks."""
 
     depth: int
     width: int
     layer_scale: float
     downsample: bool
     drops: bool
-    unroll: bool
+    scan_blocks: bool
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -99,13 +97,13 @@ class Stage(nn.Module):
         if self.downsample:
             x = LayerNorm(dtype=self.dtype, name="downsample_norm")(x)
             x = _patches(self.width, 2, self.dtype, name="downsample")(x)
-        blocks = scanned(Block, self.depth, self.unroll)
+        blocks = repeated(Block, self.depth, self.scan_blocks)
         x, _ = blocks(self.layer_scale, self.drops, self.dtype, name="blocks")(x, rates, train)
         return x
 
 
 class Block(nn.Module):
-    """A 7 x 7 depthwise convolution, then a perceptron over the channels, four times wider."""
+    """A 7 x 7 depthwise convolution and a perceptron over the channels, four times wider."""
 
     layer_scale: float
     drops: bool
@@ -115,7 +113,7 @@ class Block(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w c"], rate: Float[Array, ""], train: bool
     ) -> tuple[Float[Array, "b h w c"], None]:
-        """Apply the block; the second value is what a scan collects, which is nothing."""
+        """Apply the block; the second value is the output that a scan stacks: none."""
         width, shortcut = x.shape[-1], x
         x = Convolution(
             width,
@@ -137,6 +135,6 @@ class Block(nn.Module):
 
 
 def _patches(width: int, size: int, dtype: Any, name: str) -> Convolution:
-    """A convolution over patches that do not overlap; a last row that fills none is dropped."""
+    """A convolution over disjoint patches; an incomplete last row or column is dropped."""
     convolution = partial(Convolution, padding="valid", use_bias=True, kernel_init=normal(0.02))
     return convolution(width, size, size, dtype=dtype, name=name)

@@ -1,6 +1,6 @@
 """EfficientNetV2-S (Tan & Le, 2021, arXiv:2104.00298), as timm's `tf_efficientnetv2_s`.
 
-The report puts CBAM between the fused and the depthwise stages and after the final convolution,
+The paper puts CBAM between the fused and the depthwise stages and after the final convolution,
 which it narrows from 1280 to 768 channels.
 """
 
@@ -9,19 +9,17 @@ from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
 from elbow_jax.models.cbam import CBAM
-from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, scanned
-from elbow_jax.ops.activations import silu
-from elbow_jax.ops.convolution import Padding
-from elbow_jax.ops.reductions import spatial_mean
-from elbow_jax.ops.rematerialisation import keep
+from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite
+from elbow_jax.ops import Padding, repeated, silu, spatial_mean
 
 
 @dataclass(frozen=True)
 class StageShape:
-    """One row of the paper's table: kind of block, blocks, width, first stride, expansion."""
+    """One row of the table in Tan & Le: kind of block, blocks, width, first stride, expansion."""
 
     kind: Literal["plain", "fused", "depthwise"]
     depth: int
@@ -78,7 +76,7 @@ class EfficientNetV2(nn.Module):
     cbam: bool = True
     drop_path: float = 0.0
     padding: Padding = "same"
-    unroll: bool = False
+    scan_blocks: bool = True
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -95,7 +93,7 @@ class EfficientNetV2(nn.Module):
                 x = CBAM(dtype=self.dtype, name="cbam0")(x, train)
             first = sum(stage.depth for stage in stages[:number])
             drops, name = self.drop_path > 0.0, f"stage{number}"
-            x = Stage(stage, drops, self.padding, self.unroll, self.dtype, name=name)(
+            x = Stage(stage, drops, self.padding, self.scan_blocks, self.dtype, name=name)(
                 x, rates[first : first + stage.depth], train
             )
         x = _conv_norm(self, self.features, 1, name="last")(x, train)
@@ -105,12 +103,12 @@ class EfficientNetV2(nn.Module):
 
 
 class Stage(nn.Module):
-    """A first block that may change the shape, then equal blocks, scanned."""
+    """A first block that may change the shape, followed by equal blocks."""
 
     shape: StageShape
     drops: bool
     padding: Padding
-    unroll: bool
+    scan_blocks: bool
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -123,7 +121,7 @@ class Stage(nn.Module):
         )(x, rates[0], train)
         if self.shape.depth == 1:
             return x
-        blocks = scanned(Block, self.shape.depth - 1, self.unroll)
+        blocks = repeated(Block, self.shape.depth - 1, self.scan_blocks)
         x, _ = blocks(self.shape, 1, self.drops, self.padding, self.dtype, name="rest")(
             x, rates[1:], train
         )
@@ -147,13 +145,14 @@ class Block(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w c"], rate: Float[Array, ""], train: bool
     ) -> tuple[Float[Array, "b h_out w_out c_out"], None]:
-        """Apply the block; the second value is what a scan collects, which is nothing."""
+        """Apply the block; the second value is the output that a scan stacks: none."""
         shape, shortcut = self.shape, x
         widened = x.shape[-1] * shape.expansion
         if shape.kind == "plain":
             x = _conv_norm(self, shape.width, 3, self.stride, name="conv")(x, train)
         elif shape.kind == "fused":
-            x = keep(_conv_norm(self, widened, 3, self.stride, name="expand")(x, train))
+            x = _conv_norm(self, widened, 3, self.stride, name="expand")(x, train)
+            x = checkpoint_name(x, "expanded")
         else:
             x = _conv_norm(self, widened, 1, name="expand")(x, train)
             x = _conv_norm(self, widened, 3, self.stride, depthwise=True, name="depthwise")(

@@ -1,4 +1,4 @@
-"""The report's ensemble: three backbones, their vectors joined, one small network on top."""
+"""The paper's ensemble: three backbones, their vectors concatenated, one small network on top."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,9 +26,9 @@ class Fusion(nn.Module):
     def __call__(
         self, image: Float[Array, "b h w c"], train: bool = False
     ) -> tuple[Float[Array, "b"], dict[str, Any]]:
-        """Logits of injury, and taps.
+        """Logits of injury, and endpoints.
 
-        `features` is the joined vector `[B, 3 F]`; under each backbone's name are its own
+        `features` is the concatenated vector `[B, 3 F]`; under each backbone's name are its own
         `feature_map` and `features`, for the three maps need not have one size.
 
         Args:
@@ -39,26 +39,28 @@ class Fusion(nn.Module):
             ValueError: the image is too small or has another number of channels.
         """
         check_image(image, self.in_channels)
-        taps: dict[str, Any] = {}
+        endpoints: dict[str, Any] = {}
         for name in BACKBONES:
             feature_map, features = getattr(self, name)(image, train)
-            taps[name] = {"feature_map": feature_map, "features": features}
-        taps["features"] = jnp.concatenate([taps[name]["features"] for name in BACKBONES], axis=-1)
-        return FusionHead(self.dropout, name="head")(taps["features"], train), taps
+            endpoints[name] = {"feature_map": feature_map, "features": features}
+        endpoints["features"] = jnp.concatenate(
+            [endpoints[name]["features"] for name in BACKBONES], axis=-1
+        )
+        return FusionHead(self.dropout, name="head")(endpoints["features"], train), endpoints
 
 
 class FusionHead(nn.Module):
     """Normalisation, dropout and two linear layers, in float32.
 
-    Batch normalisation puts every feature on one scale, so that no backbone drowns another.
+    Batch normalisation puts every feature on one scale, so that no backbone dominates.
     """
 
     dropout: float
 
     @nn.compact
     def __call__(self, x: Float[Array, "b f"], train: bool) -> Float[Array, "b"]:
-        """Logits from the joined vector; the hidden layer is a ninth as wide."""
-        x = BatchNorm(name="norm")(x, train)
+        """Logits from the concatenated vector; the hidden layer is a ninth as wide."""
+        x = BatchNorm(x.shape[-1], name="norm")(x, train)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         x = nn.relu(Dense(x.shape[-1] // 9, normal((2 / x.shape[-1]) ** 0.5), name="hidden")(x))
         return Dense(1, normal(0.01), name="logit")(x)[:, 0]

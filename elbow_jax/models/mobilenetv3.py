@@ -1,6 +1,6 @@
 """MobileNetV3-Large (Howard et al., 2019, arXiv:1905.02244), as timm's `mobilenetv3_large_100`.
 
-The report adds one convolution to the network, 960 -> 768 channels, and CBAM after it.
+The paper adds one convolution to the network, 960 -> 768 channels, and CBAM after it.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from jaxtyping import Array, Float
 
 from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import ConvNorm, DropPath, SqueezeExcite, divisible
-from elbow_jax.ops.reductions import spatial_mean
+from elbow_jax.ops import spatial_mean
 
 
 @dataclass(frozen=True)
 class Block:
-    """One row of the paper's table: kernel, expanded width, width, gate, non-linearity, stride."""
+    """One row of Table 1 in Howard et al.: kernel, widths, gate, non-linearity, stride."""
 
     kernel_size: int
     expanded: int
@@ -80,9 +80,9 @@ VARIANTS = {
 
 
 class MobileNetV3(nn.Module):
-    """Stem, inverted residuals, last convolution, the report's convolution and CBAM, mean.
+    """Stem, inverted residuals, last convolution, the paper's convolution and CBAM, mean.
 
-    A width equal to the last convolution's leaves the report's convolution out.
+    A width equal to that of the last convolution omits the paper's convolution.
     """
 
     variant: Variant

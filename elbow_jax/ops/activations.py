@@ -1,4 +1,4 @@
-"""GELU and SiLU, with gradients computed anew from what went in."""
+"""GELU and SiLU, whose gradients are computed from the input alone."""
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +19,14 @@ def _gelu_forward(x: Array) -> tuple[Array, Array]:
 def _gelu_backward(x: Array, cotangent: Array) -> tuple[Array]:
     wide = x.astype(jnp.float32)
     density = jnp.exp(-0.5 * jnp.square(wide)) * (2.0 * jnp.pi) ** -0.5
-    # By the complement: XLA would else share erf with the forward pass, which is computed again in
-    # the backward pass, by an array of its own in memory.
+    # By the complement: where the forward pass is recomputed, XLA would otherwise share erf between
+    # both passes through an array in memory.
     slope = 1.0 - _normal_cumulative(-wide) + wide * density
     return ((cotangent * slope).astype(x.dtype),)
 
 
 def _normal_cumulative(x: Array) -> Array:
-    # Not by erfc: it branches on the magnitude, and XLA evaluates both branches.
+    # erfc would be slower: it branches on the magnitude, and XLA evaluates both branches.
     return 0.5 * (1.0 + lax.erf(x * 0.5**0.5))
 
 
@@ -44,9 +44,9 @@ def _silu_forward(x: Array) -> tuple[Array, Array]:
 
 
 def _silu_backward(x: Array, cotangent: Array) -> tuple[Array]:
-    # By the complement, as above: XLA would else share the gate with the forward pass.
-    closed = jax.nn.sigmoid(-x)
-    return (cotangent * (1.0 - closed) * (1.0 + x * closed),)
+    # By the complement, for the same reason as in GELU.
+    complement = jax.nn.sigmoid(-x)
+    return (cotangent * (1.0 - complement) * (1.0 + x * complement),)
 
 
 silu.defvjp(_silu_forward, _silu_backward)

@@ -1,9 +1,10 @@
 """Sums and maxima over pixels or channels, and the products whose gradients are such sums.
 
-Values and gradients are those of the plain expressions. On a CPU a reduction begins with the sum,
-or the maximum, of eight parts of the rows: one pass, into which XLA draws the expression that is
-summed. Left to itself, it computes that expression column by column, with a stride of all channels,
-which took up to a hundred times as long. A reduction over channels begins with slices of them.
+Values and gradients are those of the plain expressions. On a CPU a reduction over rows first adds
+(or takes the maximum of) eight parts of the rows elementwise: one pass, into which XLA fuses the
+summed expression. A plain reduction makes XLA compute that expression column by column, with a
+stride of all channels, which took up to a hundred times as long. A reduction over channels first
+adds slices of the channels.
 """
 
 from collections.abc import Callable
@@ -14,10 +15,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-_MOST_PARTS = 8
-_LANES = 16  # numbers in a CPU's widest register
-_MOST_SLICES = 12  # of a vector of channels; what is read by more XLA computes apart
-_FEWEST_ROWS = 33  # XLA takes so many in blocks; fewer it fuses with what they are computed from
+_MAX_PARTS = 8
+_LANES = 16  # float32 numbers in the widest register of a CPU
+_MAX_SLICES = 12  # of a vector of channels; XLA does not fuse an array with more consumers
+_MIN_ROWS = 33  # XLA reduces this many rows in blocks; fewer it fuses with their producer
 
 
 def pixel_sums(x: Float[Array, "*n c"]) -> Float[Array, "c"]:
@@ -53,7 +54,7 @@ def spatial_max(x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
 
 @jax.custom_vjp
 def add_bias(x: Float[Array, "*n c"], bias: Float[Array, "c"]) -> Float[Array, "*n c"]:
-    """Add a number to each channel."""
+    """Add one number to each channel."""
     return x + bias.reshape((1,) * (x.ndim - 1) + (-1,)).astype(x.dtype)
 
 
@@ -62,7 +63,7 @@ def _add_bias_forward(x: Array, bias: Array) -> tuple[Array, Array]:
 
 
 def _add_bias_backward(like: Array, cotangent: Array) -> tuple[Array, Array]:
-    # In one part, and so from memory, where the matrix products need the cotangent in any case.
+    # In one part, that is, from memory: the matrix products read the cotangent from there anyway.
     return cotangent, _over_rows(_rows(cotangent), jnp.add, jnp.sum, parts=1).astype(like.dtype)
 
 
@@ -72,20 +73,20 @@ add_bias.defvjp(_add_bias_forward, _add_bias_backward)
 def scale_channels(
     x: Float[Array, "b h w c"], gate: Float[Array, "b 1 1 c"]
 ) -> Float[Array, "b h w c"]:
-    """Multiply each channel of each image by a number."""
+    """Multiply each channel of each image by one number."""
     return _scale(x, gate, spatial_sums)
 
 
 def scale_pixels(
     x: Float[Array, "b h w c"], gate: Float[Array, "b h w 1"]
 ) -> Float[Array, "b h w c"]:
-    """Multiply all channels of each pixel by a number."""
+    """Multiply all channels of each pixel by one number."""
     return _scale(x, gate, _channel_sums)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _scale(x: Array, gate: Array, sums: Callable[[Array], Array]) -> Array:
-    """Multiply by a gate; `sums` is over the axes along which it is repeated."""
+    """Multiply by a gate; `sums` reduces the axes over which the gate is broadcast."""
     return x * gate
 
 
@@ -108,7 +109,7 @@ _scale.defvjp(_scale_forward, _scale_backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def _maximum(x: Array, maxima: Callable[[Array], Array], sums: Callable[[Array], Array]) -> Array:
-    """`maxima` of an array; `sums` is over the same axes."""
+    """`maxima` of an array; `sums` reduces the same axes."""
     return maxima(x)
 
 
@@ -147,47 +148,47 @@ def _channel_sums(x: Float[Array, "*n c"]) -> Float[Array, "*n 1"]:
 
 
 def _rows(x: Array) -> Float[Array, "n c"]:
-    # The shape that a matrix product gives them too: in another one XLA would compute `x` twice.
+    # The shape that matrix products read too; for another shape XLA would compute `x` twice.
     return x.reshape(-1, x.shape[-1]).astype(jnp.float32)
 
 
 def _over_channels(
     x: Float[Array, "*n c"],
     combine: Callable[[Array, Array], Array],
-    whole: Callable[..., Array],
+    reduction: Callable[..., Array],
 ) -> Float[Array, "*n 1"]:
-    """Reduce the last axis by `whole`, or first by `combine` of few slices of whole vectors."""
+    """Reduce the last axis; a CPU first combines a few slices elementwise."""
 
     def in_slices(x: Array) -> Array:
         channels = x.shape[-1]
-        width = _LANES * -(-channels // (_MOST_SLICES * _LANES))
+        width = _LANES * -(-channels // (_MAX_SLICES * _LANES))
         end = channels // width * width
         if end <= width:
-            return whole(x, axis=-1, keepdims=True)
+            return reduction(x, axis=-1, keepdims=True)
         slices = [x[..., start : start + width] for start in range(0, end, width)]
         joined = in_slices(lax.optimization_barrier(reduce(combine, slices)))
         rest = x[..., end:]
         return combine(joined, in_slices(rest)) if end < channels else joined
 
-    plain = partial(whole, axis=-1, keepdims=True)
+    plain = partial(reduction, axis=-1, keepdims=True)
     return lax.platform_dependent(x, cpu=in_slices, default=plain)
 
 
 def _over_rows(
     x: Float[Array, "*b n c"],
     combine: Callable[[Array, Array], Array],
-    whole: Callable[..., Array],
-    parts: int = _MOST_PARTS,
+    reduction: Callable[..., Array],
+    parts: int = _MAX_PARTS,
 ) -> Float[Array, "*b c"]:
-    """Reduce the last axis but one by `whole`, or by `combine` of at most `parts` first."""
+    """Reduce the last axis but one; a CPU first combines up to `parts` parts elementwise."""
 
     def in_parts(x: Array) -> Array:
         rows = x.shape[-2]
-        count = max(1, min(parts, rows // _FEWEST_ROWS))
+        count = max(1, min(parts, rows // _MIN_ROWS))
         length = rows // count
         pieces = [x[..., part * length : (part + 1) * length, :] for part in range(count)]
-        joined = whole(lax.optimization_barrier(reduce(combine, pieces)), axis=-2)
+        joined = reduction(lax.optimization_barrier(reduce(combine, pieces)), axis=-2)
         rest = x[..., count * length :, :]
-        return combine(joined, whole(rest, axis=-2)) if rest.shape[-2] else joined
+        return combine(joined, reduction(rest, axis=-2)) if rest.shape[-2] else joined
 
-    return lax.platform_dependent(x, cpu=in_parts, default=lambda x: whole(x, axis=-2))
+    return lax.platform_dependent(x, cpu=in_parts, default=lambda x: reduction(x, axis=-2))

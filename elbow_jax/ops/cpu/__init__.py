@@ -1,1 +1,4 @@
-"""What XLA needs on a CPU; README.md says what, why, and how it is verified."""
+"""Forms of convolutions, products and calls for XLA on a CPU; README.md describes each.
+
+`elbow_jax.ops` and `elbow_jax.runtime` use them; networks never do.
+"""

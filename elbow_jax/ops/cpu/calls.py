@@ -1,8 +1,8 @@
-"""Functions that XLA may not merge with what is around them, for use on a CPU alone.
+"""Calls that XLA must not inline, for use on a CPU alone.
 
-An array that such a function reads or returns is computed once and lies in memory. XLA would
-otherwise draw what computes it into each of its readers, and compute it there again: also where the
-readers differ by no more than the shape in which they see it.
+The arguments and the result of such a call lie in memory and are computed once. XLA would otherwise
+fuse their computation into each consumer and repeat it there, even where the consumers differ only
+in the shape in which they read the array.
 """
 
 from collections.abc import Callable
@@ -12,24 +12,30 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array
 
 
-def apart(compute: Callable[..., Array], *arrays: Array, **marks: str) -> Array:
-    """Compute an array in a function that XLA may not inline: from memory to memory."""
+def no_inline(compute: Callable[..., Array], *arrays: Array, **attributes: str) -> Array:
+    """Call `compute(*arrays)` as a function that XLA must not inline.
 
-    def unmarked(*arrays: Array) -> Array:
-        # Functions that `compute` calls would else be marked too, and be apart by themselves.
+    Args:
+        compute: a function of arrays.
+        arrays: its arguments.
+        attributes: further frontend attributes of the call.
+    """
+
+    def without_attributes(*arrays: Array) -> Array:
+        # The attributes would otherwise apply to every jitted function that `compute` calls.
         with set_xla_metadata(inlineable=None):
             return compute(*arrays)
 
-    unmarked.__name__ = getattr(compute, "func", compute).__name__  # of a partial, its function's
-    with set_xla_metadata(inlineable="false", **marks):
-        return jax.jit(unmarked)(*arrays)
+    without_attributes.__name__ = getattr(compute, "func", compute).__name__  # also of a partial
+    with set_xla_metadata(inlineable="false", **attributes):
+        return jax.jit(without_attributes)(*arrays)
 
 
 def as_one_kernel(compute: Callable[..., Array], *arrays: Array) -> Array:
-    """Compute an array, loops and all, in one function of machine code.
+    """Call `compute(*arrays)` as one machine-code function, loops included.
 
-    XLA would otherwise call a kernel for each operation of each turn of a loop. It treats small
-    loops so by itself, by the same attribute (`xla_cpu_small_call`); where that is not known, the
-    result is the same and slower.
+    XLA would otherwise launch a kernel for each operation of each loop iteration. The attribute
+    `xla_cpu_small_call` is the one that XLA itself sets for small loops; a version of XLA that
+    ignores it gives the same result, more slowly.
     """
-    return apart(compute, *arrays, xla_cpu_small_call="true")
+    return no_inline(compute, *arrays, xla_cpu_small_call="true")

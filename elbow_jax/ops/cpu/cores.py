@@ -1,4 +1,4 @@
-"""How many cores there are to compute on."""
+"""The number of processor cores."""
 
 import os
 

@@ -1,8 +1,7 @@
-"""Depthwise convolutions and their gradients in the forms that XLA runs well on a CPU.
+"""Depthwise convolutions and their gradients as shifted products and loops.
 
-Shifted products and loops, in place of grouped convolutions, for which a CPU has only a plain loop
-nest. `around` is the rows and columns of zeros put around the image; shapes are NHWC, kernels
-`[k, k, 1, c]`.
+On a CPU XLA has only a plain loop nest for grouped convolutions. `pads` are the rows and columns of
+zeros added to the image; shapes are NHWC, kernels `[k, k, 1, c]`.
 """
 
 import itertools
@@ -14,54 +13,48 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from elbow_jax.ops.cpu.calls import apart, as_one_kernel
+from elbow_jax.ops.cpu.calls import as_one_kernel, no_inline
 from elbow_jax.ops.cpu.cores import available_cores
 from elbow_jax.ops.padding import (
-    NOTHING,
+    NO_PADS,
     Pads,
     Shape,
-    crop,
-    output_sizes,
+    kernel_taps,
+    output_size,
     pad,
-    taps_of,
-    within,
-    zeros_beyond,
+    transposed_pads,
+    unpad,
+    unpadded_shape,
 )
 
-_MOST_LOOPS = 4  # each is compiled by itself
-_SUMS_IN_CACHE = 6144  # of the 8192 numbers that 32 KiB hold
+_MAX_LOOPS = 4  # each is compiled separately
+_SUMS_IN_CACHE = 6144  # of the 8192 float32 numbers that a 32 KiB cache holds
 
 
 def depthwise(padded: Array, kernel: Array, stride: int) -> Array:
-    """A depthwise convolution as a sum of shifted products.
-
-    Here and in the kernel's gradient an image has its zeros around it.
-    """
-    height, width = output_sizes(padded.shape, kernel.shape, stride, NOTHING)
+    """A depthwise convolution of padded images as a sum of shifted products."""
+    height, width = output_size(padded.shape, kernel.shape, stride, NO_PADS)
     return _sum_of_taps(padded, kernel, stride, height, width)
 
 
-def depthwise_once(padded: Array, kernel: Array, stride: int) -> Array:
-    """`depthwise`, computed to memory: XLA would compute the sum again for each of its readers."""
-    return apart(partial(depthwise, stride=stride), padded, kernel)
+def depthwise_in_memory(padded: Array, kernel: Array, stride: int) -> Array:
+    """`depthwise` computed once; XLA would otherwise repeat the sum in each consumer."""
+    return no_inline(partial(depthwise, stride=stride), padded, kernel)
 
 
 def depthwise_input_gradient(
-    kernel: Array, cotangent: Array, stride: int, around: Pads, shape: Shape
+    kernel: Array, cotangent: Array, stride: int, pads: Pads, shape: Shape
 ) -> Array:
-    """The cotangent under the turned kernel, one phase of the stride at a time.
+    """The cotangent convolved with the flipped kernel, one phase of the stride at a time.
 
-    Rows and columns of the padded input that are congruent modulo the stride meet the same taps,
-    so each phase is a convolution of stride 1 and no product with an inserted zero is formed.
+    Rows and columns of the padded input that are congruent modulo the stride are read by the same
+    taps, so each phase is a convolution of stride 1 and no inserted zero is multiplied.
     """
     if stride == 1:
-        taps, beyond = (
-            kernel[::-1, ::-1],
-            zeros_beyond(kernel.shape, cotangent.shape, around, shape),
-        )
-        return depthwise_once(pad(cotangent, beyond), taps, 1)
+        outer = transposed_pads(kernel.shape, cotangent.shape, pads, shape)
+        return depthwise_in_memory(pad(cotangent, outer), kernel[::-1, ::-1], 1)
     batch, _, _, channels = shape
-    rows, columns = (-(-(shape[axis + 1] + sum(around[axis])) // stride) for axis in (0, 1))
+    rows, columns = (-(-(shape[axis + 1] + sum(pads[axis])) // stride) for axis in (0, 1))
     phases = []
     for row, column in itertools.product(range(stride), repeat=2):
         taps = kernel[row::stride, column::stride][::-1, ::-1]
@@ -73,48 +66,48 @@ def depthwise_input_gradient(
         )
         padded = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), place)
         sum_of_taps = partial(_sum_of_taps, stride=1, height=rows, width=columns)
-        phases.append(apart(sum_of_taps, padded, taps))
+        phases.append(no_inline(sum_of_taps, padded, taps))
     grid = jnp.stack(phases).reshape(stride, stride, batch, rows, columns, channels)
     grid = grid.transpose(2, 3, 0, 4, 1, 5)
     grid = grid.reshape(batch, rows * stride, columns * stride, channels)
-    return crop(grid, around, shape)
+    return unpad(grid, pads, shape)
 
 
 def depthwise_kernel_gradient(
-    padded: Array, cotangent: Array, stride: int, around: Pads, kernel: Shape
+    padded: Array, cotangent: Array, stride: int, pads: Pads, kernel: Shape
 ) -> Array:
-    """A loop over pixels, in which all taps' sums, of a block of channels, stay in the cache.
+    """A loop over pixels that keeps the sums of all taps, for a block of channels, in the cache.
 
-    Sums of rows are summed, which loses less in rounding than one sum over all pixels. Each core
-    has a loop of its own, over its share of the rows. At a stride of 1 each pixel of the input
-    meets a window of the cotangent, which is padded for the input's gradient in any case; at others
-    each pixel of the cotangent meets a window of the input.
+    Each row is summed before rows are added, which rounds less than one sum over all pixels. Each
+    core has its own loop over its share of the rows. At stride 1 each input pixel multiplies a
+    window of the cotangent, which is padded for the input gradient anyway; at other strides each
+    pixel of the cotangent multiplies a window of the input.
     """
     if stride == 1:
-        beyond = zeros_beyond(kernel, cotangent.shape, around, within(padded.shape, around))
-        windows = pad(cotangent, beyond)
-        gradient = _sums_over_pixels(windows, padded, stride, around, kernel)[::-1, ::-1]
+        outer = transposed_pads(kernel, cotangent.shape, pads, unpadded_shape(padded.shape, pads))
+        windows = pad(cotangent, outer)
+        gradient = _sums_over_pixels(windows, padded, stride, pads, kernel)[::-1, ::-1]
     else:
-        gradient = _sums_over_pixels(padded, cotangent, stride, NOTHING, kernel)
+        gradient = _sums_over_pixels(padded, cotangent, stride, NO_PADS, kernel)
     return gradient.astype(padded.dtype)
 
 
 def _sums_over_pixels(
-    windows: Array, pixels: Array, stride: int, around: Pads, kernel: Shape
+    windows: Array, pixels: Array, stride: int, pads: Pads, kernel: Shape
 ) -> Array:
-    """Each pixel within what is around times the window that it meets: `[k, k, 1, c]`, float32."""
+    """Each pixel, padding excluded, times its window, summed: `[k, k, 1, c]`, float32."""
     windows, pixels = windows.astype(jnp.float32), pixels.astype(jnp.float32)
-    batch, height, *_ = within(pixels.shape, around)
-    # A loop over images that lie on several devices would fetch each image in its turn.
-    together = 1 if jax.device_count() == 1 else batch
-    rows = batch // together * height
-    loops = min(available_cores(), _MOST_LOOPS, rows)
+    batch, height, *_ = unpadded_shape(pixels.shape, pads)
+    # On several devices a loop over single images would fetch each image from its device.
+    images = 1 if jax.device_count() == 1 else batch
+    rows = batch // images * height
+    loops = min(available_cores(), _MAX_LOOPS, rows)
     ends = [rows * part // loops for part in range(loops + 1)]
     settings: dict[str, Any] = {
         "stride": stride,
-        "around": around,
+        "pads": pads,
         "size": kernel[0],
-        "together": together,
+        "images": images,
     }
     parts = [
         as_one_kernel(partial(_sums_over_rows, first=first, end=end, **settings), windows, pixels)
@@ -129,50 +122,50 @@ def _sums_over_rows(
     first: int,
     end: int,
     stride: int,
-    around: Pads,
+    pads: Pads,
     size: int,
-    together: int,
+    images: int,
 ) -> Array:
-    """The sums over some of the rows, `together` images at a time: `[n, k, k, c]`."""
-    _, height, width, channels = within(pixels.shape, around)
-    (top, _), (left, _) = around
-    images = -(-together // jax.device_count())
-    blocks = -(-channels * size * size * images // _SUMS_IN_CACHE)
+    """The sums over rows `first` to `end`, `images` images at a time: `[images, k, k, c]`."""
+    _, height, width, channels = unpadded_shape(pixels.shape, pads)
+    (top, _), (left, _) = pads
+    images_per_device = -(-images // jax.device_count())
+    blocks = -(-channels * size * size * images_per_device // _SUMS_IN_CACHE)
     block = min(channels, 16 * -(-channels // (16 * blocks)))
-    none = jnp.zeros((together, size, size, block), jnp.float32)
+    zeros = jnp.zeros((images, size, size, block), jnp.float32)
 
     def add_block(index: Array, gradient: Array) -> Array:
-        start = jnp.minimum(index * block, channels - block)  # the last may overlap another
+        start = jnp.minimum(index * block, channels - block)  # the last block may overlap another
 
         def add_row(number: Array, total: Array) -> Array:
-            image, row = number // height * together, number % height
+            image, row = number // height * images, number % height
 
             def add_pixel(column: Array, total: Array) -> Array:
                 corner = (image, row * stride, column * stride, start)
-                window = lax.dynamic_slice(windows, corner, (together, size, size, block))
+                window = lax.dynamic_slice(windows, corner, (images, size, size, block))
                 place = (image, top + row, left + column, start)
-                return total + window * lax.dynamic_slice(pixels, place, (together, 1, 1, block))
+                return total + window * lax.dynamic_slice(pixels, place, (images, 1, 1, block))
 
-            return total + lax.fori_loop(0, width, add_pixel, none)
+            return total + lax.fori_loop(0, width, add_pixel, zeros)
 
-        sums = lax.fori_loop(first, end, add_row, none)
+        sums = lax.fori_loop(first, end, add_row, zeros)
         return lax.dynamic_update_slice(gradient, sums, (0, 0, 0, start))
 
-    start = jnp.zeros((together, size, size, channels), jnp.float32)
+    start = jnp.zeros((images, size, size, channels), jnp.float32)
     return lax.fori_loop(0, -(-channels // block), add_block, start)
 
 
 def _sum_of_taps(x: Array, kernel: Array, stride: int, height: int, width: int) -> Array:
-    """Each tap times the pixels that it meets, summed in float32."""
+    """Each tap times the pixels that it reads, summed in float32."""
     total = jnp.zeros((x.shape[0], height, width, x.shape[-1]), jnp.float32)
-    for row, column in taps_of(kernel.shape):
-        seen = _seen(x, row, column, stride, height, width).astype(jnp.float32)
-        total = total + seen * kernel[row, column].reshape(1, 1, 1, -1).astype(jnp.float32)
+    for row, column in kernel_taps(kernel.shape):
+        pixels = _pixels_of_tap(x, row, column, stride, height, width).astype(jnp.float32)
+        total = total + pixels * kernel[row, column].reshape(1, 1, 1, -1).astype(jnp.float32)
     return total.astype(x.dtype)
 
 
-def _seen(x: Array, row: int, column: int, stride: int, height: int, width: int) -> Array:
-    """The pixels that one tap meets: `height` by `width` of them, every stride-th."""
+def _pixels_of_tap(x: Array, row: int, column: int, stride: int, height: int, width: int) -> Array:
+    """The `height` by `width` pixels that one tap reads, one in `stride`."""
     return x[
         :,
         row : row + (height - 1) * stride + 1 : stride,

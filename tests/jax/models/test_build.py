@@ -26,14 +26,14 @@ def test_any_image_of_at_least_32_pixels_gives_one_logit(backbone, variant):
     config = ModelConfig(backbone=backbone, variant=variant)
     width = 768 if variant == "full" else 192
     for height, across in ((32, 32), (33, 47), (250, 250), (584, 584)):
-        logits, taps = output_shapes(config, 2, height, across, 1)
+        logits, endpoints = output_shapes(config, 2, height, across, 1)
         assert logits.shape == (2,)
         if backbone == "fusion":
-            assert taps["features"].shape == (2, 3 * width)
-            taps = taps["convnext_tiny"]
-        assert taps["features"].shape == (2, width)
-        assert taps["feature_map"].shape[3] == width
-        assert min(taps["feature_map"].shape[1:3]) >= 1
+            assert endpoints["features"].shape == (2, 3 * width)
+            endpoints = endpoints["convnext_tiny"]
+        assert endpoints["features"].shape == (2, width)
+        assert endpoints["feature_map"].shape[3] == width
+        assert min(endpoints["feature_map"].shape[1:3]) >= 1
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_parameters_are_float32_in_any_precision(backbone):
     assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}
 
 
-def test_cbam_stands_where_the_report_puts_it():
+def test_cbam_follows_the_stages_that_the_paper_names():
     places = {
         backbone: [
             name

@@ -1,4 +1,6 @@
+import re
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
@@ -19,7 +21,8 @@ from timm.models._efficientnet_blocks import (
 )
 from timm.models.convnext import ConvNeXtBlock
 
-from elbow_jax.models import convnext, efficientnetv2, mobilenetv3
+from elbow_jax import ops
+from elbow_jax.models import convnext, efficientnetv2, layers, mobilenetv3
 from elbow_jax.models.cbam import CBAM
 from elbow_jax.models.layers import (
     BatchNorm,
@@ -31,6 +34,7 @@ from elbow_jax.models.layers import (
     fan_out_normal,
 )
 from elbow_jax.models.layers import SqueezeExcite as OwnSqueezeExcite
+from elbow_jax.ops.blocks import SAVED
 from elbow_jax.porting import layouts
 from tests.support import tolerances
 from tests.support.random_networks import (
@@ -131,8 +135,8 @@ def test_batch_norm_in_training_gives_torchs_output_and_the_biased_variance():
     x = 3 * feature_map(6) + 1
     theirs = randomise(BatchNormAct2d(6, apply_act=False), to_nchw(0.8 * x + 0.1))
     variables = variables_of(theirs, {"": ""})
-    assert_same(BatchNorm(), variables, theirs, x)  # the last pass has moved torch's statistics
-    _, updated = BatchNorm().apply(variables, jnp.asarray(x), True, mutable=["batch_stats"])
+    assert_same(BatchNorm(6), variables, theirs, x)  # the last pass has moved torch's statistics
+    _, updated = BatchNorm(6).apply(variables, jnp.asarray(x), True, mutable=["batch_stats"])
     count = x.size // x.shape[-1]
     before, after = variables["batch_stats"], numpy_state(theirs)
     unbiased = (after["running_var"] - 0.9 * before["var"]) / 0.1
@@ -145,10 +149,10 @@ def test_batch_norm_holds_where_the_mean_dwarfs_the_deviation():
     x = jnp.asarray(feature_map(6) + 1000)
     theirs = BatchNormAct2d(6, apply_act=False).double().train()
     want = theirs(to_nchw(np.asarray(x)).double()).permute(0, 2, 3, 1)
-    fresh = BatchNorm().init(jax.random.key(0), x, False)
+    fresh = BatchNorm(6).init(jax.random.key(0), x, False)
     statistics = {"mean": jnp.full(6, 999.0), "var": jnp.ones(6)}
     variables = {"params": fresh["params"], "batch_stats": statistics}
-    have, _ = BatchNorm().apply(variables, x, True, mutable=["batch_stats"])
+    have, _ = BatchNorm(6).apply(variables, x, True, mutable=["batch_stats"])
     assert relative_error(have, want) < 1e-3  # x itself has three decimals
 
 
@@ -257,7 +261,41 @@ def test_widths_round_as_mobilenets():
     assert [divisible(width) for width in widths] == [24, 32, 64, 120, 168, 240]
 
 
-@pytest.mark.parametrize("settings", [{}, {"depthwise": True, "use_bias": True}])
-def test_what_follows_is_of_a_depthwise_convolution_without_a_bias_alone(settings):
-    with pytest.raises(ValueError, match="depthwise convolution without a bias"):
-        Convolution(4, 3, **settings).init(jax.random.key(0), jnp.ones((1, 8, 8, 4)), jnp.tanh)
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize("settings", [{}, {"depthwise": True}, {"use_bias": True}])
+def test_epilogue_of_a_convolution_is_applied_to_its_result(kernel_size, settings):
+    layer = Convolution(4, kernel_size, **settings)
+    x = jnp.asarray(feature_map(4))
+    variables = layer.init(jax.random.key(0), x)
+    want = jnp.tanh(layer.apply(variables, x))
+    assert relative_error(layer.apply(variables, x, jnp.tanh), want) < tolerances.LOWERING
+
+
+def test_inference_form_of_batch_norm_is_its_call_without_training():
+    x = jnp.asarray(3 * feature_map(6) + 1)
+    fresh = BatchNorm(6).init(jax.random.key(0), x, False)
+    statistics = {"mean": jnp.linspace(-1.0, 2.0, 6), "var": jnp.linspace(0.5, 3.0, 6)}
+    variables = {"params": fresh["params"], "batch_stats": statistics}
+    norm = BatchNorm(6).bind(variables)
+    assert (norm.inference_form()(x) == norm(x, False)).all()
+
+
+NOT_IN_A_NETWORK = {"then", "FixedBatchNorm", "_norm_variables", "keep", "unroll"}
+
+
+@pytest.mark.parametrize("module", sorted(Path(layers.__file__).parent.glob("*.py")), ids=str)
+def test_a_network_is_written_in_flax_and_the_names_of_ops_alone(module):
+    text = module.read_text()
+    assert not NOT_IN_A_NETWORK & set(re.findall(r"\w+", text))
+    imported = re.findall(r"^ *(?:from|import) (elbow_jax\S*|\w+)", text, re.MULTILINE)
+    allowed = {"elbow_jax", "elbow_jax.ops", "flax", "jax", "jaxtyping", "math"}
+    allowed |= {"collections", "dataclasses", "functools", "typing"}
+    assert {name for name in imported if not name.startswith("elbow_jax.models")} <= allowed
+
+
+def test_a_block_saves_every_array_that_a_layer_names():
+    sources = [*Path(layers.__file__).parent.glob("*.py"), *Path(ops.__file__).parent.glob("*.py")]
+    named = re.findall(
+        r'checkpoint_name\((?:.|\n)*?"(\w+)"\)', "".join(map(Path.read_text, sources))
+    )
+    assert set(named) == set(SAVED)

@@ -42,15 +42,15 @@ def compiled(config: ModelConfig) -> tuple[torch.nn.Module, Any, Any]:
 
 def assert_parity(config: ModelConfig, image: np.ndarray) -> None:
     twin, apply, variables = compiled(config)
-    logits, taps = apply(variables, image)
+    logits, endpoints = apply(variables, image)
     with torch.no_grad():
-        want, want_taps = twin(to_nchw(image))
+        want, want_endpoints = twin(to_nchw(image))
     assert logits.shape == (len(image),)
     assert relative_error(logits, want) < tolerances.NETWORK
-    assert relative_error(taps["features"], want_taps["features"]) < tolerances.NETWORK
-    maps = [(taps, want_taps)]
+    assert relative_error(endpoints["features"], want_endpoints["features"]) < tolerances.NETWORK
+    maps = [(endpoints, want_endpoints)]
     if config.backbone == "fusion":
-        maps = [(taps[name], want_taps[name]) for name in BACKBONES]
+        maps = [(endpoints[name], want_endpoints[name]) for name in BACKBONES]
     for have, want in maps:
         assert (
             relative_error(have["feature_map"], to_nhwc(want["feature_map"])) < tolerances.NETWORK
@@ -91,7 +91,7 @@ def test_torchvisions_convention_gives_its_padding_and_epsilon(backbone):
 def test_unrolled_blocks_give_what_scanned_ones_give():
     _, apply, variables = compiled(SMALL_FUSION)
     image = random_images(2, 61, 70)
-    unrolled, _ = jax.jit(build_model(SMALL_FUSION, unroll=True).apply)(variables, image)
+    unrolled, _ = jax.jit(build_model(SMALL_FUSION, scan_blocks=False).apply)(variables, image)
     assert relative_error(unrolled, apply(variables, image)[0]) < tolerances.NETWORK
 
 
@@ -100,15 +100,15 @@ def test_unrolled_blocks_have_the_gradients_of_scanned_ones():
     variables = jax.tree.map(jnp.asarray, compiled(config)[2])
     image = jnp.asarray(random_images(2, 32, 32))
 
-    def gradient(unroll: bool) -> Any:
-        module = build_model(config, unroll=unroll)
+    def gradient(scan_blocks: bool) -> Any:
+        module = build_model(config, scan_blocks=scan_blocks)
 
         def total(params: Any) -> jax.Array:
             return module.apply(variables | {"params": params}, image)[0].sum()
 
         return jax.jit(jax.grad(total))(variables["params"])
 
-    pairs = zip(*(jax.tree.leaves(gradient(unroll)) for unroll in (True, False)), strict=True)
+    pairs = zip(*(jax.tree.leaves(gradient(scan)) for scan in (False, True)), strict=True)
     errors = [relative_error(unrolled, scanned) for unrolled, scanned in pairs]
     assert len(errors) > 20
     assert max(errors) < tolerances.GRADIENT
@@ -134,11 +134,11 @@ def test_bfloat16_keeps_the_features_and_gives_float32_logits(backbone):
     config = ModelConfig(backbone=backbone, variant="small")
     _, apply, variables = compiled(config)
     image = random_images(2, 64, 64)
-    logits, taps = jax.jit(build_model(config, jnp.bfloat16).apply)(variables, image)
-    assert logits.dtype == taps["features"].dtype == jnp.float32
-    assert taps["feature_map"].dtype == jnp.bfloat16
+    logits, endpoints = jax.jit(build_model(config, jnp.bfloat16).apply)(variables, image)
+    assert logits.dtype == endpoints["features"].dtype == jnp.float32
+    assert endpoints["feature_map"].dtype == jnp.bfloat16
     want = apply(variables, image)[1]["features"]
-    off = jnp.linalg.norm(taps["features"] - want) / jnp.linalg.norm(want)
+    off = jnp.linalg.norm(endpoints["features"] - want) / jnp.linalg.norm(want)
     assert off < tolerances.BFLOAT16
 
 

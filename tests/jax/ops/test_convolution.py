@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from jax import lax
 
-from elbow_jax.ops import convolution as ops
+from elbow_jax import ops
 from elbow_jax.ops.cpu.cores import available_cores
+from elbow_jax.ops.padding import resolve_pads
 from tests.support import tolerances
 from tests.support.random_networks import relative_error
 
@@ -25,12 +26,12 @@ def arrays(*shapes: tuple[int, ...]) -> list[jax.Array]:
 
 def oracle(x, kernel, stride, padding):
     size = kernel.shape[0]
-    around = "SAME" if padding == "same" else [(size // 2, size // 2)] * 2
+    pads = "SAME" if padding == "same" else [(size // 2, size // 2)] * 2
     return lax.conv_general_dilated(
         x,
         kernel,
         (stride, stride),
-        around,
+        pads,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=x.shape[-1] // kernel.shape[2],
     )
@@ -74,10 +75,10 @@ def test_depthwise_gradients_by_several_blocks_of_channels_are_those_of_lax(size
     assert_same_value_and_gradients(ops.depthwise_convolution, x, kernel, stride, "symmetric")
 
 
-@pytest.mark.parametrize("out_of", [24, 48])
+@pytest.mark.parametrize("c_out", [24, 48])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_convolution_to_more_channels_and_its_gradients_are_those_of_lax(stride, out_of):
-    x, kernel = arrays((2, 9, 8, 20), (3, 3, 20, out_of))
+def test_convolution_to_more_channels_and_its_gradients_are_those_of_lax(stride, c_out):
+    x, kernel = arrays((2, 9, 8, 20), (3, 3, 20, c_out))
     assert_same_value_and_gradients(ops.convolution, x, kernel, stride, "symmetric")
 
 
@@ -105,7 +106,7 @@ def test_pointwise_convolution_and_its_gradients_are_those_of_lax():
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_same_padding_is_that_of_lax(size, kernel_size, stride):
     want = lax.padtype_to_pads((size, 8), (kernel_size,) * 2, (stride,) * 2, "SAME")
-    assert ops.pads(size, 8, kernel_size, stride, "same") == tuple(want)
+    assert resolve_pads(size, 8, kernel_size, stride, "same") == tuple(want)
 
 
 def test_bfloat16_sums_in_float32():
@@ -140,7 +141,7 @@ def test_an_accelerator_gets_the_convolutions_of_lax():
 SHARDED = """
 import jax, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from elbow_jax.ops import convolution as ops
+from elbow_jax import ops
 
 def loss(x, kernel, depthwise):
     return (ops.depthwise_convolution(ops.convolution(x, kernel), depthwise) ** 2).sum()
@@ -164,7 +165,7 @@ def test_a_batch_on_two_devices_gives_the_same():
     subprocess.run([sys.executable, "-c", SHARDED], env=environment, check=True)
 
 
-def test_gradient_of_a_depthwise_kernel_is_asked_for_as_one_kernel_for_each_core():
+def test_gradient_of_a_depthwise_kernel_is_one_kernel_for_each_core():
     x, kernel = arrays((2, 9, 9, 8), (3, 3, 1, 8))
     gradient = jax.grad(lambda kernel, x: jnp.square(ops.depthwise_convolution(x, kernel)).sum())
     text = jax.jit(gradient).lower(kernel, x).compile().as_text() or ""
@@ -174,33 +175,66 @@ def test_gradient_of_a_depthwise_kernel_is_asked_for_as_one_kernel_for_each_core
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_what_follows_a_depthwise_convolution_is_of_the_same_pass_and_has_its_gradients(stride):
+def test_epilogue_of_a_depthwise_convolution_shares_its_pass_and_has_its_gradients(stride):
     x, kernel, scale = arrays((2, 11, 14, 6), (3, 3, 1, 6), (1, 1, 1, 6))
 
-    def joined(x, kernel, scale):
+    def fused(x, kernel, scale):
         return ops.depthwise_convolution(
-            x, kernel, stride, then=lambda out: nn.hard_swish(out * scale)
+            x, kernel, stride, epilogue=lambda out: nn.hard_swish(out * scale)
         )
 
-    def apart(x, kernel, scale):
+    def separate(x, kernel, scale):
         return nn.hard_swish(ops.depthwise_convolution(x, kernel, stride) * scale)
 
-    text = jax.jit(joined).lower(x, kernel, scale).compile().as_text() or ""
-    _, _, pass_ = text.partition("\n%in_one_pass")
-    assert pass_.partition("\n}")[0].count(" fusion(") == 1
-    assert " call(" not in pass_.partition("\n}")[0]
+    text = jax.jit(fused).lower(x, kernel, scale).compile().as_text() or ""
+    _, _, body = text.partition("\n%with_epilogue")
+    assert body.partition("\n}")[0].count(" fusion(") == 1
+    assert " call(" not in body.partition("\n}")[0]
     for index in range(3):
         have, want = (
             jax.grad(lambda *given, f=f: jnp.square(f(*given)).sum(), index)(x, kernel, scale)
-            for f in (joined, apart)
+            for f in (fused, separate)
         )
         assert relative_error(have, want) < tolerances.LOWERING
-    assert relative_error(joined(x, kernel, scale), apart(x, kernel, scale)) < tolerances.LOWERING
+    assert relative_error(fused(x, kernel, scale), separate(x, kernel, scale)) < tolerances.LOWERING
 
 
-@pytest.mark.parametrize("out_of", [24, 48])
-def test_a_cotangent_is_computed_once_for_both_gradients_of_a_convolution(out_of):
-    x, kernel, cotangent = arrays((2, 9, 9, 20), (3, 3, 20, out_of), (2, 9, 9, out_of))
+def test_an_accelerator_may_inline_an_epilogue():
+    def fused(x, kernel):
+        return ops.depthwise_convolution(x, kernel, epilogue=nn.relu)
+
+    traced = jax.jit(fused).trace(*arrays((1, 8, 8, 6), (3, 3, 1, 6)))
+    gpu, cpu = (
+        traced.lower(lowering_platforms=(platform,)).as_text() for platform in ("cuda", "cpu")
+    )
+    assert "inlineable" not in gpu
+    assert 'inlineable = "false"' in cpu
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+def test_an_accelerators_depthwise_gradients_are_those_of_lax(stride, padding):
+    x, kernel = arrays((2, 11, 14, 6), (5, 5, 1, 6))
+
+    def as_on_an_accelerator(x, kernel, stride, padding):
+        with pytest.MonkeyPatch.context() as patch:
+            choose_default = lambda *given, default, **_: default(*given)  # noqa: E731
+            patch.setattr(lax, "platform_dependent", choose_default)
+            out, pullback = jax.vjp(
+                lambda x, kernel: ops.depthwise_convolution(x, kernel, stride, padding), x, kernel
+            )
+            return out, pullback(jnp.cos(out))
+
+    out, gradients = as_on_an_accelerator(x, kernel, stride, padding)
+    want, pullback = jax.vjp(lambda x, k: oracle(x, k, stride, padding), x, kernel)
+    assert relative_error(out, want) < tolerances.LOWERING
+    for have, wanted in zip(gradients, pullback(jnp.cos(want)), strict=True):
+        assert relative_error(have, wanted) < tolerances.LOWERING
+
+
+@pytest.mark.parametrize("c_out", [24, 48])
+def test_a_cotangent_is_computed_once_for_both_gradients_of_a_convolution(c_out):
+    x, kernel, cotangent = arrays((2, 9, 9, 20), (3, 3, 20, c_out), (2, 9, 9, c_out))
 
     def gradients(x, kernel, cotangent):
         return jax.vjp(ops.convolution, x, kernel)[1](jnp.floor(cotangent))
@@ -218,5 +252,5 @@ def test_sum_of_a_depthwise_convolution_is_computed_once_for_all_its_consumers()
 
     text = jax.jit(statistics).lower(x, kernel).compile().as_text() or ""
     assert text.count(" call(") == 1
-    _, _, apart = text.partition("\n%depthwise")
-    assert apart.partition("\n}")[0].count(" fusion(") == 1
+    _, _, body = text.partition("\n%depthwise")
+    assert body.partition("\n}")[0].count(" fusion(") == 1

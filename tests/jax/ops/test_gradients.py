@@ -9,25 +9,26 @@ import numpy as np
 import pytest
 from jax import lax
 
-from elbow_jax.ops import normalisation
-from elbow_jax.ops.activations import gelu, silu
-from elbow_jax.ops.cpu import products as products_cpu
-from elbow_jax.ops.normalisation import layer_norm
-from elbow_jax.ops.reductions import (
+from elbow_jax import ops
+from elbow_jax.ops import (
     add_bias,
     channel_max,
     channel_mean,
+    gelu,
+    layer_norm,
     pixel_sums,
     scale_channels,
     scale_pixels,
+    silu,
     spatial_max,
     spatial_mean,
 )
+from elbow_jax.ops.cpu.products import _equal_parts, matmul, transposed_matmul
 from tests.support import tolerances
 from tests.support.random_networks import relative_error
 
 EPSILON = 1e-3
-batch_norm: Any = normalisation.batch_norm  # pyright does not see through custom_vjp
+batch_norm: Any = ops.batch_norm  # pyright does not see through custom_vjp
 
 
 def arrays(*shapes: tuple[int, ...]) -> list[jax.Array]:
@@ -36,15 +37,19 @@ def arrays(*shapes: tuple[int, ...]) -> list[jax.Array]:
 
 
 def plain_layer_norm(x, scale, bias):
-    away = x - x.mean(-1, keepdims=True)
-    normal = away * lax.rsqrt(jnp.square(away).mean(-1, keepdims=True) + EPSILON)
+    centred = x - x.mean(-1, keepdims=True)
+    normal = centred * lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + EPSILON)
     return normal * scale[None, None, None] + bias[None, None, None]
 
 
 def plain_batch_norm(x, scale, bias):
-    away = x - x.mean((0, 1, 2), keepdims=True)
-    normal = away * lax.rsqrt(jnp.square(away).mean((0, 1, 2), keepdims=True) + EPSILON)
+    centred = x - x.mean((0, 1, 2), keepdims=True)
+    normal = centred * lax.rsqrt(jnp.square(centred).mean((0, 1, 2), keepdims=True) + EPSILON)
     return normal * scale[None, None, None] + bias[None, None, None]
+
+
+def plain_transposed(rows, others):
+    return rows.T @ others
 
 
 PAIRS = {
@@ -71,13 +76,13 @@ PAIRS = {
         plain_batch_norm,
         [(3, 5, 6, 7), (7,), (7,)],
     ),
-    "across, long by short": (products_cpu.across, lambda a, b: a.T @ b, [(6, 9), (6, 5)]),
-    "across, short by long": (products_cpu.across, lambda a, b: a.T @ b, [(6, 5), (6, 9)]),
-    "across, short by wide": (products_cpu.across, lambda a, b: a.T @ b, [(6, 5), (6, 1100)]),
-    "across, wide by short": (products_cpu.across, lambda a, b: a.T @ b, [(6, 1100), (6, 5)]),
-    "across, many rows": (products_cpu.across, lambda a, b: a.T @ b, [(20000, 3), (20000, 2)]),
-    "along": (products_cpu.along, lambda a, b: a @ b, [(6, 9), (9, 5)]),
-    "along, many rows": (products_cpu.along, lambda a, b: a @ b, [(40000, 3), (3, 2)]),
+    "transposed, long by short": (transposed_matmul, plain_transposed, [(6, 9), (6, 5)]),
+    "transposed, short by long": (transposed_matmul, plain_transposed, [(6, 5), (6, 9)]),
+    "transposed, short by wide": (transposed_matmul, plain_transposed, [(6, 5), (6, 1100)]),
+    "transposed, wide by short": (transposed_matmul, plain_transposed, [(6, 1100), (6, 5)]),
+    "transposed, many rows": (transposed_matmul, plain_transposed, [(20000, 3), (20000, 2)]),
+    "matmul": (matmul, lambda a, b: a @ b, [(6, 9), (9, 5)]),
+    "matmul, many rows": (matmul, lambda a, b: a @ b, [(40000, 3), (3, 2)]),
 }
 
 
@@ -99,7 +104,7 @@ def test_value_and_gradients_are_those_of_the_plain_expression(name):
 
 @pytest.mark.parametrize(("rows", "parts"), [(9, 1), (10, 1), (20, 2), (21, 3), (23, 1), (35, 5)])
 def test_many_rows_are_cut_into_the_fewest_equal_parts(rows, parts):
-    assert products_cpu._parts(rows, 10) == parts
+    assert _equal_parts(rows, 10) == parts
 
 
 def test_equal_maxima_share_the_gradient_evenly():
@@ -118,13 +123,13 @@ def test_gradient_of_silu_far_from_zero(size):
 
 
 def test_no_gradient_flows_through_the_statistics_of_a_batch():
-    x, scale, bias, about = arrays((3, 5, 6, 7), (7,), (7,), (7,))
+    x, scale, bias, shift = arrays((3, 5, 6, 7), (7,), (7,), (7,))
 
-    def statistics(x, about):
-        _, mean, variance = batch_norm(x, scale, bias, about, EPSILON)
+    def statistics(x, shift):
+        _, mean, variance = batch_norm(x, scale, bias, shift, EPSILON)
         return (mean + variance).sum()
 
-    for gradient in jax.grad(statistics, (0, 1))(x, about):
+    for gradient in jax.grad(statistics, (0, 1))(x, shift):
         np.testing.assert_array_equal(gradient, jnp.zeros_like(gradient))
 
 
