@@ -1,0 +1,160 @@
+"""The Markdown documents: links, commands and paths that they name exist."""
+
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOP_FOLDERS = (
+    "elbow_core",
+    "elbow_jax",
+    "vlm_torch",
+    "benchmarks",
+    "configs",
+    "docs",
+    "scripts",
+    "tests",
+)
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", *(f"{folder}/**/*.md" for folder in TOP_FOLDERS))
+    for path in ROOT.glob(pattern)
+)
+# Names of removed files belong into a changelog, and configs/x.yaml is a placeholder.
+HISTORY = {ROOT / "CHANGELOG.md"}
+PLACEHOLDERS = {"configs/x.yaml"}
+
+FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1?\2 *$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)")
+HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
+CODE = re.compile(r"`([^`]+)`")
+PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(TOP_FOLDERS)})/[\w./*-]*")
+MODULE = re.compile(r"python -m ([\w.]+)")
+DOTTED = re.compile(rf"(?<![\w./-])(?:{'|'.join(TOP_FOLDERS)})(?:\.\w+)+$")
+
+
+def _prose(text: str) -> str:
+    return FENCE.sub("", text)
+
+
+def _code(text: str) -> list[str]:
+    """Inline code and fenced or indented blocks."""
+    indented = re.findall(r"^ {4,}\S.*$", text, re.MULTILINE)
+    fenced = [match.group() for match in FENCE.finditer(text)]
+    return [*CODE.findall(_prose(text)), *fenced, *indented]
+
+
+def _anchors(path: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    seen: Counter[str] = Counter()
+    anchors = set()
+    for heading in HEADING.findall(_prose(path.read_text(encoding="utf-8"))):
+        shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).replace("`", "")
+        anchor = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        anchors.add(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+        seen[anchor] += 1
+    return anchors
+
+
+def _broken_links(page: Path) -> list[str]:
+    broken = []
+    for link in LINK.findall(_prose(page.read_text(encoding="utf-8"))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+    return broken
+
+
+def _is_module(name: str) -> bool:
+    """Whether `python -m name` finds a module; other projects' modules are not checked."""
+    path = ROOT.joinpath(*name.split("."))
+    if path.relative_to(ROOT).parts[0] not in TOP_FOLDERS:
+        return True
+    return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
+
+
+def _missing_paths(text: str) -> set[str]:
+    named = {found.rstrip(".-") for code in _code(text) for found in PATH.findall(code)}
+    return {
+        path
+        for path in named - PLACEHOLDERS
+        if not (any(ROOT.glob(path)) or (ROOT / path).exists())
+    }
+
+
+def _is_name(dotted: str) -> bool:
+    """Whether a dotted name is a module or a name that occurs in the module before it."""
+    parts = dotted.split(".")
+    folder = ROOT.joinpath(*parts)
+    if folder.is_dir() or folder.with_suffix(".py").is_file():
+        return True
+    owner = ROOT.joinpath(*parts[:-1])
+    module = owner / "__init__.py" if owner.is_dir() else owner.with_suffix(".py")
+    return (
+        module.is_file()
+        and re.search(rf"\b{parts[-1]}\b", module.read_text(encoding="utf-8")) is not None
+    )
+
+
+@pytest.fixture(params=DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def page(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_links_and_anchors_exist(page):
+    assert _broken_links(page) == []
+
+
+def test_named_modules_can_be_run(page):
+    text = page.read_text(encoding="utf-8")
+    modules = set() if page in HISTORY else set(MODULE.findall(text))
+    assert {name for name in modules if not _is_module(name)} == set()
+
+
+def test_named_paths_exist(page):
+    text = page.read_text(encoding="utf-8")
+    assert page in HISTORY or _missing_paths(text) == set()
+
+
+def test_dotted_names_exist(page):
+    code = CODE.findall(_prose(page.read_text(encoding="utf-8")))
+    dotted = {span for span in code if DOTTED.fullmatch(span)}
+    assert page in HISTORY or {name for name in dotted if not _is_name(name)} == set()
+
+
+def test_architecture_lists_every_import_contract():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert [contract["name"] for contract in contracts if contract["name"] not in text] == []
+
+
+def test_architecture_lists_every_wing():
+    tree = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    wings = {
+        path.parent.name
+        for package in ("elbow_core", "elbow_jax", "vlm_torch", "benchmarks")
+        for path in ROOT.glob(f"{package}/*/__init__.py")
+    }
+    assert {wing for wing in wings if f"  {wing}/" not in tree} == set()
+
+
+def test_checks_find_broken_links_and_missing_names(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# One `two`\n\n[a](gone.md) [b](#one-two) [c](#three) [d](https://x.y)\n"
+        "```\n# [e](gone.md)\npython -m elbow_core.gone configs/gone.yaml\n```\n`docs/gone*.md`",
+        encoding="utf-8",
+    )
+    text = page.read_text(encoding="utf-8")
+    assert _broken_links(page) == ["gone.md", "#three"]
+    assert _missing_paths(text) == {"configs/gone.yaml", "docs/gone*.md"}
+    assert [_is_module(name) for name in MODULE.findall(text)] == [False]
+    assert not _is_name("elbow_core.files.gone")
+    assert _is_name("elbow_core.files.atomic_file")
