@@ -32,6 +32,7 @@ LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 CODE = re.compile(r"`([^`]+)`")
 PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(TOP_FOLDERS)})/[\w./*-]*")
+TARGET = re.compile(r"(?:^|`)make ([a-z][a-z-]*)", re.MULTILINE)
 MODULE = re.compile(r"python -m ([\w.]+)")
 DOTTED = re.compile(rf"(?<![\w./-])(?:{'|'.join(TOP_FOLDERS)})(?:\.\w+)+$")
 
@@ -115,6 +116,12 @@ def test_named_modules_can_be_run(page):
     text = page.read_text(encoding="utf-8")
     modules = set() if page in HISTORY else set(MODULE.findall(text))
     assert {name for name in modules if not _is_module(name)} == set()
+
+
+def test_named_make_targets_exist(page):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(TARGET.findall("\n".join(f"`{code}`" for code in _code(page.read_text("utf-8")))))
+    assert {target for target in named if f"\n{target}:" not in makefile} == set()
 
 
 def test_named_paths_exist(page):
