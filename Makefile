@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format figures clean
+.PHONY: help demo test test-quick test-slow lint format figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -25,6 +25,10 @@ $(VENV)/full.installed: pyproject.toml | $(VENV)/core.installed
 demo: $(VENV)/core.installed  ## train and report on synthetic radiographs, from nothing
 	$(BIN)/python scripts/demo.py
 
+test-quick: $(VENV)/full.installed  ## tests that need neither PyTorch nor compilation
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu" \
+	  tests/core tests/evaluation tests/test_packages.py tests/test_documents.py
+
 test: $(VENV)/full.installed  ## the test suite, in minutes
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu"
 
@@ -37,7 +41,7 @@ lint: $(VENV)/full.installed  ## ruff, ruff format, pyright, import contracts
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-format: $(VENV)/full.installed  ## mend what ruff can mend
+format: $(VENV)/full.installed  ## auto-fixes by ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

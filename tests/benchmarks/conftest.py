@@ -1,16 +1,6 @@
-"""The modules of the throughput benchmark, where torch is installed."""
+"""JAX and PyTorch as the tests of this folder need them."""
 
-import importlib
-from types import SimpleNamespace
+from tests.support.frameworks import configure_jax, configure_torch
 
-import pytest
-
-NAMES = ("cases", "page", "plots", "processes", "records", "summary", "torch_work", "work")
-
-
-@pytest.fixture(scope="package")
-def parts() -> SimpleNamespace:
-    """The benchmark's modules by their names; skips where there is no torch."""
-    pytest.importorskip("torch")
-    modules = {name: importlib.import_module(f"benchmarks.throughput.{name}") for name in NAMES}
-    return SimpleNamespace(**modules)
+configure_jax()
+configure_torch()
