@@ -45,10 +45,10 @@ format: $(VENV)/full.installed  ## auto-fixes by ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-figures: $(VENV)/full.installed  ## draw the figures of the documents again
-	$(BIN)/python scripts/make_figures.py
-	$(BIN)/python scripts/make_schedule_figure.py
-	$(BIN)/python scripts/make_architecture.py
+figures: $(VENV)/full.installed  ## rewrite the documents' figures
+	$(BIN)/python -m scripts.make_figures
+	$(BIN)/python -m scripts.make_schedule_figure
+	$(BIN)/python -m scripts.make_architecture
 
 clean:  ## remove the environment, caches, and the demo's data and runs
 	rm -rf $(VENV) .cache .hypothesis data/demo runs/demo

@@ -1,1 +1,6 @@
-"""Benchmarks: JAX against PyTorch, the data path, compile time, and learning curves."""
+"""Benchmarks, each a command run from the repository root: `python -m benchmarks.throughput`.
+
+`throughput` compares JAX with PyTorch, `compile` times XLA, `data` times preparing and loading,
+`learning` trains the same network in both frameworks. `architecture_trace` counts the parameters
+and multiply-adds of a network; scripts may import it.
+"""

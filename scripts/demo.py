@@ -1,9 +1,8 @@
-"""The report's whole chain on synthetic radiographs, from nothing to a report: ``make demo``.
+"""The paper's pipeline on synthetic radiographs, from rendering to a report: ``make demo``.
 
-Pretrain, train and fuse the small variants of all three networks. Each stage is one of the
-project's own commands, printed before it runs; stages that do not need each other run side by side,
-each on its share of the cores. A second call goes on where the first one stopped and repeats
-nothing.
+Pretrains, trains and fuses the small variants of the three networks. Each stage is one of the
+project's commands, printed before it runs. Independent stages run side by side, each on its share
+of the cores. A second call skips finished stages and resumes an interrupted one.
 """
 
 import json
@@ -25,16 +24,16 @@ ROOT = Path(__file__).parent.parent
 RUNS = Path("runs/demo")
 NETWORKS = ("mobilenet", "efficientnet", "convnext")
 MODELS = (*NETWORKS, "ensemble")
-FIGURES = ("accuracy", "precision", "recall", "f1", "auroc")
+METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
 
 
 def prepare(name: str) -> list[str]:
-    """The command that draws and prepares a data set."""
+    """The command that renders and prepares a data set."""
     return ["-m", "elbow_core.prepare", "--config", f"configs/demo/{name}.yaml"]
 
 
 def train(name: str) -> list[str]:
-    """The command that runs a stage of training, or goes on with it."""
+    """The command that runs or resumes a stage of training."""
     return ["-m", "elbow_jax.train", "--config", f"configs/demo/{name}.yaml", "--resume"]
 
 
@@ -46,19 +45,19 @@ def evaluate(name: str) -> list[str]:
 def run(console: Console, *chains: Sequence[Sequence[str]]) -> None:
     """Run chains of commands side by side, each command on its share of the cores.
 
-    The commands of a chain follow each other. The first that fails ends the demo with its status.
+    The commands of one chain run in sequence. The first failure ends the demo with its status.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    lanes = max(1, min(len(chains), len(cores)))
+    workers = max(1, min(len(chains), len(cores)))
     free: SimpleQueue[list[int]] = SimpleQueue()
-    for lane in range(lanes):
-        free.put(cores[lane::lanes])
+    for worker in range(workers):
+        free.put(cores[worker::workers])
     failed = threading.Event()
 
-    def follow(chain: Sequence[Sequence[str]]) -> int:
+    def run_chain(chain: Sequence[Sequence[str]]) -> int:
         for command in chain:
             share = free.get()
-            status = 1 if failed.is_set() else _one(console, command, share)
+            status = 1 if failed.is_set() else _run_command(console, command, share)
             free.put(share)
             if status:
                 failed.set()
@@ -66,12 +65,12 @@ def run(console: Console, *chains: Sequence[Sequence[str]]) -> None:
         return 0
 
     with ThreadPoolExecutor(len(chains)) as pool:
-        statuses = list(pool.map(follow, chains))
+        statuses = list(pool.map(run_chain, chains))
     if any(statuses):
         sys.exit(max(statuses, key=abs))
 
 
-def _one(console: Console, command: Sequence[str], cores: Sequence[int]) -> int:
+def _run_command(console: Console, command: Sequence[str], cores: Sequence[int]) -> int:
     console.print(f"$ python {shlex.join(command)}", highlight=False, markup=False, soft_wrap=True)
     process = subprocess.Popen(
         [sys.executable, *command],
@@ -89,17 +88,17 @@ def _one(console: Console, command: Sequence[str], cores: Sequence[int]) -> int:
 
 
 def main() -> None:
-    """Run every stage, then show the test set's figures."""
+    """Run every stage, then print the test set's metrics."""
     console = Console()
-    began = time.monotonic()
-    console.rule("[bold]Draw and prepare the pretraining set and the elbow set", align="left")
+    started = time.monotonic()
+    console.rule("[bold]Render and prepare the pretraining set and the elbow set", align="left")
     run(console, [prepare("mura_data"), prepare("elbow_data")])
     console.rule("[bold]Pretrain and train the three networks", align="left")
     chains = {
         name: [train(f"pretrain_{name}"), train(f"train_{name}"), evaluate(name)]
         for name in NETWORKS
     }
-    # The first takes as long as the other two, of which the last hardly learns in so few steps.
+    # MobileNetV3 takes as long as the other two together; ConvNeXt hardly learns in so few steps.
     run(console, chains["mobilenet"], chains["efficientnet"] + chains["convnext"])
     console.rule("[bold]Fuse them", align="left")
     run(console, [train("fuse"), evaluate("ensemble")])
@@ -108,20 +107,20 @@ def main() -> None:
     predictions = [str(RUNS / name / "predictions_test.csv") for name in MODELS]
     validation = [str(RUNS / name / "predictions_validation.csv") for name in MODELS]
     files = [*predictions, "--validation", *validation]
-    words = ["--title", "Demo: synthetic elbows, test set", "--out", str(report)]
-    run(console, [["-m", "elbow_core.evaluation.report", *files, *words]])
+    options = ["--title", "Demo: synthetic elbows, test set", "--out", str(report)]
+    run(console, [["-m", "elbow_core.evaluation.report", *files, *options]])
 
     models = json.loads((ROOT / report / "metrics.json").read_text(encoding="utf-8"))["models"]
     table = Table(title="Test set, threshold 0.5")
     table.add_column("model")
-    for name in FIGURES:
+    for name in METRICS:
         table.add_column(name, justify="right")
-    for model, figures in models.items():
-        shown = (figures[name] for name in FIGURES)  # precision is undefined without a positive
-        table.add_row(model, *("-" if value is None else f"{value:.3f}" for value in shown))
+    for model, metrics in models.items():
+        values = (metrics[name] for name in METRICS)  # precision is None without a positive score
+        table.add_row(model, *("-" if value is None else f"{value:.3f}" for value in values))
     console.print(table)
-    console.print(f"The report: {report / 'report.html'}", highlight=False)
-    console.print(f"{time.monotonic() - began:.0f} s in all", highlight=False)
+    console.print(f"Report: {report / 'report.html'}", highlight=False)
+    console.print(f"{time.monotonic() - started:.0f} s in total", highlight=False)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Draw the four networks and count them, from the modules themselves.
+"""Write diagrams of the four networks and a page with their parameters and multiply-adds.
 
-    python scripts/make_architecture.py --out docs
+    python -m scripts.make_architecture --out docs
 
-A CPU, some seconds. The modules are traced on shapes alone: nothing is computed or compiled.
+Seconds on a CPU: the modules are traced with abstract arrays; nothing is computed or compiled.
 """
 
 import argparse
@@ -10,26 +10,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from architecture_trace import Box, Measured, Shape, measure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from benchmarks.architecture_trace import Box, NetworkTrace, Shape, trace_network
 from elbow_core.cli import run
-from elbow_core.evaluation.report.style import COLOURS, GREY, canvas, drawn_in_style, panels
+from elbow_core.evaluation.report.figures import COLOURS, GREY, canvas, drawn_in_style, panels
 from elbow_core.files import atomic_file
 from elbow_jax.models import ModelConfig
 from elbow_jax.models.config import Backbone
 
 NETWORKS = get_args(Backbone)
-SIZES = (384, 584)  # the report's pretraining and training sizes, in pixels
+SIZES = (384, 584)  # the paper's pretraining and training sizes, in pixels
 TITLES = {
     "convnext_tiny": "ConvNeXt-Tiny",
     "efficientnetv2_s": "EfficientNetV2-S",
     "mobilenetv3_large": "MobileNetV3-Large",
     "fusion": "Fusion",
 }
-COMMAND = "python scripts/make_architecture.py --out docs"
+COMMAND = "python -m scripts.make_architecture --out docs"
 
 FILLS = {"cbam": "#FBE3D0", "stage": "#DCEAF5", "other": "#F2F2F2", "head": "#DDF1E9"}
 EDGES = {"cbam": COLOURS[1], "stage": COLOURS[0], "other": GREY, "head": COLOURS[2]}
@@ -38,29 +38,29 @@ LINE, PADDING, GAP = 0.15, 0.14, 0.13  # inches
 
 
 @drawn_in_style
-def draw(title: str, measured: Measured) -> Figure:
-    """A network from top to bottom: a column of boxes, or three that join above the head."""
-    together = len(measured.backbones) > 1
-    columns = measured.backbones if together else {"": measured.boxes}
-    tallest = max(sum(_height(box, together) + GAP for box in boxes) for boxes in columns.values())
-    below = [Box("concatenate", "head", (), 1, (measured.features,), 0, 0), *measured.head]
-    height = tallest + 1.0 + (sum(_height(box, True) + GAP for box in below) if together else 0.0)
+def draw(title: str, network: NetworkTrace) -> Figure:
+    """The diagram of a network, top to bottom; the three columns of the fusion join at the head."""
+    is_fusion = len(network.backbones) > 1
+    columns = network.backbones if is_fusion else {"": network.boxes}
+    tallest = max(sum(_height(box, is_fusion) + GAP for box in boxes) for boxes in columns.values())
+    joined = [Box("concatenate", "head", (), 1, (network.features,), 0, 0), *network.head]
+    height = tallest + 1.0 + (sum(_height(box, True) + GAP for box in joined) if is_fusion else 0.0)
     figure = canvas(width=7.0, height=height)
     axes = panels(figure)[0]
     axes.set(xlim=(0, 7.0), ylim=(-height, 0))
     axes.set_axis_off()
-    image = _shape((measured.size, measured.size, measured.channels))
+    image = _shape((network.size, network.size, network.channels))
     axes.text(
         0.1,
         -0.15,
-        f"{title}: {_short(measured.parameters)} parameters, "
-        f"{_short(measured.multiply_adds)} multiply-adds for an image of {image}",
+        f"{title}: {_short(network.parameters)} parameters, "
+        f"{_short(network.multiply_adds)} multiply-adds for an image of {image}",
         weight="bold",
     )
-    if not together:
+    if not is_fusion:
         for x, text in ((5.5, "output"), (6.3, "parameters"), (6.95, "mult.-adds")):
             axes.text(x, -0.55, text, ha="right", va="center", style="italic", size=7)
-        _column(axes, measured.boxes, 0.1, 4.35, -0.7, compact=False)
+        _column(axes, network.boxes, 0.1, 4.35, -0.7, compact=False)
         return figure
     for number, (name, boxes) in enumerate(columns.items()):
         x = 0.1 + number * 2.33
@@ -70,7 +70,7 @@ def draw(title: str, measured: Measured) -> Figure:
     middle = -0.7 - tallest + GAP / 2
     axes.plot([1.15, 5.81], [middle, middle], "k", lw=0.8)
     _arrow(axes, 3.48, -0.7 - tallest)
-    _column(axes, below, 2.43, 2.1, -0.7 - tallest, compact=True)
+    _column(axes, joined, 2.43, 2.1, -0.7 - tallest, compact=True)
     return figure
 
 
@@ -132,28 +132,28 @@ def _short(count: int) -> str:
 
 HEADING = f"""# The networks
 
-What `elbow_jax.models` builds, traced from the modules by
+The networks of `elbow_jax.models`, traced from the modules by
 
     {COMMAND}
 
 which writes this page and its figures; a test compares the page with a fresh one. Parameters are
-those of the grey (one-channel) networks with attention. Multiply-adds are those of every
-convolution, padding included, and matrix product of one image's forward pass, as an accelerator
-computes it (`torch.utils.flop_counter` counts each as two operations, and agrees). Feature maps
-are rows x columns x channels before the mean, at {SIZES[0]} pixels, where the networks are
-pretrained, and at {SIZES[1]}, where they are trained.
+those of the grey (one-channel) networks with attention. Multiply-adds count every convolution,
+padding included, and every matrix product in one image's forward pass on an accelerator
+(`torch.utils.flop_counter` counts each as two operations, and agrees). Feature maps are
+rows x columns x channels before global average pooling, at {SIZES[0]} pixels (pretraining) and at
+{SIZES[1]} (training).
 
-A part has the name of its variables. `3×3/2 → 24` is a convolution: window, stride where it is
-not 1, channels out; `dense` is a matrix product over the channels; `9 × [ ... ]` is nine equal
-blocks. Normalisations, activations, shortcuts and stochastic depth are left out.
+A part is named as its variables are. `3×3/2 → 24` is a convolution: kernel size, stride unless 1,
+output channels; `dense` is a matrix product over the channels; `9 × [ ... ]` is nine equal blocks.
+Normalisations, activations, shortcuts and stochastic depth are not listed.
 """
 
 
-def document(measured: Mapping[str, Sequence[Measured]]) -> str:
-    """The page of tables, from each network at each of `SIZES`."""
-    units = [f"{what} at {size}" for what in ("multiply-adds", "feature map") for size in SIZES]
-    rows = [["network", "parameters", *units, "vector"]]
-    for name, sizes in measured.items():
+def document(networks: Mapping[str, Sequence[NetworkTrace]]) -> str:
+    """The page, from each network's traces at `SIZES`."""
+    columns = [f"{name} at {size}" for name in ("multiply-adds", "feature map") for size in SIZES]
+    rows = [["network", "parameters", *columns, "vector"]]
+    for name, sizes in networks.items():
         maps = [set(map(_shape, one.feature_maps.values())) for one in sizes]
         rows.append(
             [
@@ -165,11 +165,11 @@ def document(measured: Mapping[str, Sequence[Measured]]) -> str:
             ]
         )
     text = [HEADING, _table(rows)]
-    for name, sizes in measured.items():
-        picture = f"![{TITLES[name]}, part by part](figures/architecture_{name}.png)"
-        text += [f"## {TITLES[name]}\n", picture + "\n"]
+    for name, sizes in networks.items():
+        figure = f"![{TITLES[name]}, part by part](figures/architecture_{name}.png)"
+        text += [f"## {TITLES[name]}\n", figure + "\n"]
         if name == "fusion":
-            text.append("The backbones are those above; the head, on their joined vectors:\n")
+            text.append("The backbones are those above. The head, on their concatenated vectors:\n")
         rows = [["part", "blocks", *(f"output at {size}" for size in SIZES)]]
         rows[0] += ["parameters", *(f"multiply-adds at {size}" for size in SIZES)]
         parts = [one.head if name == "fusion" else one.boxes for one in sizes]
@@ -187,22 +187,23 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write every figure and the page, and name them."""
+    """Write the diagrams and the page, and print their paths."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder to write to")
     out = parser.parse_args(arguments).out
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    measured = {
-        name: [measure(ModelConfig(backbone=name), size) for size in SIZES] for name in NETWORKS
+    networks = {
+        name: [trace_network(ModelConfig(backbone=name), size) for size in SIZES]
+        for name in NETWORKS
     }
-    for name, sizes in measured.items():
+    for name, sizes in networks.items():
         target = out / "figures" / f"architecture_{name}.png"
         with atomic_file(target) as partial:
-            image = draw(TITLES[name], sizes[0])
-            image.savefig(partial, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+            figure = draw(TITLES[name], sizes[0])
+            figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
         print(target)
     with atomic_file(out / "networks.md") as partial:
-        partial.write_text(document(measured))
+        partial.write_text(document(networks))
     print(out / "networks.md")
     return 0
 

@@ -1,8 +1,8 @@
-"""Draw the figures that the documents show, from nothing but this repository.
+"""Write the documents' figures of synthetic radiographs.
 
-    python scripts/make_figures.py --out docs/figures
+    python -m scripts.make_figures --out docs/figures
 
-A CPU, some seconds. The same versions of NumPy, OpenCV and matplotlib give the same files.
+Seconds on a CPU. Equal versions of NumPy, OpenCV and matplotlib write byte-identical files.
 """
 
 import argparse
@@ -18,8 +18,7 @@ from matplotlib.figure import Figure
 
 from elbow_core.cli import run
 from elbow_core.files import atomic_file
-from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
-from elbow_core.radiographs.preprocessing import preprocess, resize
+from elbow_core.radiographs import Augmentation, apply_affine, preprocess, resize, sample_affine
 from elbow_core.sources.synthetic import FINDINGS, VIEWS, label_of, render_radiograph
 
 SHEET = "synthetic_sheet.png"
@@ -29,11 +28,11 @@ PREPROCESSING_SEED = 11
 AUGMENTED = 12
 COLUMNS = 6  # three findings, each in both views
 TILE = 1.55  # inches
-GREY_LEVELS = 64  # of the sheet: film grain compresses badly, and the page shows no more
+GREY_LEVELS = 64  # in the PNG: film grain compresses badly, and a page shows no finer steps
 
 
 def synthetic_sheet(out: Path) -> Path:
-    """Write a contact sheet of the synthetic source: every finding in both views, and its label."""
+    """Write a contact sheet of the synthetic source: every finding, both views, with labels."""
     rows = -(-len(FINDINGS) * len(VIEWS) // COLUMNS)
     with mpl.rc_context({"font.size": 6.5}):
         figure = Figure(
@@ -57,8 +56,8 @@ def synthetic_sheet(out: Path) -> Path:
 
 
 def preprocessing(out: Path) -> Path:
-    """Write what each step does to a radiograph, and what augmentation draws from the result."""
-    size, sigma = 320, 7.0 * 320 / 584  # The report's 7 of 584 pixels.
+    """Write a figure of each preprocessing step, and of augmented copies of the result."""
+    size, sigma = 320, 7.0 * 320 / 584  # The paper's 7 of 584 pixels.
     rows = 1 + AUGMENTED // COLUMNS
     with mpl.rc_context({"font.size": 6.5}):
         figure = Figure(
@@ -103,13 +102,13 @@ def _write_grey(figure: Figure, target: Path) -> Path:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write every figure and name it."""
+    """Write every figure and print its path."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="folder to write to")
     out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)
-    for draw in (synthetic_sheet, preprocessing):
-        print(draw(out))
+    for write_figure in (synthetic_sheet, preprocessing):
+        print(write_figure(out))
     return 0
 
 

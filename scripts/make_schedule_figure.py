@@ -1,8 +1,8 @@
-"""Draw the learning rates of the report's three stages, from its own configurations.
+"""Plot the learning rates of the paper's three stages, from `configs/paper`.
 
-    python scripts/make_schedule_figure.py --out docs/figures
+    python -m scripts.make_schedule_figure --out docs/figures
 
-A CPU, some seconds.
+Seconds on a CPU.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from elbow_core.cli import run
 from elbow_core.config import load_config
-from elbow_core.evaluation.report.style import COLOURS, canvas, drawn_in_style, panels, save
+from elbow_core.evaluation.report.figures import COLOURS, canvas, drawn_in_style, panels, save
 from elbow_jax.config import TrainConfig
 from elbow_jax.optimizer import WarmRestarts
 
@@ -25,12 +25,12 @@ STAGES = {
     "training": ("train_convnext", "train_efficientnet", "train_mobilenet"),
     "fusion": ("fuse",),
 }
-STEPS = 100  # an epoch in this figure; the curve does not depend on it
+STEPS = 100  # an epoch; any number gives the same curve
 
 
 @drawn_in_style
 def draw() -> Figure:
-    """A panel a stage, a curve a rate, over the stage's epochs."""
+    """One panel for each stage, one curve for each learning rate, over the stage's epochs."""
     figure = canvas(columns=len(STAGES), width=3.0, height=3.3)
     for axes, (stage, names) in zip(panels(figure), STAGES.items(), strict=True):
         rates: dict[str, tuple[float, TrainConfig]] = {}
@@ -53,8 +53,8 @@ def draw() -> Figure:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the figure and name it."""
-    parser = argparse.ArgumentParser(prog="python scripts/make_schedule_figure.py")
+    """Write the figure and print its path."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.make_schedule_figure")
     parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="folder to write to")
     out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Measure what the perceptual hash tells apart, on a folder of radiographs.
+"""Measure how the perceptual hash separates near-duplicates from different radiographs.
 
-    python scripts/measure_near_duplicates.py ../shared/data/fracatlas_upper_limb/images
+    python -m scripts.measure_near_duplicates ../shared/data/fracatlas_upper_limb/images
 
-Prints the pairs of different files nearest to each other, for a human to look at, and how many
-edited copies stay near their original. A minute for a thousand small images on one core.
+Prints the nearest pairs of different files, for visual inspection, and the share of edited copies
+that stay near their original. A minute for a thousand small images on one core.
 """
 
 import argparse
@@ -14,16 +14,16 @@ import cv2
 import numpy as np
 
 from elbow_core.cli import run
-from elbow_core.dataset.near_duplicates import NEAR, find_near_duplicates, perceptual_hash
-from elbow_core.radiographs.decoding import read_radiograph
-from elbow_core.sources.listing import list_images
+from elbow_core.dataset import MAX_NEAR_BITS, find_near_duplicates, perceptual_hash
+from elbow_core.radiographs import read_radiograph
+from elbow_core.sources import list_images
 
-FARTHEST = 48  # Bits, of the pairs that are printed.
-EVERY = 3  # One in so many images is edited.
+MAX_DISTANCE = 48  # bits between the hashes of a printed pair
+EDITED_EVERY = 3  # one image in three is edited
 
 
-def cut(image: np.ndarray, share: float) -> np.ndarray:
-    """Cut ``share`` of the size off each side."""
+def crop(image: np.ndarray, share: float) -> np.ndarray:
+    """Crop ``share`` of the size from each side."""
     height, width = (int(side * share) for side in image.shape)
     return image[height : image.shape[0] - height, width : image.shape[1] - width]
 
@@ -34,21 +34,21 @@ def encode(image: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
 
 
-def turn(image: np.ndarray, degrees: float) -> np.ndarray:
-    """Turn about the centre."""
+def rotate(image: np.ndarray, degrees: float) -> np.ndarray:
+    """Rotate about the centre."""
     height, width = image.shape
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
     return cv2.warpAffine(image, matrix, (width, height))
 
 
 def add_noise(image: np.ndarray) -> np.ndarray:
-    """Add noise of 5 grey levels."""
+    """Add Gaussian noise with a standard deviation of 5 grey levels."""
     noise = np.random.default_rng(0).normal(0, 5, image.shape)
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
-def gamma(image: np.ndarray, exponent: float) -> np.ndarray:
-    """Raise to a power."""
+def apply_gamma(image: np.ndarray, exponent: float) -> np.ndarray:
+    """Raise grey levels, scaled to 0..1, to the power ``exponent``."""
     return (255 * (image / 255.0) ** exponent).astype(np.uint8)
 
 
@@ -57,35 +57,35 @@ EDITS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "half the size": lambda image: cv2.resize(
         image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA
     ),
-    "gamma 0.7": lambda image: gamma(image, 0.7),
-    "gamma 1.5": lambda image: gamma(image, 1.5),
+    "gamma 0.7": lambda image: apply_gamma(image, 0.7),
+    "gamma 1.5": lambda image: apply_gamma(image, 1.5),
     "narrower window": lambda image: cv2.convertScaleAbs(
         cv2.subtract(image, np.full_like(image, 20)), alpha=1.3
     ),
     "noise": add_noise,
-    "turned by 1 degree": lambda image: turn(image, 1.0),
-    "2 % cut off each side": lambda image: cut(image, 0.02),
-    "5 % cut off each side": lambda image: cut(image, 0.05),
+    "rotated by 1 degree": lambda image: rotate(image, 1.0),
+    "2 % cropped from each side": lambda image: crop(image, 0.02),
+    "5 % cropped from each side": lambda image: crop(image, 0.05),
 }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print both measurements."""
+    """Print the nearest pairs and the share of edited copies that stay near."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="folder of radiographs")
     folder = parser.parse_args(arguments).folder
     names = list_images(folder)[0]
     images = [read_radiograph(folder / name) for name in names]
     hashes = np.stack([perceptual_hash(image) for image in images])
-    pairs = find_near_duplicates(hashes, FARTHEST)
+    pairs = find_near_duplicates(hashes, MAX_DISTANCE)
     for first, second, bits in sorted(pairs.tolist(), key=lambda pair: pair[2]):
         print(f"{bits:3d} bits: {names[first]} {names[second]}")
     for edit, change in EDITS.items():
         near = [
-            int(np.bitwise_count(perceptual_hash(change(image)) ^ original).sum()) <= NEAR
-            for image, original in zip(images[::EVERY], hashes[::EVERY], strict=True)
+            int(np.bitwise_count(perceptual_hash(change(image)) ^ original).sum()) <= MAX_NEAR_BITS
+            for image, original in zip(images[::EDITED_EVERY], hashes[::EDITED_EVERY], strict=True)
         ]
-        print(f"{edit}: {np.mean(near):.1%} of {len(near)} copies within {NEAR} bits")
+        print(f"{edit}: {np.mean(near):.1%} of {len(near)} copies within {MAX_NEAR_BITS} bits")
     return 0
 
 

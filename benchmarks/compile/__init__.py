@@ -1,1 +1,1 @@
-"""How long each network takes to compile: `python -m benchmarks.compile`."""
+"""Compile time of each network, blocks scanned and unrolled: `python -m benchmarks.compile`."""

@@ -1,1 +1,1 @@
-"""How fast data is prepared and loaded: `python -m benchmarks.data`."""
+"""Speed and memory of preparing and loading data: `python -m benchmarks.data`."""

@@ -1,11 +1,11 @@
-"""Measure how fast data is prepared and loaded, against the bare OpenCV calls on the same images.
+"""Measure how fast data is prepared and loaded, against bare OpenCV calls on the same images.
 
     python -m benchmarks.data [prepare] [workers] [memory] [loader] [check]
 
-Without a name all five are measured, in some minutes on two cores. Ours and OpenCV's take turns,
-and ratios are medians over the turns, by CPU time where one process works: other work on the
-machine then slows both. What needs several free cores is measured by the clock, beside bare OpenCV
-in as many processes.
+Without a name all five run, in some minutes on two cores. The project's code and bare OpenCV run in
+alternating turns; ratios are medians over the turns, by CPU time where one process works, so that
+other load on the machine slows both. Work of several processes is measured by wall time, next to
+bare OpenCV in as many processes.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.data.measuring import (
-    await_quiet,
-    children_seconds,
+from benchmarks.data.measurement import (
+    await_idle,
+    children_cpu_seconds,
     measure,
     peaks_of_prepare,
     report,
@@ -32,9 +32,13 @@ from benchmarks.data.measuring import (
 from benchmarks.data.radiographs import SETTINGS, SIZE, configure, write_images
 from elbow_core.cli import run
 from elbow_core.config import dump_config
-from elbow_core.dataset.manifest import ManifestRow
-from elbow_core.dataset.near_duplicates import find_near_duplicates
-from elbow_core.dataset.splits import check_leakage, split_patients
+from elbow_core.dataset import (
+    ManifestRow,
+    check_leakage,
+    find_near_duplicates,
+    open_prepared,
+    split_patients,
+)
 from elbow_core.prepare import prepare
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
 
@@ -42,7 +46,7 @@ TURNS = 7
 
 
 def prepare_bare(paths: Sequence[Path]) -> None:
-    """Do with OpenCV alone what preparing does to the pixels; nothing is checked or written."""
+    """Process the pixels as prepare does, with OpenCV alone and without checks or output."""
     cv2.setNumThreads(1)
     clahe = cv2.createCLAHE(SETTINGS.clip_limit, (SETTINGS.grid, SETTINGS.grid))
     for path in paths:
@@ -54,49 +58,49 @@ def prepare_bare(paths: Sequence[Path]) -> None:
 
 
 def benchmark_prepare(folder: Path) -> None:
-    """One core: the whole of prepare against the bare calls."""
+    """Compare prepare with bare OpenCV on one core."""
     paths = write_images(folder / "images", 300)
     cv2.setNumThreads(1)
-    ours, bare = [], []
+    project, bare = [], []
     for turn in range(TURNS):
         config = configure(folder / "images", folder / f"out{turn}", workers=0)
         bare.append(measure(lambda: prepare_bare(paths)))
-        ours.append(measure(lambda config=config: prepare(config)))
-    report("prepare, one core", bare, ours, len(paths))
+        project.append(measure(lambda config=config: prepare(config)))
+    report("prepare, one core", bare, project, len(paths))
 
 
 def benchmark_workers(folder: Path) -> None:
-    """Two processes against one, ours and bare OpenCV's, from start to end."""
+    """Compare two worker processes with one, for prepare and for bare OpenCV, by wall time."""
     paths = write_images(folder / "images", 2400)
     halves = [paths[::2], paths[1::2]]
     context = get_context("spawn")
-    ours, bare, possible = [], [], []
+    project, bare, possible = [], [], []
     for turn in range(3):
-        seconds, cores = [], []
+        seconds, cpu = [], []
         for workers in (1, 2):
             config = configure(folder / "images", folder / f"out{turn}_{workers}", workers)
-            before = children_seconds()
+            before = children_cpu_seconds()
             timing = measure(lambda config=config: prepare(config))
             seconds.append(timing.wall)
-            cores.append((timing.cores, children_seconds() - before))
-        ours.append(seconds[0] / seconds[1])
-        possible.append(sum(cores[0]) / (cores[1][0] + cores[1][1] / 2))
+            cpu.append((timing.cpu, children_cpu_seconds() - before))
+        project.append(seconds[0] / seconds[1])
+        possible.append(sum(cpu[0]) / (cpu[1][0] + cpu[1][1] / 2))
         with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(2, context) as two:
-            alone = measure(lambda one=one: list(one.map(prepare_bare, [paths]))).wall
-            shared = measure(lambda two=two: list(two.map(prepare_bare, halves))).wall
-        bare.append(alone / shared)
+            one_process = measure(lambda one=one: list(one.map(prepare_bare, [paths]))).wall
+            two_processes = measure(lambda two=two: list(two.map(prepare_bare, halves))).wall
+        bare.append(one_process / two_processes)
         for out in folder.glob("out*"):
             shutil.rmtree(out)
     print(
-        f"prepare, two workers: {np.median(ours):.2f} times one worker's rate ({spread(ours)}); "
-        f"bare OpenCV in two processes {np.median(bare):.2f} ({spread(bare)}); by CPU seconds, "
-        "were both cores free and the main process alone with its part: "
-        f"{np.median(possible):.2f} ({spread(possible)})"
+        f"prepare, two workers: {np.median(project):.2f} times one worker's rate "
+        f"({spread(project)}); bare OpenCV in two processes {np.median(bare):.2f} "
+        f"({spread(bare)}); upper limit from CPU seconds, with both cores free "
+        f"and the main process's share serial: {np.median(possible):.2f} ({spread(possible)})"
     )
 
 
 def benchmark_memory(folder: Path) -> None:
-    """Peak memory of a prepare with two workers over few images and over many."""
+    """Measure the peak memory of prepare with two workers, over few images and over many."""
     for count in (1_000, 40_000):
         rng = np.random.default_rng(0)
         root = folder / f"many{count}"
@@ -117,13 +121,12 @@ def benchmark_memory(folder: Path) -> None:
 
 
 def benchmark_loader(folder: Path) -> None:
-    """One core: batches of augmented images against the same warps alone."""
-    # Here, since worker processes import this file, and JAX would be a second of their start.
-    from elbow_core.dataset.prepared import open_prepared
+    """Compare loading augmented batches with the bare affine warps, on one core."""
+    # Imported here: worker processes import this module, and JAX would add a second to their start.
     from elbow_jax.data import training_batches
-    from elbow_jax.runtime.startup import keep_freed_memory
+    from elbow_jax.runtime import keep_freed_memory
 
-    keep_freed_memory()  # as every command of training does
+    keep_freed_memory()  # as the training commands do
     write_images(folder / "images", 240)
     cv2.setNumThreads(1)
     prepare(configure(folder / "images", folder / "prepared", workers=0))
@@ -137,8 +140,8 @@ def benchmark_loader(folder: Path) -> None:
             apply_affine(image, matrix)
 
     batches = 60
-    # With copies the set is of the report's length. Grain shuffles by walking through a power of
-    # two, which for a set of a few hundred images takes longer than reading them.
+    # The copies make the set as long as the paper's. Grain's shuffle iterates over a power of two,
+    # which for a few hundred images would take longer than reading them.
     iterator = training_batches(
         data, batch_size=32, seed=0, copies=60, augmentation=Augmentation(), redraw=True
     )
@@ -146,24 +149,24 @@ def benchmark_loader(folder: Path) -> None:
     def load() -> None:
         for _ in range(batches):
             next(iterator)
-        await_quiet()
+        await_idle()
 
     next(iterator)
-    await_quiet()
-    ours, bare = [], []
+    await_idle()
+    project, bare = [], []
     for _ in range(TURNS):
-        ours.append(measure(load).cores / (32 * batches))
-        bare.append(measure(warp_bare).cores / len(images))
-    ratios = [b / o for b, o in zip(bare, ours, strict=True)]
+        project.append(measure(load).cpu / (32 * batches))
+        bare.append(measure(warp_bare).cpu / len(images))
+    ratios = [b / o for b, o in zip(bare, project, strict=True)]
     print(
         f"loader, one core, every image warped: {np.median(ratios):.2f} of the bare warp's rate "
-        f"({spread(ratios)}): {1 / np.median(ours):.0f} and {1 / np.median(bare):.0f} images a "
+        f"({spread(ratios)}): {1 / np.median(project):.0f} and {1 / np.median(bare):.0f} images a "
         "second of one core"
     )
 
 
 def benchmark_check(_: Path) -> None:
-    """The checks for leaks and near-duplicates over 45 000 images."""
+    """Measure the checks for leakage and near-duplicates over 45 000 images."""
     rng = np.random.default_rng(0)
     rows = [
         ManifestRow(
@@ -205,7 +208,7 @@ BENCHMARKS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the benchmarks that are named, or all."""
+    """Run the named benchmarks, or all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; all without any")
     names = parser.parse_args(arguments).names or list(BENCHMARKS)

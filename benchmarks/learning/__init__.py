@@ -1,1 +1,1 @@
-"""Learning curves of JAX and PyTorch, side by side: `python -m benchmarks.learning`."""
+"""Learning curves of JAX and PyTorch from equal weights: `python -m benchmarks.learning`."""

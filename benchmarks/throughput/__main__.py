@@ -2,10 +2,10 @@
 
     python -m benchmarks.throughput
 
-Takes the GPU where JAX has one, else the CPU. Each measurement is a process of its own; a run that
-is broken off goes on where it was, and `--part`, `--network`, `--size` and `--batch` choose a share
-of the work, which joins what is in the file. A whole run on two cores takes hours; `--quick`, with
-small networks, minutes.
+Uses the GPU where JAX has one, else the CPU. Each measurement runs in its own process. An
+interrupted run resumes when it is started again. `--part`, `--network`, `--size` and `--batch`
+select measurements, which are added to those in the file. A whole run on two cores takes hours;
+`--quick`, with small networks, minutes.
 """
 
 import argparse
@@ -17,21 +17,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.throughput import cases, device, page, plots, processes, records, summary
+from benchmarks.throughput import cases, device, page, processes, records, summary
 from elbow_core.cli import run
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
 
 ROOT = Path(__file__).parents[2]
-DEFAULT_OUT = ROOT / "docs" / "benchmarks"
+DEFAULT_OUT = ROOT / "docs" / "performance" / "measurements"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what is asked for, then write the record, its table and its plot."""
+    """Measure what is selected, then write the record, its page and its figure."""
     options = _parse(arguments)
     if options.table:
         for changed in page.refresh(ROOT, DEFAULT_OUT):
             print(changed)
+        for path, record in records.read_all(DEFAULT_OUT).items():
+            _plot(record, path.with_suffix(".png"))
         return 0
     machine = device.describe()
     selection = cases.Selection(
@@ -48,95 +50,105 @@ def main(arguments: Sequence[str]) -> int:
     name = device.file_name(machine["name"]) + "_quick" * options.quick
     path = options.out / f"{name}.json"
     options.out.mkdir(parents=True, exist_ok=True)
-    record = records.begin(path, machine, options.quick, options.fresh)
-    with tempfile.TemporaryDirectory(prefix="throughput_") as work:
+    record = records.open_record(path, machine, options.quick, options.fresh)
+    with tempfile.TemporaryDirectory(prefix="throughput_") as directory:
         seconds = options.seconds or (0.5 if options.quick else 6.0)
-        _measure(record, path, selection, seconds, Path(work))
+        _Run(record, path, selection.device, seconds, Path(directory)).measure(selection)
     with atomic_file(path.with_suffix(".md")) as partial:
         partial.write_text(page.document(record), encoding="utf-8")
-    drawn = plots.draw(record)
-    if drawn is not None:
-        plots.save(drawn, path.with_suffix(".png"))
+    _plot(record, path.with_suffix(".png"))
     print(path.with_suffix(".md"))
     return 0
 
 
-def _measure(
-    record: dict[str, Any],
-    path: Path,
-    selection: cases.Selection,
-    seconds: float,
-    work: Path,
-) -> None:
-    absent: dict[str, str] = {}
-    for part, jobs in itertools.groupby(cases.jobs(selection), key=lambda job: job.case.part):
-        # Only now: turns are against the mode that the parts before have found to be the fastest.
-        wanted = records.missing(record, jobs)
-        groups = [list(group) for _, group in itertools.groupby(wanted, key=_together)]
-        for number, group in enumerate(groups, start=1):
-            done = _measured(record, part, group, absent, selection.device, seconds, work)
-            for job, figures in done:
-                records.add(record, job, figures)
-                print(f"[{number}/{len(groups)}] {_line(job, figures)}", flush=True)
-            records.write(record, path)
+def _plot(record: dict[str, Any], path: Path) -> None:
+    from benchmarks.throughput import plots  # matplotlib, which --help does without
+
+    figure = plots.draw(record)
+    if figure is not None:
+        plots.save(figure, path)
 
 
-def _measured(
-    record: dict[str, Any],
-    part: str,
-    jobs: list[cases.Job],
-    absent: dict[str, str],
-    on: str,
-    seconds: float,
-    work: Path,
-) -> list[tuple[cases.Job, dict[str, Any]]]:
-    """Measure what is measured together; `absent` has the frameworks that are not installed."""
-    load = os.getloadavg()[0]
-    if part == "turns":
-        mode = summary.fastest(record["rows"], jobs[0].case)
-        if mode is None:
-            print(f"{_what(jobs[0].case)}: no turns, as no mode of PyTorch was measured")
-            return []
-        jobs, measured = _duel(jobs[0], mode, on, seconds, work)
-    elif jobs[0].framework in absent:
-        measured = [{"note": absent[jobs[0].framework]}]
-    else:
-        measured = [processes.measure(jobs[0], on, seconds, work)]
-    for job, figures in zip(jobs, measured, strict=True):
-        note = figures.get("note", "")
-        if note.endswith("is not installed") and part != "end_to_end":
-            absent[job.framework] = note
-    return [(job, figures | {"load": load}) for job, figures in zip(jobs, measured, strict=True)]
+class _Run:
+    """Measures jobs and adds their rows to a record, which is written after each measurement."""
+
+    def __init__(
+        self, record: dict[str, Any], path: Path, device: str, seconds: float, directory: Path
+    ):
+        self.record = record
+        self.path = path
+        self.device = device
+        self.seconds = seconds
+        self.directory = directory
+        self.not_installed: dict[str, str] = {}
+        """Frameworks that are not installed, and the note that says so."""
+
+    def measure(self, selection: cases.Selection) -> None:
+        """Measure the selected jobs that the record lacks."""
+        planned = cases.plan_jobs(selection)
+        for part, jobs in itertools.groupby(planned, key=lambda job: job.case.part):
+            # Part by part: the rows of earlier parts decide which mode the turns are against.
+            missing = records.missing_jobs(self.record, jobs)
+            groups = [list(group) for _, group in itertools.groupby(missing, key=_group_key)]
+            for number, group in enumerate(groups, start=1):
+                for job, metrics in self._measure_group(part, group):
+                    records.add_row(self.record, job, metrics)
+                    print(f"[{number}/{len(groups)}] {_progress(job, metrics)}", flush=True)
+                records.write(self.record, self.path)
+
+    def _measure_group(
+        self, part: str, jobs: list[cases.Job]
+    ) -> list[tuple[cases.Job, dict[str, Any]]]:
+        """Measure one job, or the two jobs of a round of turns."""
+        load = os.getloadavg()[0]
+        note = self.not_installed.get(jobs[0].framework)
+        if part == "turns":
+            mode = summary.fastest_mode(self.record["rows"], jobs[0].case)
+            if mode is None:
+                print(f"{_case_name(jobs[0].case)}: no turns, as no mode of PyTorch was measured")
+                return []
+            jobs, measured = self._measure_turns(jobs[0], mode)
+        elif note is not None:
+            measured = [{"note": note}]
+        else:
+            measured = [processes.measure(jobs[0], self.device, self.seconds, self.directory)]
+        for job, metrics in zip(jobs, measured, strict=True):
+            note = metrics.get("note", "")
+            if note.endswith("is not installed") and part != "end_to_end":
+                self.not_installed[job.framework] = note
+        rows = [metrics | {"load": load} for metrics in measured]
+        return list(zip(jobs, rows, strict=True))
+
+    def _measure_turns(
+        self, missing: cases.Job, mode: str
+    ) -> tuple[list[cases.Job], list[dict[str, Any]]]:
+        """Measure JAX and a mode of PyTorch in alternating turns."""
+        jobs = cases.interleaved_jobs(missing.case, missing.round)
+        run = [replace(job, mode=mode) if job.framework == "torch" else job for job in jobs]
+        measured = processes.measure_interleaved(run, self.device, self.seconds, self.directory)
+        return jobs, [
+            metrics | {"ran": job.mode} for job, metrics in zip(run, measured, strict=True)
+        ]
 
 
-def _together(job: cases.Job) -> tuple[Any, ...]:
-    """What jobs share that are measured together: in turns, a case and a round."""
-    whose = (job.case, job.round) if job.case.part == "turns" else job.key
-    return (job.case.part, whose)
+def _group_key(job: cases.Job) -> tuple[Any, ...]:
+    """Equal for jobs that are measured together: in turns, those of one case and round."""
+    if job.case.part == "turns":
+        return (job.case, job.round)
+    return job.key
 
 
-def _duel(
-    wanted: cases.Job, mode: str, on: str, seconds: float, work: Path
-) -> tuple[list[cases.Job], list[dict[str, Any]]]:
-    """Measure JAX and a mode of PyTorch in turns."""
-    jobs = cases.duel(wanted.case, wanted.round)
-    run = [replace(job, mode=mode) if job.framework == "torch" else job for job in jobs]
-    measured = processes.measure_in_turns(run, on, seconds, work)
-    return jobs, [figures | {"ran": job.mode} for job, figures in zip(run, measured, strict=True)]
+def _progress(job: cases.Job, metrics: dict[str, Any]) -> str:
+    text = f"{_case_name(job.case)}: {job.framework} {job.mode}, round {job.round + 1}"
+    if "note" in metrics:
+        return f"{text}: {metrics['note']}"
+    times = sorted(metrics["seconds"] if "seconds" in metrics else [metrics["first_step_s"]])
+    return f"{text}: {times[len(times) // 2] * 1e3:.4g} ms"
 
 
-def _line(job: cases.Job, figures: dict[str, Any]) -> str:
-    what = _what(job.case)
-    who = f"{job.framework} {job.mode}, round {job.round + 1}"
-    if "note" in figures:
-        return f"{what}: {who}: {figures['note']}"
-    times = sorted(figures["seconds"] if "seconds" in figures else [figures["first_step_s"]])
-    return f"{what}: {who}: {times[len(times) // 2] * 1e3:.4g} ms"
-
-
-def _what(case: cases.Case) -> str:
-    what = f"{case.part} {case.name} {case.work} {case.size} px, batch {case.batch}"
-    return what + f", {case.devices} devices" * (case.devices > 1)
+def _case_name(case: cases.Case) -> str:
+    name = f"{case.part} {case.name} {case.work} {case.size} px, batch {case.batch}"
+    return name + f", {case.devices} devices" * (case.devices > 1)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -150,15 +162,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--size", nargs="+", type=_positive, help="pixels a side")
     parser.add_argument("--batch", nargs="+", type=_positive, help="images in a step")
     known = ("jit", *dict.fromkeys(mode for modes in cases.TORCH_MODES.values() for mode in modes))
-    parser.add_argument("--mode", nargs="+", choices=known, help="contenders (default: all)")
-    parser.add_argument("--rounds", type=_positive, help="processes of each contender (3)")
-    parser.add_argument("--seconds", type=float, help="timed in each measurement (6)")
+    parser.add_argument("--mode", nargs="+", choices=known, help="modes to measure (default: all)")
+    parser.add_argument("--rounds", type=_positive, help="processes for each mode (3)")
+    parser.add_argument("--seconds", type=float, help="timed in each process (6)")
+    parser.add_argument("--quick", action="store_true", help="small networks, in separate files")
+    parser.add_argument("--fresh", action="store_true", help="discard the rows of the file")
     parser.add_argument(
-        "--quick", action="store_true", help="small networks, into files of its own"
-    )
-    parser.add_argument("--fresh", action="store_true", help="forget the figures of the file")
-    parser.add_argument(
-        "--table", action="store_true", help="only write the documents' tables anew"
+        "--table", action="store_true", help="rewrite the documents from the records and stop"
     )
     options = parser.parse_args(arguments)
     if options.seconds is not None and options.seconds <= 0:

@@ -1,4 +1,4 @@
-"""What is measured: the cases, the contenders in each, and the order of the measurements."""
+"""The benchmark's cases, the modes measured in each, and the order of the jobs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any, get_args
 from elbow_jax.models.config import Backbone
 
 NETWORKS = get_args(Backbone)
-SIZES = (384, 584)  # the report's pretraining and training sizes, in pixels
+SIZES = (384, 584)  # the paper's pretraining and training sizes, in pixels
 PARTS = (
     "ceilings",
     "depthwise",
@@ -24,14 +24,14 @@ WORKS = {
     "inference": ("inference",),
     "turns": ("inference", "train"),
 }
-"""What is done in a part; in the others a training step."""
+"""The work timed in a part; a part that is not listed times a training step."""
 
 SCALE_SIZES = (224, 384, 512, 768, 1024)
 SCALE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 SCALE_BATCHES_SIZE = 224
 SCALE_DEVICES = (1, 2, 4)
 
-KEPT_MEMORY = "_kept"  # ends the name of a mode with the allocator's settings of our own commands
+KEPT_MEMORY = "_kept"  # suffix of a mode with the allocator settings of this project's commands
 TORCH_MODES = {
     "cpu": (
         "eager",
@@ -43,7 +43,7 @@ TORCH_MODES = {
     ),
     "gpu": ("eager", "eager_channels_last", "compile_channels_last", "autotune_channels_last"),
 }
-FASTEST = "fastest"  # of PyTorch's modes at a case, by what was measured
+FASTEST = "fastest"  # stands for PyTorch's fastest measured mode at a case
 
 COLD_START_MODES = (
     ("jax", "cache_off"),
@@ -58,7 +58,7 @@ COLD_START_MODES = (
 class Layer:
     """A depthwise convolution of one of the networks.
 
-    `reduction` is the image's side over the layer's own.
+    `reduction` is the side of the network's input over the side of the layer's input.
     """
 
     kernel: int
@@ -79,16 +79,16 @@ LAYERS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One piece of work, whoever does it.
+    """One piece of work, independent of the framework.
 
     Attributes:
-        part: of the benchmark.
-        name: a network, a layer of `LAYERS`, or which ceiling.
+        part: of the benchmark, one of `PARTS`.
+        name: a network, a layer of `LAYERS`, or `matrix_product` or `copy`.
         work: `inference`, `train`, `forward`, `gradient`, `matrix_product` or `copy`.
         size: pixels a side.
-        batch: images.
-        devices: over which the batch is split.
-        variant: `full`, or `small` for a quick look.
+        batch: images in a step.
+        devices: number of devices that share the batch.
+        variant: `full`, or `small` for a quick run.
     """
 
     part: str
@@ -102,7 +102,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Job:
-    """One measurement in a process of its own."""
+    """One measurement of a case, made in its own process."""
 
     case: Case
     framework: str
@@ -111,13 +111,13 @@ class Job:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What tells this measurement from every other one of a device."""
+        """The fields that identify the measurement within a device's record."""
         return (*asdict(self.case).values(), self.framework, self.mode, self.round)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What the command line asks for."""
+    """The measurements that the command line asks for."""
 
     device: str
     parts: Sequence[str]
@@ -130,19 +130,19 @@ class Selection:
     quick: bool
 
 
-def jobs(selection: Selection) -> Iterator[Job]:
-    """Every measurement in order; of each case's contenders, odd rounds backwards.
+def plan_jobs(selection: Selection) -> Iterator[Job]:
+    """Yield every job in order; odd rounds take the modes of a case in reverse.
 
-    The part `turns` is for a CPU: the speed of a CPU that others share drifts, and accelerators
-    have no memory for two frameworks.
+    The part `turns` is for CPUs only: the speed of a shared CPU drifts, and an accelerator's memory
+    does not hold two frameworks.
     """
     for part in PARTS:
         if part not in selection.parts or (part == "turns" and selection.device != "cpu"):
             continue
         for case in _cases(part, selection):
-            contenders = [
+            modes = [
                 pair
-                for pair in _contenders(case, selection)
+                for pair in _modes(case, selection)
                 if not selection.modes
                 or part not in ("inference", "train")
                 or pair[1] in selection.modes
@@ -150,14 +150,14 @@ def jobs(selection: Selection) -> Iterator[Job]:
             rounds = 1 if part in ("scale", "cold_start", "end_to_end") else selection.rounds
             for number in range(rounds):
                 if part == "turns":
-                    yield from duel(case, number)
+                    yield from interleaved_jobs(case, number)
                     continue
-                for framework, mode in contenders if number % 2 == 0 else reversed(contenders):
+                for framework, mode in modes if number % 2 == 0 else reversed(modes):
                     yield Job(case, framework, mode, number)
 
 
-def duel(case: Case, number: int) -> list[Job]:
-    """The two jobs of a case that is measured in turns."""
+def interleaved_jobs(case: Case, number: int) -> list[Job]:
+    """The two jobs of one round that are measured in alternating turns."""
     return [Job(case, "jax", "jit", number), Job(case, "torch", FASTEST, number)]
 
 
@@ -169,7 +169,7 @@ def _cases(part: str, selection: Selection) -> Iterator[Case]:
         return
     if part == "scale":
         for network in selection.networks:
-            yield from _scale(network, variant, selection)
+            yield from _scale_cases(network, variant, selection)
         return
     names = selection.networks
     if part == "depthwise":
@@ -183,20 +183,21 @@ def _cases(part: str, selection: Selection) -> Iterator[Case]:
                     yield Case(part, name, work, size, batch, variant=variant)
 
 
-def _scale(network: str, variant: str, selection: Selection) -> Iterator[Case]:
+def _scale_cases(network: str, variant: str, selection: Selection) -> Iterator[Case]:
     sizes, side, devices = SCALE_SIZES, SCALE_BATCHES_SIZE, SCALE_DEVICES
     batches = selection.scale_batches
     if selection.quick:
         sizes, side, batches, devices = (32, 64), 32, batches[:2], (1, 2)
     batch = 4 if selection.quick else selection.batches[0]
-    drawn = [(size, batch, 1) for size in sizes]
-    drawn += [(side, batch, 1) for batch in batches]
-    drawn += [(side, max(batch, devices[-1]), count) for count in devices]
-    for size, batch, count in dict.fromkeys(drawn):
+    points = [(size, batch, 1) for size in sizes]
+    points += [(side, batch, 1) for batch in batches]
+    points += [(side, max(batch, devices[-1]), count) for count in devices]
+    for size, batch, count in dict.fromkeys(points):
         yield Case("scale", network, "train", size, batch, count, variant)
 
 
-def _contenders(case: Case, selection: Selection) -> list[tuple[str, str]]:
+def _modes(case: Case, selection: Selection) -> list[tuple[str, str]]:
+    """The (framework, mode) pairs of a case."""
     torch_modes = TORCH_MODES[selection.device]
     if case.part == "ceilings":
         return [("jax", "jit"), ("torch", "eager")]

@@ -1,4 +1,4 @@
-"""The machine that is measured: its device, cores and versions, asked in a process of its own."""
+"""The device under test: name, cores, package versions and relevant environment variables."""
 
 import importlib.metadata
 import json
@@ -10,40 +10,40 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from elbow_jax.ops.cpu.cores import available_cores
-
-ASK = """
+# Runs in its own process, so that this one never initialises JAX or holds a GPU's memory.
+DEVICE_QUERY = """
 import json, jax
 device = jax.devices()[0]
 print(json.dumps([device.platform, device.device_kind, len(jax.devices())]))
 """
 PACKAGES = ("jax", "jaxlib", "flax", "torch", "timm")
+SETTINGS = ("XLA_FLAGS", "OMP_NUM_THREADS", "JAX_PLATFORMS")
+"""Environment variables that change a measurement; a fair run sets none of them."""
 
 
 def describe() -> dict[str, Any]:
-    """Name the device that JAX takes by default, and the versions of what is measured."""
-    asked = subprocess.run(
-        [sys.executable, "-c", ASK], check=True, stdout=subprocess.PIPE, text=True
+    """Return JAX's default device and the versions of the packages under test."""
+    from elbow_jax.ops.cpu.cores import available_cores  # imports JAX, which --help does without
+
+    cores = available_cores()
+    query = subprocess.run(
+        [sys.executable, "-c", DEVICE_QUERY], check=True, stdout=subprocess.PIPE, text=True
     )
-    kind, name, count = json.loads(asked.stdout.splitlines()[-1])
+    kind, name, count = json.loads(query.stdout.splitlines()[-1])
     on_cpu = kind == "cpu"
     return {
         "device": "cpu" if on_cpu else "gpu",
-        "name": f"{_processor()}, {available_cores()} cores" if on_cpu else f"{count} x {name}",
+        "name": f"{_processor()}, {cores} cores" if on_cpu else f"{count} x {name}",
         "precision": "float32" if on_cpu else "bfloat16",
-        "cores": available_cores(),
+        "cores": cores,
         "python": platform.python_version(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
         "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
     }
 
 
-SETTINGS = ("XLA_FLAGS", "OMP_NUM_THREADS", "JAX_PLATFORMS")
-"""What of the environment would change a figure; a fair run has none of it."""
-
-
 def file_name(name: str) -> str:
-    """A device's name as that of a file."""
+    """Turn a device's name into a file name."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 

@@ -1,4 +1,4 @@
-"""JAX's side: the project's own steps, as `elbow_jax.train` and `elbow_jax.predict` run them."""
+"""JAX's work: the steps of `elbow_jax.train` and `elbow_jax.predict`, compiled as those do."""
 
 import time
 from typing import Any
@@ -9,21 +9,22 @@ import numpy as np
 
 from benchmarks.throughput.cases import LAYERS, Case
 from benchmarks.throughput.work import Work, copy_bytes, matrix_side, random_batch
-from elbow_jax import networks
+from elbow_jax import networks, runtime
 from elbow_jax.models import ModelConfig
-from elbow_jax.ops import convolution as ops
+from elbow_jax.ops import depthwise_convolution
 from elbow_jax.optimizer import WarmRestarts, sgd
-from elbow_jax.runtime import devices as parallel
-from elbow_jax.runtime import startup
-from elbow_jax.runtime.compilation import aside
 from elbow_jax.steps import create_state, make_eval_step, make_train_step
 
 
 def prepare(case: Case) -> Work:
-    """Build and compile the work of a case."""
-    startup.begin()
+    """Build and compile the work of a case.
+
+    Raises:
+        RuntimeError: the case needs more devices than there are.
+    """
+    runtime.set_up_process()
     if len(jax.devices()) < case.devices:
-        raise RuntimeError(f"not run: {case.devices} devices asked for, {len(jax.devices())} here")
+        raise RuntimeError(f"not run: needs {case.devices} devices, found {len(jax.devices())}")
     if case.work in ("matrix_product", "copy"):
         return _ceiling(case)
     if case.part == "depthwise":
@@ -32,44 +33,44 @@ def prepare(case: Case) -> Work:
 
 
 def peak_memory_mib() -> float | None:
-    """The most device memory in use since the process began; None where a device has none."""
+    """Peak device memory of this process; None where the device has no memory of its own."""
     peaks = [(device.memory_stats() or {}).get("peak_bytes_in_use", 0) for device in jax.devices()]
     return max(peaks) / 2**20 or None
 
 
 def _optimizer() -> Any:
-    """The report's pretraining optimiser, on a schedule long enough for any measurement."""
+    """The paper's pretraining optimiser, with a schedule longer than any measurement."""
     return sgd(WarmRestarts(1e-3, 5, 2, 10_000), momentum=0.6, weight_decay=1e-3)
 
 
 def _network(case: Case) -> Work:
-    mesh = parallel.make_mesh(case.batch)
+    mesh = runtime.make_mesh(case.batch)
     config = ModelConfig(backbone=case.name, variant=case.variant)  # type: ignore[arg-type]
     module = networks.build(config, "auto")
     dtype = networks.compute_dtype("auto")
     variables = networks.initialise(module, case.size, seed=0)
-    batch = parallel.to_devices(random_batch(case), mesh)
-    place = parallel.replicated(mesh)
+    batch = runtime.to_devices(random_batch(case), mesh)
+    layout = runtime.replicated_sharding(mesh)
     if case.work == "train":
-        descend = _optimizer()
-        state: Any = jax.device_put(create_state(variables, descend, seed=0), place)
-        function = jax.jit(make_train_step(module.apply, descend, dtype), donate_argnums=0)
+        optimizer = _optimizer()
+        state: Any = jax.device_put(create_state(variables, optimizer, seed=0), layout)
+        function = jax.jit(make_train_step(module.apply, optimizer, dtype), donate_argnums=0)
     else:
-        state = jax.device_put(variables, place)
+        state = jax.device_put(variables, layout)
         function = jax.jit(make_eval_step(module.apply, dtype))
-    compiled, figures = _compile(function, state, batch)
+    compiled, metrics = _compile(function, state, batch)
     del variables
-    held: dict[str, Any] = {"state": state, "result": None}
+    latest: dict[str, Any] = {"state": state, "result": None}
     del state
 
     def train(batch: dict[str, jax.Array]) -> None:
-        held["state"], held["result"] = compiled(held["state"], batch)
+        latest["state"], latest["result"] = compiled(latest["state"], batch)
 
     def infer(batch: dict[str, jax.Array]) -> None:
-        held["result"] = compiled(held["state"], batch)
+        latest["result"] = compiled(latest["state"], batch)
 
     feed = train if case.work == "train" else infer
-    return Work(lambda: feed(batch), lambda: jax.block_until_ready(held), figures, feed)
+    return Work(lambda: feed(batch), lambda: jax.block_until_ready(latest), metrics, feed)
 
 
 def _depthwise(case: Case) -> Work:
@@ -81,18 +82,18 @@ def _depthwise(case: Case) -> Work:
     kernel = generator.standard_normal((layer.kernel, layer.kernel, 1, layer.channels), np.float32)
 
     def forward(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        return ops.depthwise_convolution(x, kernel, layer.stride)
+        return depthwise_convolution(x, kernel, layer.stride)
 
     def gradient(x: jax.Array, kernel: jax.Array, cotangent: jax.Array) -> Any:
         return jax.vjp(forward, x, kernel)[1](cotangent)
 
-    given = [jnp.asarray(x, dtype), jnp.asarray(kernel, dtype)]
+    arguments = [jnp.asarray(x, dtype), jnp.asarray(kernel, dtype)]
     function = forward
     if case.work == "gradient":
-        shape = jax.eval_shape(forward, *given).shape
-        given.append(jnp.asarray(generator.standard_normal(shape, np.float32), dtype))
+        shape = jax.eval_shape(forward, *arguments).shape
+        arguments.append(jnp.asarray(generator.standard_normal(shape, np.float32), dtype))
         function = gradient
-    return _repeated(jax.jit(function), given)
+    return _repeated(jax.jit(function), arguments)
 
 
 def _ceiling(case: Case) -> Work:
@@ -104,18 +105,19 @@ def _ceiling(case: Case) -> Work:
     return _repeated(jax.jit(jnp.matmul), [matrix, matrix])
 
 
-def _repeated(function: Any, given: list[Any]) -> Work:
-    compiled, figures = _compile(function, *given)
-    held: dict[str, Any] = {"result": None}
+def _repeated(function: Any, arguments: list[Any]) -> Work:
+    """The same call again and again."""
+    compiled, metrics = _compile(function, *arguments)
+    latest: dict[str, Any] = {"result": None}
 
     def step() -> None:
-        held["result"] = compiled(*given)
+        latest["result"] = compiled(*arguments)
 
-    return Work(step, lambda: jax.block_until_ready(held), figures)
+    return Work(step, lambda: jax.block_until_ready(latest), metrics)
 
 
-def _compile(function: Any, *given: Any) -> tuple[Any, dict[str, Any]]:
-    """Trace and compile apart, and note whether the program came from the compilation cache."""
+def _compile(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]]:
+    """Trace and compile a function; time both, and note whether the compilation cache had it."""
     hits: list[str] = []
 
     def note(event: str, **_: Any) -> None:
@@ -123,14 +125,14 @@ def _compile(function: Any, *given: Any) -> tuple[Any, dict[str, Any]]:
             hits.append(event)
 
     jax.monitoring.register_event_listener(note)
-    began = time.perf_counter()
-    lowered = function.lower(*given)
+    started = time.perf_counter()
+    lowered = function.lower(*arguments)
     traced = time.perf_counter()
     hits.clear()
-    compiled = aside(lowered.compile)
-    figures = {
-        "trace_s": traced - began,
+    compiled = runtime.run_in_thread(lowered.compile)
+    metrics = {
+        "trace_s": traced - started,
         "compile_s": time.perf_counter() - traced,
         "from_cache": bool(hits),
     }
-    return compiled, figures
+    return compiled, metrics

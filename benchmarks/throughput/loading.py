@@ -1,4 +1,4 @@
-"""End to end: an archive of radiographs, read through the project's loader, into training steps."""
+"""End to end: training steps on batches that the project's loader reads from an archive."""
 
 import subprocess
 import sys
@@ -8,22 +8,23 @@ from typing import Any
 
 from benchmarks.throughput import jax_work
 from benchmarks.throughput.cases import Case
-from benchmarks.throughput.timing import LEAST_STEPS
-from elbow_core.dataset.prepared import open_prepared
-from elbow_core.radiographs.augmentation import Augmentation
+from benchmarks.throughput.timing import MIN_STEPS
+from elbow_core.dataset import open_prepared
+from elbow_core.radiographs import Augmentation
 from elbow_jax.data import training_batches
-from elbow_jax.runtime import devices as parallel
+from elbow_jax.runtime import make_mesh, to_devices
 
 PATIENTS = 60  # some 120 radiographs
-FIELDS = ("image", "label", "weight")  # what a step reads; batches hold positions too
-CONFIG = Path(__file__).parents[2] / "configs" / "demo" / "elbow_data.yaml"
+FIELDS = ("image", "label", "weight")  # what a step reads; batches also hold positions
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "configs" / "demo" / "elbow_data.yaml"
 
 
-def prepare(case: Case, directory: Path) -> Path:
-    """Draw synthetic radiographs and prepare them at the case's size, once."""
+def prepare_archive(case: Case, directory: Path) -> Path:
+    """Render synthetic radiographs and prepare them at the case's size, unless that is done."""
     prepared = directory / f"prepared_{case.size}"
     if not prepared.is_dir():
-        command = ["elbow_core.prepare", "--config", CONFIG, "--root", directory / "drawn"]
+        command = ["elbow_core.prepare", "--config", CONFIG, "--root", directory / "synthetic"]
         fields = ["--out", prepared, "--preprocess.size", case.size, "--source.patients", PATIENTS]
         subprocess.run(
             [sys.executable, "-m", *map(str, command + fields)],
@@ -34,17 +35,16 @@ def prepare(case: Case, directory: Path) -> Path:
 
 
 def measure(case: Case, directory: Path, seconds: float) -> dict[str, Any]:
-    """Time whole steps from the archive on, and the same steps on a batch that stays on the device.
+    """Time training steps with loading (`seconds`) and on a resident batch (`resident_seconds`).
 
-    `waiting` is the share of the time by which the first take longer: for so long the device waits
-    for data, or shares its cores with the loader.
+    The two alternate, so that a change in the machine's speed affects both.
     """
     work = jax_work.prepare(case)
-    data = open_prepared(prepare(case, directory))
+    data = open_prepared(prepare_archive(case, directory))
     batches = training_batches(
         data, batch_size=case.batch, seed=0, copies=2, augmentation=Augmentation()
     )
-    mesh, feed = parallel.make_mesh(case.batch), work.feed
+    mesh, feed = make_mesh(case.batch), work.feed
     assert feed is not None
 
     def resident() -> None:
@@ -52,21 +52,21 @@ def measure(case: Case, directory: Path, seconds: float) -> dict[str, Any]:
 
     def loaded() -> None:
         batch = next(batches)
-        feed(parallel.to_devices({name: batch[name] for name in FIELDS}, mesh))
+        feed(to_devices({name: batch[name] for name in FIELDS}, mesh))
 
     times: dict[str, list[float]] = {"resident": [], "loaded": []}
     for step in (resident, loaded):
         step()
     work.wait()
-    began = time.perf_counter()
-    while len(times["loaded"]) < LEAST_STEPS or time.perf_counter() - began < seconds:
-        for step in (resident, loaded):  # in turns, so that a slow spell touches both
-            once = time.perf_counter()
-            for _ in range(LEAST_STEPS):  # without a wait between them, as in training
+    started = time.perf_counter()
+    while len(times["loaded"]) < MIN_STEPS or time.perf_counter() - started < seconds:
+        for step in (resident, loaded):
+            block_started = time.perf_counter()
+            for _ in range(MIN_STEPS):  # without synchronising between them, as in training
                 step()
             work.wait()
-            times[step.__name__].append((time.perf_counter() - once) / LEAST_STEPS)
-    return work.figures | {
+            times[step.__name__].append((time.perf_counter() - block_started) / MIN_STEPS)
+    return work.metrics | {
         "seconds": times["loaded"],
         "resident_seconds": times["resident"],
     }

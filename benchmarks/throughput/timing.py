@@ -1,4 +1,4 @@
-"""Clocks and peaks inside a measuring process."""
+"""Timers and memory peaks inside a measuring process."""
 
 import resource
 import sys
@@ -8,47 +8,47 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-LEAST_STEPS = 3
-BLOCK_SECONDS = 0.1  # a shorter step is timed in blocks, so that waiting for it costs little
+MIN_STEPS = 3
+BLOCK_SECONDS = 0.1  # shorter steps are timed in blocks, to amortise the synchronisation
 
 
 def time_steps(step: Callable[[], Any], wait: Callable[[], Any], seconds: float) -> dict[str, Any]:
-    """Warm up, then time steps for some `seconds`, and at least `LEAST_STEPS` of them.
+    """Warm up, then time steps for `seconds`, at least `MIN_STEPS` of them.
 
-    `wait` returns when the device has done all that `step` has asked of it; it is called around
-    each block of steps. Gives seconds of wall (`seconds`) and of the process's processor time over
-    all threads (`cpu_seconds`) for one step, a figure a block, and the `warm_up_s`.
+    `wait` synchronises with the device; it is called before and after each block of steps. Returns
+    lists with one value a block, seconds for one step: `seconds` of wall time and `cpu_seconds` of
+    the process's processor time over all threads; and `warm_up_s`.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     step()
     wait()
-    block = _steps_in_a_block(step, wait)
-    while time.perf_counter() - began < 0.15 * seconds:
+    block = _steps_per_block(step, wait)
+    while time.perf_counter() - started < 0.15 * seconds:
         step()
         wait()
-    warm_up = time.perf_counter() - began
-    walls, processors = _time_blocks(step, wait, block, seconds, LEAST_STEPS)
+    warm_up = time.perf_counter() - started
+    walls, processors = _time_blocks(step, wait, block, seconds, MIN_STEPS)
     return {"seconds": walls, "cpu_seconds": processors, "warm_up_s": warm_up}
 
 
 def time_turns(
     step: Callable[[], Any], wait: Callable[[], Any], seconds: float, turns: Iterable[None]
 ) -> dict[str, Any]:
-    """Time steps for some `seconds`, and at least one, whenever `turns` gives a turn.
+    """Time steps for `seconds`, at least one, in each turn that `turns` yields.
 
-    What another process leaves in the caches is overwritten by a step before each turn's first.
-    Gives what `time_steps` gives, a figure a turn: the median of its blocks.
+    An untimed step opens each turn and refills the caches that the other process has overwritten.
+    Returns the keys of `time_steps`, with one value a turn: the median of its blocks.
 
     Raises:
-        RuntimeError: no turn came, as when the other contender cannot be measured.
+        RuntimeError: `turns` yielded nothing, as when the other process cannot be measured.
     """
     walls: list[float] = []
     processors: list[float] = []
     warm_up = 0.0
     for _ in turns:
-        began = time.perf_counter()
-        block = _steps_in_a_block(step, wait)
-        warm_up += time.perf_counter() - began
+        started = time.perf_counter()
+        block = _steps_per_block(step, wait)
+        warm_up += time.perf_counter() - started
         wall, processor = _time_blocks(step, wait, block, seconds, least=1)
         walls.append(median(wall))
         processors.append(median(processor))
@@ -57,21 +57,21 @@ def time_turns(
     return {"seconds": walls, "cpu_seconds": processors, "warm_up_s": warm_up}
 
 
-def _steps_in_a_block(step: Callable[[], Any], wait: Callable[[], Any]) -> int:
-    began = time.perf_counter()
+def _steps_per_block(step: Callable[[], Any], wait: Callable[[], Any]) -> int:
+    started = time.perf_counter()
     step()
     wait()
-    return max(1, round(BLOCK_SECONDS / max(time.perf_counter() - began, 1e-9)))
+    return max(1, round(BLOCK_SECONDS / max(time.perf_counter() - started, 1e-9)))
 
 
 def _time_blocks(
     step: Callable[[], Any], wait: Callable[[], Any], block: int, seconds: float, least: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of wall and of processor for a step, a figure a block."""
+    """Seconds of wall and of processor time for one step, one value a block."""
     walls: list[float] = []
     processors: list[float] = []
-    began = time.perf_counter()
-    while len(walls) < least or time.perf_counter() - began < seconds:
+    started = time.perf_counter()
+    while len(walls) < least or time.perf_counter() - started < seconds:
         wall, processor = time.perf_counter(), time.process_time()
         for _ in range(block):
             step()
@@ -81,15 +81,15 @@ def _time_blocks(
     return walls, processors
 
 
-def forget_peak_memory() -> None:
-    """Have the kernel count this process's peak from now on; proc(5), clear_refs."""
+def reset_peak_memory() -> None:
+    """Restart the kernel's record of this process's peak memory; proc(5), clear_refs."""
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5")
 
 
 def peak_memory_mib() -> float:
-    """The most memory that this process has held, in MiB."""
+    """Peak resident memory of this process, in MiB."""
     status = Path("/proc/self/status")
     if status.exists():
         lines = status.read_text().splitlines()
@@ -99,7 +99,7 @@ def peak_memory_mib() -> float:
 
 
 def limit_memory() -> None:
-    """Refuse allocations beyond what the machine has free, before the kernel ends a process."""
+    """Fail allocations beyond the machine's free memory, before the kernel kills a process."""
     meminfo = Path("/proc/meminfo")
     if not meminfo.exists():
         return

@@ -1,4 +1,4 @@
-"""PyTorch's side: the torch twin, in each of the modes in which a PyTorch user would run it."""
+"""PyTorch's work: the torch twin, in each mode that a PyTorch user would choose."""
 
 import contextlib
 import time
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmarks.throughput.cases import LAYERS, Case
 from benchmarks.throughput.work import Work, copy_bytes, matrix_side, random_batch
 from elbow_jax.models import ModelConfig
-from elbow_jax.porting.torchvision_operators import define_missing_torchvision_operators
+from elbow_jax.porting import define_missing_torchvision_operators
 from elbow_jax.steps import GREY_DEVIATION, GREY_MEAN
 
 ACCELERATED = torch.cuda.is_available()
@@ -19,7 +19,7 @@ DTYPE = torch.bfloat16 if ACCELERATED else torch.float32
 
 
 def prepare(case: Case, mode: str) -> Work:
-    """Build the work of a case in one mode, and compile it where the mode does."""
+    """Build the work of a case in one mode; a compiling mode compiles it."""
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
@@ -31,12 +31,12 @@ def prepare(case: Case, mode: str) -> Work:
 
 
 def peak_memory_mib() -> float | None:
-    """The most device memory allocated since the process began; None without an accelerator."""
+    """Peak device memory allocated by this process; None without an accelerator."""
     return torch.cuda.max_memory_allocated() / 2**20 if ACCELERATED else None
 
 
 class Normalised(nn.Module):
-    """A network that takes grey levels 0..255, as the JAX steps do."""
+    """A network with the input normalisation of the JAX steps: grey levels 0..255."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -49,14 +49,14 @@ class Normalised(nn.Module):
 
 
 class Loss(nn.Module):
-    """The weighted mean sigmoid cross-entropy of a network."""
+    """A network followed by the weighted mean of its sigmoid cross-entropy."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-        """A scalar."""
+        """The loss, a scalar."""
         logits = self.network(image).float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, label, reduction="none")
         return (loss * weight).sum() / weight.sum().clamp(min=1.0)
@@ -64,7 +64,7 @@ class Loss(nn.Module):
 
 def _network(case: Case, mode: str) -> Work:
     define_missing_torchvision_operators()
-    from elbow_jax.porting.torch_twin import build_twin
+    from elbow_jax.porting import build_twin
 
     config = ModelConfig(backbone=case.name, variant=case.variant)  # type: ignore[arg-type]
     twin: Any = build_twin(config).to(DEVICE)
@@ -72,32 +72,32 @@ def _network(case: Case, mode: str) -> Work:
         twin = twin.to(memory_format=torch.channels_last)
     network = Normalised(twin)
     batch = {name: torch.from_numpy(array).to(DEVICE) for name, array in random_batch(case).items()}
-    image = batch["image"].permute(0, 3, 1, 2)  # one channel: both layouts at once
+    image = batch["image"].permute(0, 3, 1, 2)  # one channel: contiguous in both layouts
     label, weight = batch["label"].float(), batch["weight"]
 
-    def precision() -> Any:
+    def autocast() -> Any:
         return torch.autocast("cuda", DTYPE) if ACCELERATED else contextlib.nullcontext()
 
     if case.work == "train":
         loss_of = _compiled(Loss(network.train()), mode)
-        descend = torch.optim.SGD(
+        optimizer = torch.optim.SGD(
             network.parameters(), lr=1e-3, momentum=0.6, weight_decay=1e-3, fused=True
         )
 
         def step() -> None:
-            with precision():
+            with autocast():
                 loss = loss_of(image, label, weight)
-            descend.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            descend.step()
+            optimizer.step()
     else:
         infer = _compiled(network.eval(), mode)
 
         def step() -> None:
-            with torch.inference_mode(), precision():
+            with torch.inference_mode(), autocast():
                 infer(image)
 
-    return _begun(step, mode)
+    return _after_first_step(step, mode)
 
 
 def _compiled(module: nn.Module, mode: str) -> Any:
@@ -132,33 +132,33 @@ def _depthwise(case: Case, mode: str) -> Work:
         def step() -> None:
             torch.autograd.grad(out, (x, kernel), cotangent, retain_graph=True)
 
-    return _begun(step, mode)
+    return _after_first_step(step, mode)
 
 
 def _ceiling(case: Case) -> Work:
     if case.work == "copy":
         x = torch.zeros(copy_bytes(ACCELERATED) // 4, device=DEVICE)
         y = torch.empty_like(x)
-        return _begun(lambda: y.copy_(x), "eager")
+        return _after_first_step(lambda: y.copy_(x), "eager")
     side = matrix_side(ACCELERATED)
     matrix = torch.full((side, side), 0.5, device=DEVICE, dtype=DTYPE)
     out = torch.empty_like(matrix)
-    return _begun(lambda: torch.mm(matrix, matrix, out=out), "eager")
+    return _after_first_step(lambda: torch.mm(matrix, matrix, out=out), "eager")
 
 
-def _begun(step: Any, mode: str) -> Work:
-    """The first step compiles where the mode does, so it is timed apart."""
+def _after_first_step(step: Any, mode: str) -> Work:
+    """Run the first step, in which torch compiles, and time it where the mode compiles."""
     wait = torch.cuda.synchronize if ACCELERATED else lambda: None
-    began = time.perf_counter()
+    started = time.perf_counter()
     step()
     wait()
-    figures = {}
+    metrics = {}
     if not mode.startswith("eager"):
         from torch._dynamo.utils import counters
 
-        hits, misses = (counters["inductor"][f"fxgraph_cache_{what}"] for what in ("hit", "miss"))
-        figures = {
-            "compile_s": time.perf_counter() - began,
+        hits, misses = (counters["inductor"][f"fxgraph_cache_{kind}"] for kind in ("hit", "miss"))
+        metrics = {
+            "compile_s": time.perf_counter() - started,
             "from_cache": hits > 0 and misses == 0,
         }
-    return Work(step, wait, figures)
+    return Work(step, wait, metrics)

@@ -1,4 +1,4 @@
-"""What both frameworks are given: the same batches and sizes, in the same form of work."""
+"""Work that both frameworks run: the same batches and sizes behind one interface."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,14 +11,18 @@ from benchmarks.throughput.cases import Case
 
 @dataclass
 class Work:
-    """A step ready to run, how to wait for it, what it took to make.
+    """A compiled step, ready to time.
 
-    `step` runs on a batch that stays on the device, `feed` on one that is given.
+    Attributes:
+        step: enqueues one step on a batch that stays on the device.
+        wait: returns when the device has finished every step enqueued so far.
+        metrics: of building it, such as seconds to compile.
+        feed: enqueues one step on the batch that it is given; None where there is no such step.
     """
 
     step: Callable[[], Any]
     wait: Callable[[], Any]
-    figures: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
     feed: Callable[[Any], Any] | None = None
 
 
@@ -33,17 +37,17 @@ def random_batch(case: Case) -> dict[str, np.ndarray]:
 
 
 def matrix_side(accelerated: bool) -> int:
-    """Rows and columns of the matrices whose product is taken as a device's ceiling."""
+    """Rows and columns of the square matrices whose product gives the peak FLOP/s."""
     return 8192 if accelerated else 2048
 
 
 def copy_bytes(accelerated: bool) -> int:
-    """Bytes read, and as many written, in the copy that is taken as a device's ceiling."""
+    """Bytes read, and as many written, by the copy that gives the peak bandwidth."""
     return 2**30 if accelerated else 2**28
 
 
 def ceiling_work(work: str, accelerated: bool) -> int:
-    """Floating-point operations of the product, or bytes read and written by the copy."""
+    """Floating-point operations of the matrix product, or bytes read and written by the copy."""
     return (
         2 * matrix_side(accelerated) ** 3
         if work == "matrix_product"

@@ -1,11 +1,10 @@
-"""One measurement in this process: a job as JSON in, its figures as one line of JSON out.
+"""One measurement in this process: a job as JSON in, its metrics as one line of JSON out.
 
     python -m benchmarks.throughput.worker JOB
 
-In turns, it says `READY` when it waits, steps for a turn on each line of its input, and has its
-figures at the input's end.
-
-What cannot be measured (no torch, no compiler, too little memory) is figures with a `note`.
+A job in turns prints `READY` when it waits, steps for one turn on each line of its input, and
+prints its metrics at the end of the input. A job that cannot run (no torch, no compiler, too little
+memory) prints a `note` in place of metrics.
 """
 
 import json
@@ -19,13 +18,15 @@ from benchmarks.throughput.cases import KEPT_MEMORY, Case
 from benchmarks.throughput.work import ceiling_work
 
 READY = "ready"
-REFUSALS = {
+NOTES = {
     "RESOURCE_EXHAUSTED": "out of memory",
     "out of memory": "out of memory",
     "can't allocate memory": "out of memory",
     "No working C++ compiler found": "no C++ compiler, which torch.compile needs on a CPU",
     "not run: ": "",
 }
+"""Text of an error and the note that stands for it; after `not run: ` the error's own words do."""
+
 PACKAGES = {
     "torch": "torch",
     "timm": "timm",
@@ -36,30 +37,24 @@ PACKAGES = {
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Measure a job; see `benchmarks.throughput.processes` for what it holds."""
+    """Measure a job; `benchmarks.throughput.processes` writes its fields."""
     from benchmarks.throughput import timing
 
     case = Case(**job["case"])
     if job["device"] == "cpu":
         timing.limit_memory()
-    not_ours = 0.0
+    if case.part == "end_to_end":
+        from benchmarks.throughput import loading
+
+        return loading.measure(case, Path(job["directory"]), job["seconds"])
+    jax_import = 0.0
     if job["framework"] == "jax":
         from benchmarks.throughput import jax_work as side
 
-        if case.part == "end_to_end":
-            from benchmarks.throughput import loading
-
-            return loading.measure(case, Path(job["directory"]), job["seconds"])
         work = side.prepare(case)
     else:
-        began = time.time()
-        import elbow_jax.steps  # noqa: F401  the twin reads its rates from the Flax modules
-        from elbow_jax.runtime import startup
-
-        not_ours = time.time() - began
-        mode = job["mode"].removesuffix(KEPT_MEMORY)
-        if mode != job["mode"] and not startup.keep_freed_memory():
-            raise RuntimeError("not run: the C library is not glibc")
+        jax_import = _import_jax()
+        mode = _choose_allocator(job["mode"])
         from benchmarks.throughput import torch_work as side
 
         if job["device"] == "gpu" and not side.ACCELERATED:
@@ -67,24 +62,46 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         work = side.prepare(case, mode)
     work.step()
     work.wait()
-    figures = work.figures | {"first_step_s": time.time() - job["spawned"] - not_ours}
-    if case.part != "cold_start":
-        timing.forget_peak_memory()
-        if job["in_turns"]:
-            figures |= timing.time_turns(work.step, work.wait, job["seconds"], _turns())
-        else:
-            figures |= timing.time_steps(work.step, work.wait, job["seconds"])
-        if case.part == "ceilings":
-            figures["ceiling_work"] = ceiling_work(case.work, job["device"] == "gpu")
-        elif job["framework"] == "jax" and case.part != "depthwise":
-            figures["multiply_adds"] = _multiply_adds(case)
-        device_peak = side.peak_memory_mib()
-        figures["peak_mib"] = timing.peak_memory_mib() if device_peak is None else device_peak
-    return figures
+    metrics = work.metrics | {"first_step_s": time.time() - job["spawned"] - jax_import}
+    if case.part == "cold_start":
+        return metrics
+    timing.reset_peak_memory()
+    if job["in_turns"]:
+        metrics |= timing.time_turns(work.step, work.wait, job["seconds"], _turns())
+    else:
+        metrics |= timing.time_steps(work.step, work.wait, job["seconds"])
+    if case.part == "ceilings":
+        metrics["ceiling_work"] = ceiling_work(case.work, job["device"] == "gpu")
+    elif job["framework"] == "jax" and case.part != "depthwise":
+        metrics["multiply_adds"] = _multiply_adds(case)
+    device_peak = side.peak_memory_mib()
+    metrics["peak_mib"] = timing.peak_memory_mib() if device_peak is None else device_peak
+    return metrics
+
+
+def _import_jax() -> float:
+    """Import what the twin reads from the Flax modules; seconds that are not PyTorch's own."""
+    started = time.time()
+    import elbow_jax.runtime
+    import elbow_jax.steps  # noqa: F401
+
+    return time.time() - started
+
+
+def _choose_allocator(mode: str) -> str:
+    """Apply the allocator settings of a mode that has them, before torch is imported.
+
+    Returns the mode's name without them.
+    """
+    from elbow_jax.runtime import keep_freed_memory
+
+    if mode.endswith(KEPT_MEMORY) and not keep_freed_memory():
+        raise RuntimeError("not run: the C library is not glibc")
+    return mode.removesuffix(KEPT_MEMORY)
 
 
 def _turns() -> Iterator[None]:
-    """A turn for each line of the input."""
+    """Yield once for each line of the input."""
     print(READY, flush=True)
     for _ in sys.stdin:
         yield
@@ -92,38 +109,37 @@ def _turns() -> Iterator[None]:
 
 
 def _multiply_adds(case: Case) -> int:
-    from architecture_trace import measure as trace
-
+    from benchmarks.architecture_trace import trace_network
     from elbow_jax.models import ModelConfig
 
     config = ModelConfig(backbone=case.name, variant=case.variant)  # type: ignore[arg-type]
-    return trace(config, case.size).multiply_adds
+    return trace_network(config, case.size).multiply_adds
 
 
-def refusal(error: BaseException) -> str | None:
-    """Why a measurement could not be made, or None where the error is none that is expected."""
+def note_of(error: BaseException) -> str | None:
+    """The note for an expected error; None for any other."""
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         return f"{PACKAGES[package]} is not installed" if package in PACKAGES else None
     if isinstance(error, MemoryError):
         return "out of memory"
     text = str(error)
-    for sign, meaning in REFUSALS.items():
+    for sign, note in NOTES.items():
         if sign in text:
-            return meaning or text.partition(sign)[2].splitlines()[0]
+            return note or text.partition(sign)[2].splitlines()[0]
     return None
 
 
 def main(job: dict[str, Any]) -> None:
-    """Measure, or say why not, and print it."""
+    """Measure a job and print its metrics, or a note where it cannot run."""
     try:
-        figures = measure(job)
+        metrics = measure(job)
     except (ModuleNotFoundError, RuntimeError, MemoryError) as error:
-        note = refusal(error)
+        note = note_of(error)
         if note is None:
             raise
-        figures = {"note": note}
-    print(json.dumps(figures))
+        metrics = {"note": note}
+    print(json.dumps(metrics))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
-import runpy
-
 import cv2
 import numpy as np
 
 from elbow_core.sources.synthetic import render_radiograph
-from tests.support.paths import SCRIPTS
+from scripts.measure_near_duplicates import main
 from tests.support.tiny_images import write
 
 
 def test_measured_pairs_and_edits_are_printed(tmp_path, capsys):
-    script = runpy.run_path(str(SCRIPTS / "measure_near_duplicates.py"))
     for seed in range(4):
         image = render_radiograph(np.random.default_rng([3, seed]), "ap", "normal", 160)
         write(tmp_path / f"{seed}.png", image)
     write(tmp_path / "3 again.png", cv2.resize(image, None, fx=2, fy=2))
-    assert script["main"]([str(tmp_path)]) == 0
+    assert main([str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith(" bits: 3 again.png 3.png")
     assert "half the size: 100.0% of 2 copies within 32 bits" in lines

@@ -1,0 +1,87 @@
+"""Timers, memory peaks, and the lines that report them."""
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# Runs in its own process, which imports no more than the command does.
+PREPARE_AND_PRINT_MEMORY = """
+import multiprocessing, sys, threading, time
+from pathlib import Path
+from elbow_core.prepare.__main__ import main
+
+def peak(process):
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+def record_peaks():
+    while True:
+        peaks.extend(peak(child.pid) for child in multiprocessing.active_children())
+        time.sleep(0.05)
+
+if __name__ == "__main__":
+    peaks = [0]
+    threading.Thread(target=record_peaks, daemon=True).start()
+    main(["--config", sys.argv[1]])
+    print(peak("self"), max(peaks))
+"""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of wall time, and of this process's CPU time over all its threads."""
+
+    wall: float
+    cpu: float
+
+
+def measure(work: Callable[[], object]) -> Timing:
+    """Time one call of ``work``."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Timing(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def children_cpu_seconds() -> float:
+    """Return the CPU seconds of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def await_idle() -> None:
+    """Wait until the prefetch threads have filled their buffer, so that their work is counted."""
+    while True:
+        before = time.process_time()
+        time.sleep(0.1)
+        if time.process_time() - before < 0.005:
+            return
+
+
+def peaks_of_prepare(config: Path) -> tuple[int, int]:
+    """Run prepare in its own process; return its peak memory and its largest worker's, in KiB."""
+    command = [sys.executable, "-c", PREPARE_AND_PRINT_MEMORY, str(config)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    own, largest_worker = map(int, done.stdout.split()[-2:])
+    return own, largest_worker
+
+
+def report(name: str, bare: Sequence[Timing], project: Sequence[Timing], images: int) -> None:
+    """Print both rates and the median of their ratios by turn."""
+    ratios = [b.cpu / o.cpu for b, o in zip(bare, project, strict=True)]
+    wall = [b.wall / o.wall for b, o in zip(bare, project, strict=True)]
+    rates = [images / float(np.median([t.cpu for t in timings])) for timings in (project, bare)]
+    print(
+        f"{name}: {np.median(ratios):.2f} of OpenCV's rate ({spread(ratios)}; by wall time "
+        f"{np.median(wall):.2f}): {rates[0]:.0f} and {rates[1]:.0f} images a second"
+    )
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return the smallest and the largest value as text."""
+    return f"{min(values):.2f} to {max(values):.2f}"

@@ -1,0 +1,4 @@
+"""Scripts that write figures and pages of the documents, run from the repository root.
+
+Run one as a module: `python -m scripts.make_figures`. Nothing here is imported by the packages.
+"""
