@@ -1,1 +1,5 @@
-"""What both sides share: radiographs in, tables out. NumPy and OpenCV, never JAX or torch."""
+"""The data and evaluation core that `elbow_jax` and `vlm_torch` share, without JAX and torch.
+
+`config`, `radiographs`, `sources`, `dataset`, `prepare` and `evaluation` are its wings; the modules
+beside them are their common base: errors, commands, atomic files, progress, run directories.
+"""

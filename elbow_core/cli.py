@@ -1,4 +1,4 @@
-"""How every command of the project ends: status 0, or status 2 and one line."""
+"""Run a command and exit with its status: 0, or 2 and one line for a user error."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from elbow_core.errors import UserError
 
 
 def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
-    """Call ``main(arguments)`` and exit with its status; a `UserError` is printed and gives 2."""
+    """Call ``main(arguments)`` and exit with its status; print a `UserError` and exit with 2."""
     try:
         status = main(sys.argv[1:])
     except UserError as error:

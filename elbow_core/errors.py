@@ -1,12 +1,12 @@
-"""The errors a user can mend: each is one line that names the thing and says what to do."""
+"""Errors that a user can fix: each is one line that names the cause and says what to do."""
 
 
 class UserError(Exception):
-    """Something outside the program is wrong; the message names it. Commands exit with status 2."""
+    """A problem outside the program, named in the message. Commands exit with status 2."""
 
 
 class ConfigError(UserError):
-    """A configuration that cannot be used; the message gives file and key."""
+    """An invalid configuration; the message names file and key."""
 
 
 class RadiographError(UserError):
@@ -14,7 +14,7 @@ class RadiographError(UserError):
 
 
 class ManifestError(UserError):
-    """A table of images that breaks its schema, or that would leak between splits."""
+    """A manifest that violates its schema, or whose splits would leak."""
 
 
 class ArchiveError(UserError):
@@ -22,4 +22,4 @@ class ArchiveError(UserError):
 
 
 class PredictionsError(UserError):
-    """A predictions file that breaks its schema; the message gives file and line."""
+    """A predictions file that violates its schema; the message names file and line."""

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, locks that end with the process, digests."""
+"""Atomic files and folders, folder locks, and digests of files."""
 
 import fcntl
 import hashlib
@@ -13,11 +13,11 @@ from elbow_core.errors import UserError
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; it takes the name ``path`` when the block succeeds.
+    """Yield a path beside ``path`` to write to; it is renamed to ``path`` when the block succeeds.
 
     After an exception ``path`` is unchanged and the partial file is removed.
 
-    Reference: rename(2), which replaces a file in one step.
+    Reference: rename(2), which replaces a file atomically.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -29,40 +29,41 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Yield an empty folder beside ``path``; it takes the name ``path`` when the block succeeds.
+    """Yield an empty folder beside ``path``; it is renamed to ``path`` when the block succeeds.
 
-    The leftover of a killed process is removed first. With ``replace`` an existing folder ``path``
-    makes way for the new one once that is complete; without it ``path`` must be absent or empty.
-    After an exception ``path`` is unchanged and the partial folder is removed.
+    The leftover of a killed process is removed first. With ``replace`` the new folder takes the
+    place of an existing folder ``path`` once it is complete; without it ``path`` must be absent or
+    empty. After an exception ``path`` is unchanged and the partial folder is removed.
 
-    Raises `UserError` where the folder cannot be made, or another process is writing it.
+    Raises `UserError` if the folder cannot be created, or another process is writing it.
     """
     partial = path.with_name(f".{path.name}.partial")
     former = path.with_name(f".{path.name}.former")
     try:
         partial.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{path}: cannot be made: {error.strerror}") from error
+        raise UserError(f"{path}: cannot be created: {error.strerror}") from error
     with locked_folder(partial, f"{path}: is being written by another process"):
         try:
-            _empty(partial)
+            remove_content(partial)
             yield partial
             if replace and path.is_dir():
                 shutil.rmtree(former, ignore_errors=True)
                 path.rename(former)
             partial.replace(path)
-        finally:
+        except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             if former.exists() and not path.exists():
                 former.rename(path)
-            shutil.rmtree(former, ignore_errors=True)
+            raise
+        shutil.rmtree(former, ignore_errors=True)
 
 
 @contextmanager
 def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
-    """Hold an exclusive lock on a folder; it ends with the block, or with a killed process.
+    """Hold an exclusive lock on a folder; the system releases it when the process ends.
 
-    Raises `UserError` with the line ``refusal`` where another process holds the lock.
+    Raises `UserError` with the message ``refusal`` if another process holds the lock.
 
     Reference: flock(2).
     """
@@ -80,15 +81,16 @@ def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal; raises `OSError`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _empty(folder: Path) -> None:
+def remove_content(folder: Path) -> None:
+    """Remove all files and folders in a folder; links are removed, not followed."""
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

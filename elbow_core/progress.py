@@ -1,4 +1,4 @@
-"""How far a long loop is: a bar on a terminal, a line now and then in a log."""
+"""Progress of a long loop: a bar on a terminal, a line every 30 seconds in a log."""
 
 import sys
 import time
@@ -22,16 +22,16 @@ Item = TypeVar("Item")
 _SECONDS_BETWEEN_LINES = 30.0
 
 
-def track(items: Iterable[Item], total: int, what: str, done: int = 0) -> Iterator[Item]:
-    """Yield the items and say on standard error how many are done, the rate and the time left.
+def track(items: Iterable[Item], total: int, task: str, done: int = 0) -> Iterator[Item]:
+    """Yield the items; show the number done, the rate and the time left on standard error.
 
-    ``done`` of the ``total`` were there before; the items are the rest.
+    ``done`` of the ``total`` were finished before; ``items`` are the rest.
     """
     console = Console(stderr=True)
     if console.is_terminal:
-        yield from _track_with_bar(items, total, what, done, console)
+        yield from _track_with_bar(items, total, task, done, console)
     else:
-        yield from _track_with_lines(items, total, what, done)
+        yield from _track_with_lines(items, total, task, done)
 
 
 class _Rate(ProgressColumn):
@@ -40,29 +40,29 @@ class _Rate(ProgressColumn):
 
 
 def _track_with_bar(
-    items: Iterable[Item], total: int, what: str, done: int, console: Console
+    items: Iterable[Item], total: int, task: str, done: int, console: Console
 ) -> Iterator[Item]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        task = progress.add_task(what, total=total, completed=done)
+        task_id = progress.add_task(task, total=total, completed=done)
         for item in items:
             yield item
-            progress.advance(task)
+            progress.advance(task_id)
 
 
-def _track_with_lines(items: Iterable[Item], total: int, what: str, done: int) -> Iterator[Item]:
-    start = said = time.monotonic()
-    made = 0
-    for made, item in enumerate(items, start=1):
+def _track_with_lines(items: Iterable[Item], total: int, task: str, done: int) -> Iterator[Item]:
+    start = last_line = time.monotonic()
+    new = 0
+    for new, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - said >= _SECONDS_BETWEEN_LINES and done + made < total:
-            said = now
-            rate = made / (now - start)
-            left = (total - done - made) / rate
-            said_so_far = f"{done + made} of {total}"
-            print(f"{what}: {said_so_far}, {rate:.0f}/s, {left:.0f} s left", file=sys.stderr)
+        if now - last_line >= _SECONDS_BETWEEN_LINES and done + new < total:
+            last_line = now
+            rate = new / (now - start)
+            left = (total - done - new) / rate
+            count = f"{done + new} of {total}"
+            print(f"{task}: {count}, {rate:.0f}/s, {left:.0f} s left", file=sys.stderr)
     seconds = time.monotonic() - start
-    rate = made / max(seconds, 1e-9)
-    before = f", {done} of them before" if done else ""
-    print(f"{what}: {total} of {total}{before}, {rate:.0f}/s, {seconds:.0f} s", file=sys.stderr)
+    rate = new / max(seconds, 1e-9)
+    resumed = f", {done} of them in an earlier run" if done else ""
+    print(f"{task}: {total} of {total}{resumed}, {rate:.0f}/s, {seconds:.0f} s", file=sys.stderr)

@@ -1,8 +1,8 @@
-"""The directory of a training run, for either side: made whole or not at all, resumed unchanged.
+"""The directory of a training run: created atomically, resumed with the same configuration.
 
 runs/<name>/config.yaml     resolved configuration
-            run.json        what is needed to repeat the run
-            metrics.jsonl   one row a log step and one an epoch
+            run.json        command, versions and data, to repeat the run
+            metrics.jsonl   one row per logged step and one per epoch
 """
 
 import datetime
@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,34 +18,32 @@ from typing import Any
 
 from elbow_core.config import StrictModel, dump_config, load_config
 from elbow_core.errors import ConfigError
+from elbow_core.files import atomic_file, atomic_folder
 
 CONFIG, RECORD, METRICS = "config.yaml", "run.json", "metrics.jsonl"
 
 
 def begin_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> None:
-    """Make the directory of a new run, aside and renamed.
+    """Create the directory of a new run, atomically.
 
-    Raises `ConfigError` where it is there already and not empty.
+    Raises `ConfigError` if it exists and is not empty.
     """
     if (path / CONFIG).exists():
         raise ConfigError(
-            f"{path}: already holds a run; go on with it by --resume, or give another `run:`"
+            f"{path}: already contains a run; continue it with --resume, or give another `run:`"
         )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigError(f"{path}: is there already and is not a run; give another `run:`")
-    making = path.with_name(f".{path.name}.making")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
-    (making / CONFIG).write_text(dump_config(config), encoding="utf-8")
-    (making / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    making.replace(path)
+        raise ConfigError(f"{path}: already exists and is not a run; give another `run:`")
+    with atomic_folder(path) as partial:
+        (partial / CONFIG).write_text(dump_config(config), encoding="utf-8")
+        (partial / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def resume_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> None:
-    """Check that a run may go on, or begin it where there is none yet.
+    """Check that a run can be resumed, or begin it if it does not exist.
 
-    ``record`` is of `describe_run`. Raises `ConfigError`, naming the first key that
-    differs, where the run began with another configuration or with other data.
+    ``record`` comes from `describe_run`. Raises `ConfigError` if the run began with another
+    configuration, naming the first key that differs, or with other data.
     """
     if not (path / CONFIG).exists():
         begin_run(path, config, record)
@@ -61,7 +58,7 @@ def resume_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> No
     recorded = json.loads((path / RECORD).read_text(encoding="utf-8"))
     if recorded["data_fingerprint"] != record["data_fingerprint"]:
         raise ConfigError(
-            f"{path}: cannot resume, since {record['data']} has been prepared anew since the run "
+            f"{path}: cannot resume, since {record['data']} has been prepared again since the run "
             "began; give another `run:`"
         )
 
@@ -75,7 +72,7 @@ def data_fingerprint(prepared: Path) -> str:
 
 
 def describe_run(packages: Sequence[str], prepared: Path, **more: Any) -> dict[str, Any]:
-    """Return the record of a run that begins now: what ran, of which source, on which data."""
+    """Return the record of a run that begins now: command, commit, versions, platform and data."""
     return {
         "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -90,31 +87,30 @@ def describe_run(packages: Sequence[str], prepared: Path, **more: Any) -> dict[s
 
 
 class MetricsLog:
-    """``metrics.jsonl``: appended row by row; rows after the step resumed from are dropped.
+    """``metrics.jsonl``, one row at a time; on resuming, rows after step ``after`` are dropped.
 
-    Its rows hold nothing that depends on the clock, so that a resumed run writes the same bytes.
+    Rows contain no times, so that a resumed run writes the same bytes.
     """
 
     def __init__(self, path: Path, after: int) -> None:
         kept: list[str] = []
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            # A killed run can leave its last line cut short.
-            whole = [line for line in lines if line.endswith("\n")]
-            kept = [line for line in whole if json.loads(line)["step"] <= after]
-        aside = path.with_suffix(".jsonl.aside")
-        aside.write_text("".join(kept), encoding="utf-8")
-        aside.replace(path)
+            # A killed run can leave an incomplete last line.
+            complete = [line for line in lines if line.endswith("\n")]
+            kept = [line for line in complete if json.loads(line)["step"] <= after]
+        with atomic_file(path) as partial:
+            partial.write_text("".join(kept), encoding="utf-8")
         self._path = path
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Append one row; it must hold ``step``."""
+        """Append one row; it must contain ``step``."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
 
 def _commit() -> str | None:
-    """Return the commit of the source, marked where files differ from it; None without git."""
+    """Return the commit of the source, "-dirty" if files differ from it; None without git."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40"],
@@ -132,8 +128,8 @@ def _first_difference(before: Any, after: Any, key: str = "") -> tuple[str, Any,
     """Return the first dotted key at which two configurations differ, and both values."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in [*before, *(name for name in after if name not in before)]:
-            deeper = _first_difference(before.get(name), after.get(name), f"{key}.{name}")
-            if deeper:
-                return deeper
+            difference = _first_difference(before.get(name), after.get(name), f"{key}.{name}")
+            if difference:
+                return difference
         return None
     return None if before == after else (key.removeprefix("."), before, after)

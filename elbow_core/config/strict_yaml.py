@@ -1,4 +1,4 @@
-"""YAML as a configuration needs it: no duplicate keys, no surprises about what is a number."""
+"""A strict subset of YAML: no duplicate keys, aliases or tags; numbers as in YAML 1.2."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ _WORDS |= {"false": False, "False": False, "FALSE": False}
 
 
 class StrictYamlError(ValueError):
-    """Text that is not one YAML document of this kind; the message is one line."""
+    """Text that is not one document of this YAML subset; the message is one line."""
 
     def __init__(self, message: str, line: int | None) -> None:
         super().__init__(message)
@@ -21,11 +21,11 @@ class StrictYamlError(ValueError):
 
 
 def parse_yaml(text: str) -> Any:
-    """Return mappings, lists and scalars of one YAML document.
+    """Parse one YAML document into mappings, lists and scalars.
 
     Plain scalars follow the core schema of YAML 1.2 in decimal: ``1e-3`` is a number, ``no`` and
     ``2020-01-31`` are strings, and so is ``0012``. Keys are always strings. Aliases, tags and
-    merge keys are refused, so that what stands at a place is what that place gets.
+    merge keys are rejected, so that every value is written at its place.
 
     Raises `StrictYamlError` with the line, counted from 1.
 
@@ -45,7 +45,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def format_yaml(value: Any) -> str:
-    """Return block YAML, keys in their order, that `parse_yaml` reads back as ``value``."""
+    """Return block YAML with keys in order; `parse_yaml` reads it back as ``value``."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -53,16 +53,16 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
-            raise StrictYamlError(f"alias *{event.anchor}: write the value out", _line(event))
+            raise StrictYamlError(f"alias *{event.anchor}: write the value in full", _line(event))
         tag = getattr(event, "tag", None)
         if tag is not None and tag != "!":
-            raise StrictYamlError(f"tag {tag}: tags are not used here", _line(event))
+            raise StrictYamlError(f"tag {tag}: tags are not supported", _line(event))
         return super().compose_node(parent, index)
 
 
 class _Dumper(yaml.SafeDumper):
     def represent_text(self, text: str) -> yaml.Node:
-        # Bare or in single quotes these would be line breaks, which YAML folds into spaces.
+        # Unquoted or in single quotes these are line breaks, which YAML folds into spaces.
         style = '"' if any(mark in text for mark in "\x85\u2028\u2029\ufeff") else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
@@ -70,14 +70,14 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.represent_text)
 
 
-# PyYAML's dumper would leave the string "1e-3" bare, since its YAML 1.1 reads no number there.
+# Quote strings such as "1e-3": they are numbers in YAML 1.2, but not in PyYAML's YAML 1.1.
 _Dumper.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(rf"^(?:{_FLOAT.pattern})$"), list("-+.0123456789")
 )
 
 
-def _line(place: Any) -> int:
-    return place.start_mark.line + 1
+def _line(node: Any) -> int:
+    return node.start_mark.line + 1
 
 
 def _value(node: yaml.Node) -> Any:
@@ -88,11 +88,11 @@ def _value(node: yaml.Node) -> Any:
     mapping: dict[str, Any] = {}
     for key, item in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise StrictYamlError("a key must be a plain word", _line(key))
+            raise StrictYamlError("a key must be a scalar", _line(key))
         if key.value == "<<" and key.style is None:
-            raise StrictYamlError("merge key <<: write the keys out", _line(key))
+            raise StrictYamlError("merge key <<: write the keys in full", _line(key))
         if key.value in mapping:
-            raise StrictYamlError(f"key '{key.value}' stands twice", _line(key))
+            raise StrictYamlError(f"key '{key.value}' is repeated", _line(key))
         mapping[key.value] = _value(item)
     return mapping
 
@@ -108,5 +108,5 @@ def _plain(text: str) -> Any:
 
 
 def _integer(text: str) -> int | str:
-    # Python refuses to convert absurdly long digit strings; such a thing is no number here either.
+    # Python refuses to convert very long digit strings; here they remain strings.
     return int(text) if len(text) < 1000 else text

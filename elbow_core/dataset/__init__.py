@@ -1,26 +1,113 @@
-"""Data sets on disk: manifest, splits, identities, near-duplicates, and the archive of images."""
+"""Data sets on disk: the manifest, its splits, checks for leakage, and the archive of images.
+
+`open_prepared` opens what `elbow_core.prepare` wrote. `Archive` reads its images by position; a
+manifest is a list of `ManifestRow`.
+"""
 
 from typing import TYPE_CHECKING
 
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.dataset.manifest import SPLITS, ManifestRow, read_manifest, write_manifest
+    from elbow_core.dataset.archive import Archive, open_archive, write_archive
+    from elbow_core.dataset.archive_index import INDEX_FILE, write_index
+    from elbow_core.dataset.archive_segments import (
+        Segment,
+        check_segment,
+        segment_length,
+        segment_path,
+        write_segment,
+    )
+    from elbow_core.dataset.identities import hash_ids, read_key
+    from elbow_core.dataset.leakage import check_disjoint, check_leakage, find_contradictions
+    from elbow_core.dataset.manifest import (
+        LABEL_NAMES,
+        SPLITS,
+        ManifestRow,
+        read_manifest,
+        validate_manifest,
+        write_manifest,
+    )
+    from elbow_core.dataset.near_duplicates import (
+        HASHES_FILE,
+        MAX_NEAR_BITS,
+        between_patients,
+        find_near_duplicates,
+        find_near_duplicates_between,
+        perceptual_hash,
+        write_near_duplicates,
+    )
     from elbow_core.dataset.prepared import PreparedData, open_prepared
+    from elbow_core.dataset.splits import check_classes, count_classes, split_patients
 
 __all__ = [
+    "HASHES_FILE",
+    "INDEX_FILE",
+    "LABEL_NAMES",
+    "MAX_NEAR_BITS",
     "SPLITS",
+    "Archive",
     "ManifestRow",
     "PreparedData",
+    "Segment",
+    "between_patients",
+    "check_classes",
+    "check_disjoint",
+    "check_leakage",
+    "check_segment",
+    "count_classes",
+    "find_contradictions",
+    "find_near_duplicates",
+    "find_near_duplicates_between",
+    "hash_ids",
+    "open_archive",
     "open_prepared",
+    "perceptual_hash",
+    "read_key",
     "read_manifest",
+    "segment_length",
+    "segment_path",
+    "split_patients",
+    "validate_manifest",
+    "write_archive",
+    "write_index",
     "write_manifest",
+    "write_near_duplicates",
+    "write_segment",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "manifest": ["ManifestRow", "SPLITS", "read_manifest", "write_manifest"],
+        "archive": ["Archive", "open_archive", "write_archive"],
+        "archive_index": ["INDEX_FILE", "write_index"],
+        "archive_segments": [
+            "Segment",
+            "check_segment",
+            "segment_length",
+            "segment_path",
+            "write_segment",
+        ],
+        "identities": ["hash_ids", "read_key"],
+        "leakage": ["check_disjoint", "check_leakage", "find_contradictions"],
+        "manifest": [
+            "LABEL_NAMES",
+            "SPLITS",
+            "ManifestRow",
+            "read_manifest",
+            "validate_manifest",
+            "write_manifest",
+        ],
+        "near_duplicates": [
+            "HASHES_FILE",
+            "MAX_NEAR_BITS",
+            "between_patients",
+            "find_near_duplicates",
+            "find_near_duplicates_between",
+            "perceptual_hash",
+            "write_near_duplicates",
+        ],
         "prepared": ["PreparedData", "open_prepared"],
+        "splits": ["check_classes", "count_classes", "split_patients"],
     },
 )

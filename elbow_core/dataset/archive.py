@@ -1,4 +1,4 @@
-"""Prepared images on disk, by position: ArrayRecord files of raw pixels and their index."""
+"""The archive of prepared images: written in order, read by position."""
 
 import bisect
 import itertools
@@ -11,19 +11,15 @@ import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader
 from jaxtyping import UInt8
 
-from elbow_core.dataset.archive_files import (
-    INDEX,
+from elbow_core.dataset.archive_index import INDEX_FILE, read_index, write_index
+from elbow_core.dataset.archive_segments import (
     check_segment,
     open_segment,
-    read_index,
     segment_length,
     segment_path,
-    write_index,
     write_segment,
 )
 from elbow_core.errors import ArchiveError
-
-__all__ = ["INDEX", "Archive", "ArchiveError", "open_archive", "write_archive"]
 
 
 def write_archive(
@@ -33,10 +29,12 @@ def write_archive(
     settings: Mapping[str, Any],
     fingerprint: str = "",
 ) -> None:
-    """Write images, 0 to 255, in the order of ``ids``; ``settings`` must name their ``size``.
+    """Write images, 0 to 255, in the order of ``ids``; ``settings`` must contain their ``size``.
 
-    Raises `ArchiveError` where ids and images differ in number, an id stands twice, or an image has
-    another size; the folder then holds no archive.
+    ``fingerprint`` identifies the inputs that the archive is made from.
+
+    Raises `ArchiveError` if ids and images differ in number, an id is repeated, or an image has
+    another size; the folder then contains no archive.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -45,24 +43,24 @@ def write_archive(
     segments = []
     for number, first in enumerate(range(0, len(ids), length)):
         wanted = ids[first : first + length]
-        # zip asks the ids first, so that no image is lost between two segments.
+        # The ids come first: zip stops at them without taking an image of the next segment.
         pairs = zip(wanted, remaining, strict=False)
         path = segment_path(directory, number)
         segments.append(write_segment(path, settings["size"], pairs))
     if next(remaining, None) is not None:
-        raise ArchiveError(f"{directory}: as many images as ids are needed")
+        raise ArchiveError(f"{directory}: needs as many images as ids")
     write_index(directory, ids, segments, settings, fingerprint)
 
 
 class Archive:
-    """Prepared images by position: a sequence that each process opens for itself.
+    """Prepared images by position: a sequence whose files each process opens for itself.
 
-    Pickling carries the place and the index, never an open file.
+    A pickled archive contains the path and the index, never an open file.
     """
 
     def __init__(self, directory: Path, index: Mapping[str, Any]) -> None:
         self._directory = directory
-        # Where each segment begins, and where the last one ends.
+        # The first position of each segment, and the number of images.
         self._starts = list(
             itertools.accumulate((segment.count for segment in index["segments"]), initial=0)
         )
@@ -72,9 +70,9 @@ class Archive:
         self.size: int = index["size"]
         """Pixels a side."""
         self.settings: dict[str, Any] = dict(index["settings"])
-        """The preprocessing settings that made the pixels."""
+        """The preprocessing settings of the images."""
         self.fingerprint: str = index["fingerprint"]
-        """Stands for everything that the archive was made from."""
+        """Identifies the inputs that the archive was made from."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -100,14 +98,14 @@ class Archive:
     def __getitems__(
         self, positions: Sequence[SupportsIndex]
     ) -> list[UInt8[np.ndarray, "size size"]]:
-        """Return several images, in the order asked, which need not be sorted."""
+        """Return several images in the order of ``positions``, which need not be sorted."""
         return [self[position] for position in positions]
 
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "size size"]]:
         return (self[position] for position in range(len(self)))
 
     def _open(self, number: int) -> ArrayRecordReader:
-        # A reader that went through fork shares its file position and has lost its threads.
+        # After a fork, a reader shares its file position with the parent and has lost its threads.
         if self._readers_process != os.getpid():
             self._readers = {}
             self._readers_process = os.getpid()
@@ -126,12 +124,11 @@ class Archive:
 def open_archive(directory: Path | str) -> Archive:
     """Open the archive in a prepared folder.
 
-    Raises `ArchiveError`, saying what to do, where the index or a segment is missing, of another
-    format, cut short, or not made together: each segment's length, its number of images and the
-    digest of a few of them must be the index's.
+    Raises `ArchiveError` if the index or a segment is missing, has another format or is cut short,
+    or if a segment's length, number of images or digest of a few images differs from the index.
     """
     directory = Path(directory)
-    index = read_index(directory / INDEX)
+    index = read_index(directory / INDEX_FILE)
     for number, segment in enumerate(index["segments"]):
         check_segment(segment_path(directory, number), segment)
     return Archive(directory, index)

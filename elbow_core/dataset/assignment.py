@@ -1,11 +1,11 @@
-"""Dealing groups of unequal size into sets of given sizes."""
+"""Assign groups of unequal size to sets of given sizes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-_LEAST_GAIN = 1e-6
+_MIN_GAIN = 1e-6
 
 
 def assign_groups(
@@ -13,11 +13,11 @@ def assign_groups(
     targets: Float[np.ndarray, "sets features"],
     rng: np.random.Generator,
 ) -> Int[np.ndarray, " groups"]:
-    """Return a set for each group, so that the sets' sums of features come near ``targets``.
+    """Return the set of each group; each set's sum of features is close to its target.
 
-    Each set is filled at the same pace, largest groups first; then one group is moved, or two are
-    swapped, for as long as the squared deviation falls. ``features`` are at least 0, and each group
-    has some. Groups of equal features are drawn from at random.
+    A greedy pass fills the sets at the same rate, largest groups first. A local search then moves
+    one group or swaps two while the squared deviation decreases. ``features`` are at least 0, and
+    each group has a positive one. Ties between groups of equal features are broken at random.
     """
     remaining = targets.astype(float)
     capacity = np.maximum(remaining, 1e-9)
@@ -25,8 +25,7 @@ def assign_groups(
     order = order[np.argsort(-features[order].sum(axis=1), kind="stable")]
     chosen = np.zeros(len(features), int)
     for group in order:
-        # Need relative to the set's size: by absolute need, the largest set would get every large
-        # group.
+        # Relative to the set's size: by absolute need, the largest set would get all large groups.
         need = (remaining @ features[group]) / (capacity @ features[group])
         chosen[group] = int(np.argmax(need))
         remaining[chosen[group]] -= features[group]
@@ -37,7 +36,7 @@ def assign_groups(
 
 @dataclass
 class _Assignment:
-    """The set of each group, its kind (groups of equal features), and what each set still lacks."""
+    """The kind of each group (groups of equal features), its set, and each set's remaining need."""
 
     kind_of: np.ndarray
     chosen: np.ndarray
@@ -46,14 +45,16 @@ class _Assignment:
 
 def _exchange(state: _Assignment, kinds: np.ndarray, rng: np.random.Generator) -> None:
     sets = len(state.remaining)
-    moves = np.vstack([kinds, np.zeros_like(kinds[:1])])  # The last kind stands for no group.
+    moves = np.vstack(
+        [kinds, np.zeros_like(kinds[:1])]
+    )  # The last kind means no group: a move without a swap.
     present = np.zeros((sets, len(moves)), int)
     np.add.at(present, (state.chosen, state.kind_of), 1)
     present[:, -1] = 1
     difference = moves[:, None] - moves[None]
     squared = 2 * (difference**2).sum(axis=-1)
     while True:
-        best = (-_LEAST_GAIN, 0, 0, 0, 0)
+        best = (-_MIN_GAIN, 0, 0, 0, 0)
         for source in range(sets):
             for target in range(sets):
                 gap = state.remaining[source] - state.remaining[target]
@@ -63,7 +64,7 @@ def _exchange(state: _Assignment, kinds: np.ndarray, rng: np.random.Generator) -
                 if source != target and change[given, taken] < best[0]:
                     best = (float(change[given, taken]), source, target, int(given), int(taken))
         gain, source, target, given, taken = best
-        if gain == -_LEAST_GAIN:
+        if gain == -_MIN_GAIN:
             return
         for kind, leaving, entering in ((given, source, target), (taken, target, source)):
             if kind < len(kinds):

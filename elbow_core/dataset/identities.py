@@ -1,4 +1,4 @@
-"""Ids that say nothing of whom they stand for, except to whoever holds the key."""
+"""Pseudonyms: ids replaced by keyed hashes."""
 
 import hashlib
 import hmac
@@ -9,20 +9,20 @@ from pathlib import Path
 from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.errors import ConfigError
 
-_LEAST_BYTES = 16
+_MIN_KEY_BYTES = 16
 _DIGITS = 32
 
 
 def read_key(path: Path) -> bytes:
-    """Return the bytes of a key file; raises `ConfigError` for fewer than 16, which are guessed."""
+    """Return the bytes of a key file; raises `ConfigError` for fewer than 16."""
     try:
         key = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"id_key: {path} cannot be read: {error.strerror}") from error
-    if len(key) < _LEAST_BYTES:
+    if len(key) < _MIN_KEY_BYTES:
         raise ConfigError(
-            f"id_key: {path} holds {len(key)} bytes where {_LEAST_BYTES} are needed; "
-            f"make one with: head -c 32 /dev/urandom > {path}"
+            f"id_key: {path} has {len(key)} bytes, fewer than {_MIN_KEY_BYTES}; "
+            f"create one with: head -c 32 /dev/urandom > {path}"
         )
     return key
 
@@ -30,9 +30,9 @@ def read_key(path: Path) -> bytes:
 def hash_ids(rows: Iterable[ManifestRow], key: bytes) -> list[ManifestRow]:
     """Return the rows with 128-bit keyed hashes for the ids of image, patient and study.
 
-    The same id and key give the same hash in every data set, so that leaks between sets are still
-    seen; without the key nobody can try names until one fits. ``path`` stays: it leads back to the
-    file, and no later step writes it anywhere.
+    The same id and key give the same hash in every data set, so that leakage between sets is still
+    detected. Without the key, names cannot be recovered by trial. ``path`` is kept, since it leads
+    back to the file; no later step writes it.
 
     Reference: HMAC, RFC 2104, with SHA-256.
     """

@@ -1,4 +1,4 @@
-"""The table of images: one row an image, the same columns everywhere."""
+"""The manifest: a table with one row per image and fixed columns."""
 
 import csv
 import dataclasses
@@ -9,18 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from elbow_core.errors import ManifestError
 from elbow_core.files import atomic_file
-
-__all__ = [
-    "COLUMNS",
-    "LABEL_NAMES",
-    "SPLITS",
-    "VIEWS",
-    "ManifestError",
-    "ManifestRow",
-    "read_manifest",
-    "validate_manifest",
-    "write_manifest",
-]
 
 LABEL_NAMES = ("normal", "injury")
 SPLITS = ("train", "validation", "test")
@@ -35,13 +23,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 class ManifestRow:
     """One image.
 
-    Straight from a source, ``split`` is empty unless the data set publishes one, ``sha256`` is
-    empty, and ``height`` and ``width`` (pixels of the file as a viewer shows it) are 0.
+    In a row that comes from a source, ``split`` is empty unless the data set publishes one,
+    ``sha256`` is empty, and ``height`` and ``width`` (pixels, after EXIF orientation) are 0.
     """
 
     image_id: str
     path: str
-    """Relative to the data root, with forward slashes; never leaves the root."""
+    """Relative to the data root, with forward slashes; inside the root."""
     label: int
     """0 normal, 1 injury."""
     split: str
@@ -49,12 +37,12 @@ class ManifestRow:
     patient_id: str
     study_id: str
     view: str
-    """ap, lateral, oblique, or empty where it is not known."""
+    """ap, lateral, oblique, or empty if unknown."""
     body_part: str
     finding: str
     source: str
     sha256: str = ""
-    """Of the file's bytes, 64 hexadecimal digits, or empty."""
+    """Digest of the file's bytes, 64 hexadecimal digits, or empty."""
     height: int = 0
     width: int = 0
 
@@ -63,12 +51,12 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(ManifestRow))
 
 
 def read_manifest(path: Path | str) -> list[ManifestRow]:
-    """Read a manifest; the rows keep the file's order.
+    """Read a manifest; the rows are in the file's order.
 
-    The columns may stand in any order, but must be exactly `COLUMNS`. A byte order mark, CRLF and
-    quoted fields are understood; empty lines are passed over.
+    The columns may be in any order, but must be exactly `COLUMNS`. A byte order mark, CRLF and
+    quoted fields are accepted; empty lines are skipped.
 
-    Raises `ManifestError`, ``file:line: column: what is wrong``.
+    Raises `ManifestError`, ``file:line: column: problem``.
 
     Reference: RFC 4180.
     """
@@ -92,11 +80,11 @@ def read_manifest(path: Path | str) -> list[ManifestRow]:
     for line, fields in numbered[1:]:
         place = f"{path}:{line}"
         if len(fields) != len(header):
-            raise ManifestError(f"{place}: {len(fields)} fields where {len(header)} are needed")
+            raise ManifestError(f"{place}: {len(fields)} fields instead of {len(header)}")
         row = _parse_row(dict(zip(header, fields, strict=True)), place)
         if row.image_id in seen:
             raise ManifestError(
-                f"{place}: image_id: {row.image_id!r} stands already on line {seen[row.image_id]}"
+                f"{place}: image_id: {row.image_id!r} is already on line {seen[row.image_id]}"
             )
         seen[row.image_id] = line
         rows.append(row)
@@ -104,9 +92,9 @@ def read_manifest(path: Path | str) -> list[ManifestRow]:
 
 
 def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
-    """Write rows as CSV (UTF-8, LF), aside and renamed; `read_manifest` gives them back equal.
+    """Write rows atomically as CSV (UTF-8, LF); `read_manifest` returns them unchanged.
 
-    Raises `ManifestError` for a row that `read_manifest` would refuse, and leaves no file.
+    Raises `ManifestError` for a row that `read_manifest` would reject; ``path`` is then unchanged.
     """
     seen: set[str] = set()
     with (
@@ -118,7 +106,7 @@ def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
         for row in rows:
             _check_row(row, f"{path}: {row.image_id!r}")
             if row.image_id in seen:
-                raise ManifestError(f"{path}: image_id: {row.image_id!r} stands twice")
+                raise ManifestError(f"{path}: image_id: {row.image_id!r} is repeated")
             seen.add(row.image_id)
             writer.writerow([getattr(row, column) for column in COLUMNS])
 
@@ -126,7 +114,7 @@ def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
 def validate_manifest(rows: Sequence[ManifestRow], root: Path | str) -> None:
     """Check that ids and paths are unique and that every path is a file inside ``root``.
 
-    A link is followed, and refused where it leads out of the root. Raises `ManifestError`.
+    Links are followed. Raises `ManifestError`, also for a link to a file outside the root.
     """
     root = Path(root)
     if not root.is_dir():
@@ -137,18 +125,18 @@ def validate_manifest(rows: Sequence[ManifestRow], root: Path | str) -> None:
     for row in rows:
         _check_row(row, row.image_id)
         if row.image_id in ids:
-            raise ManifestError(f"image_id: {row.image_id!r} stands twice")
+            raise ManifestError(f"image_id: {row.image_id!r} is repeated")
         ids.add(row.image_id)
         if row.path in paths:
             raise ManifestError(
-                f"{row.path}: is both the image {paths[row.path]!r} and the image {row.image_id!r}"
+                f"{row.path}: is the path of both {paths[row.path]!r} and {row.image_id!r}"
             )
         paths[row.path] = row.image_id
         file = root / row.path
         if not file.is_file():
-            raise ManifestError(f"{file}: is in the manifest but is not there")
+            raise ManifestError(f"{file}: is in the manifest but does not exist")
         if not file.resolve().is_relative_to(inside):
-            raise ManifestError(f"{file}: leads out of the data root {root}")
+            raise ManifestError(f"{file}: is a link to a file outside the data root {root}")
 
 
 def _check_header(header: list[str], place: str) -> None:
@@ -178,9 +166,9 @@ def _check_row(row: ManifestRow, place: str) -> None:
         if not isinstance(value, str):
             continue
         if _CONTROL.search(value):
-            raise ManifestError(f"{place}: {name}: {value!r} holds a control character")
+            raise ManifestError(f"{place}: {name}: {value!r} contains a control character")
         if name != "path" and value != value.strip():
-            raise ManifestError(f"{place}: {name}: {value!r} begins or ends with a space")
+            raise ManifestError(f"{place}: {name}: {value!r} starts or ends with a space")
         if name in ("image_id", "patient_id", "study_id", "source") and not value:
             raise ManifestError(f"{place}: {name}: is empty")
     if row.label not in (0, 1):
@@ -192,7 +180,7 @@ def _check_row(row: ManifestRow, place: str) -> None:
     if row.sha256 and not _SHA256.fullmatch(row.sha256):
         raise ManifestError(f"{place}: sha256: {row.sha256!r} is not 64 hexadecimal digits")
     if row.height < 0 or row.width < 0:
-        raise ManifestError(f"{place}: height and width: {row.height} x {row.width} is no size")
+        raise ManifestError(f"{place}: height and width: {row.height} x {row.width} is negative")
     if problem := _path_problem(row.path):
         raise ManifestError(f"{place}: path: {row.path!r} {problem}")
 
@@ -204,5 +192,5 @@ def _path_problem(path: str) -> str | None:
     if path.startswith("/"):
         return "is absolute; give it relative to the data root"
     if ".." in parts:
-        return "leads out of the data root"
+        return "is outside the data root"
     return None

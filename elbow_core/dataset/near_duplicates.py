@@ -1,4 +1,4 @@
-"""Images that show the same picture though their bytes differ."""
+"""Near-duplicates: images whose perceptual hashes are close although their bytes differ."""
 
 import csv
 from collections.abc import Sequence
@@ -13,26 +13,26 @@ from elbow_core.errors import ManifestError
 from elbow_core.files import atomic_file
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
-HASHES = "perceptual_hashes.npy"
-NEAR = 32
-"""Bits of 256 in which two pictures may differ and still count as the same one."""
+HASHES_FILE = "perceptual_hashes.npy"
+MAX_NEAR_BITS = 32
+"""Two images are near-duplicates if at most this many of their 256 bits differ."""
 
 _FREQUENCIES = 16
 _REDUCED = 32
-_SAMPLES = 4  # Along each axis, averaged into one of the reduced pixels: enough, and fast.
-_ROWS, _COLUMNS = 16, 4096  # Of a block of comparisons, which stays in a core's cache.
-_MOST_PAIRS = 2_000_000
+_SAMPLES = 4  # Per axis, averaged into one reduced pixel: accurate enough, and fast.
+_ROWS, _COLUMNS = 16, 4096  # Of a block of comparisons, which fits in a core's cache.
+_MAX_PAIRS = 2_000_000
 
 
 def perceptual_hash(image: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "32"]:
-    """Return 256 bits that copies of a picture share, whatever their size, exposure or encoding.
+    """Return 256 bits that change little with an image's size, exposure or encoding.
 
     Each bit says whether one of the 16 x 16 lowest frequencies of the image's cosine transform,
-    reduced to 32 x 32 pixels, lies above their median; the constant term does not count. Turning
-    the picture over, or cutting off more than a rim of it, changes the bits.
+    reduced to 32 x 32 pixels, is above their median; the constant term is ignored. Flipping the
+    image, or cropping more than a narrow border, changes the bits.
 
     Reference: Zauner, "Implementation and benchmarking of perceptual image hash functions" (2010),
-    DCT hash, with more frequencies: radiographs of one limb share the lowest.
+    DCT hash, with more frequencies: radiographs of the same limb share the lowest ones.
     """
     step = max(min(image.shape) // (_SAMPLES * _REDUCED), 1)
     sampled = np.ascontiguousarray(image[::step, ::step])
@@ -44,34 +44,34 @@ def perceptual_hash(image: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarra
 
 
 def find_near_duplicates(
-    hashes: UInt8[np.ndarray, "images 32"], most_bits: int = NEAR
+    hashes: UInt8[np.ndarray, "images 32"], max_bits: int = MAX_NEAR_BITS
 ) -> Int[np.ndarray, "pairs 3"]:
-    """Return (first, second, distance in bits) for the images at most ``most_bits`` apart.
+    """Return (first, second, distance in bits) for the images at most ``max_bits`` apart.
 
-    Sorted by image. Of images with the very same hash each is paired with the first only, and only
-    the first with others. Memory does not grow with the square of the images.
+    Sorted by image. Images with equal hashes are each paired with the first of them only, and only
+    that one is paired with others. Memory is not quadratic in the number of images.
 
-    Raises `ManifestError` above two million pairs: such images are too alike to be told apart.
+    Raises `ManifestError` above two million pairs: such images are too similar to be distinguished.
     """
-    distinct, first, of = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
-    of = of.reshape(-1)
-    others = np.flatnonzero(first[of] != np.arange(len(hashes)))
-    found = [np.stack([first[of[others]], others, np.zeros_like(others)], axis=1)]
+    distinct, first, index = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
+    index = index.reshape(-1)
+    others = np.flatnonzero(first[index] != np.arange(len(hashes)))
+    found = [np.stack([first[index[others]], others, np.zeros_like(others)], axis=1)]
     words = np.ascontiguousarray(distinct).view(np.uint64).T.copy()
     total = len(others)
     for top in range(0, len(distinct), _ROWS):
         for left in range(top, len(distinct), _COLUMNS):
             distance = _distances(words[:, top : top + _ROWS], words[:, left : left + _COLUMNS])
-            row, column = np.nonzero(distance <= most_bits)
+            row, column = np.nonzero(distance <= max_bits)
             later = left + column > top + row
             row, column = row[later], column[later]
             pairs = np.sort(np.stack([first[top + row], first[left + column]], axis=1), axis=1)
             found.append(np.column_stack([pairs, distance[row, column]]))
             total += len(pairs)
-            if total > _MOST_PAIRS:
+            if total > _MAX_PAIRS:
                 raise ManifestError(
-                    f"more than {_MOST_PAIRS} pairs of images look alike, too many to be near-"
-                    "duplicates; look at the images, or set near_duplicates: ignore"
+                    f"more than {_MAX_PAIRS} pairs of images look the same, too many to be near-"
+                    "duplicates; check the images, or set near_duplicates: ignore"
                 )
     pairs = np.concatenate(found)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
@@ -80,11 +80,11 @@ def find_near_duplicates(
 def find_near_duplicates_between(
     hashes: UInt8[np.ndarray, "images 32"],
     others: UInt8[np.ndarray, "others 32"],
-    most_bits: int = NEAR,
+    max_bits: int = MAX_NEAR_BITS,
 ) -> Int[np.ndarray, "pairs 3"]:
-    """Return (image, other, distance in bits) for images of two sets at most ``most_bits`` apart.
+    """Return (image, other, distance in bits) for images of two sets at most ``max_bits`` apart.
 
-    Sorted by image, then by other. Memory does not grow with the product of the two.
+    Sorted by image, then by other. Memory is not proportional to the product of the two.
     """
     columns = np.ascontiguousarray(others).view(np.uint64).T.copy()
     words = np.ascontiguousarray(hashes).view(np.uint64).T.copy()
@@ -92,7 +92,7 @@ def find_near_duplicates_between(
     for top in range(0, len(hashes), _ROWS):
         for left in range(0, len(others), _COLUMNS):
             distance = _distances(words[:, top : top + _ROWS], columns[:, left : left + _COLUMNS])
-            row, column = np.nonzero(distance <= most_bits)
+            row, column = np.nonzero(distance <= max_bits)
             found.append(np.column_stack([top + row, left + column, distance[row, column]]))
     pairs = np.concatenate(found)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
@@ -101,7 +101,7 @@ def find_near_duplicates_between(
 def write_near_duplicates(
     path: Path, rows: Sequence[ManifestRow], pairs: Int[np.ndarray, "pairs 3"]
 ) -> None:
-    """Write pairs of ``rows`` as CSV, with the bits between them, their splits and their labels."""
+    """Write pairs of ``rows`` as CSV: ids, distance in bits, splits and labels."""
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -123,13 +123,13 @@ def write_near_duplicates(
 def between_patients(
     rows: Sequence[ManifestRow], pairs: Int[np.ndarray, "pairs 3"]
 ) -> Int[np.ndarray, "kept 3"]:
-    """Leave out the pairs within one patient, whose images stay together anyway."""
+    """Return the pairs of different patients; images of one patient are in one split anyway."""
     patients = np.unique([row.patient_id for row in rows], return_inverse=True)[1]
     return pairs[patients[pairs[:, 0]] != patients[pairs[:, 1]]]
 
 
 def _distances(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return the bits in which hashes differ, uint16 [rows, columns], from words [4, ...]."""
+    """Return the Hamming distance of hashes, uint16 [rows, columns], from words [4, ...]."""
     total = np.zeros((rows.shape[1], columns.shape[1]), np.uint16)
     for row_words, column_words in zip(rows, columns, strict=True):
         total += np.bitwise_count(row_words[:, None] ^ column_words[None])

@@ -1,4 +1,4 @@
-"""A prepared directory as both sides open it: the archive's images, and their rows in its order."""
+"""Open a prepared directory: its archive of images and, in the same order, their rows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class PreparedData:
     rows: tuple[ManifestRow, ...]
 
     def positions(self, split: str) -> np.ndarray:
-        """Return where the images of a split lie in the archive, int64 [N], in manifest order."""
+        """Return the archive positions of a split's images, int64 [N], in manifest order."""
         return np.asarray([i for i, row in enumerate(self.rows) if row.split == split], np.int64)
 
 
@@ -32,7 +32,7 @@ def open_prepared(directory: Path) -> PreparedData:
     """
     if not directory.is_dir():
         raise ConfigError(
-            f"{directory}: no such prepared data; write it with "
+            f"{directory}: does not exist; prepare it with "
             "`python -m elbow_core.prepare --config F`"
         )
     archive = open_archive(directory)

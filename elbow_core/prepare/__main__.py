@@ -1,9 +1,9 @@
-"""Make a prepared data set: scan, check, split, preprocess, archive.
+"""Prepare a data set: scan, check, split, preprocess, archive.
 
 python -m elbow_core.prepare --config configs/data/elbow.yaml [--field.sub value ...] [--strict]
     [--near-duplicates group]
 
-A run that was killed goes on where it was when the same command is given again.
+The same command resumes an interrupted run.
 """
 
 import csv
@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core import cli
-from elbow_core.config import load_config, take_config_path
-from elbow_core.config.help import describe_fields
-from elbow_core.dataset.manifest import ManifestRow, read_manifest
-from elbow_core.dataset.splits import count_classes
+from elbow_core.config import describe_fields, load_config, take_config_path
+from elbow_core.dataset import ManifestRow, count_classes, read_manifest
 from elbow_core.prepare.config import DataConfig
 from elbow_core.prepare.pipeline import MANIFEST, NEAR_DUPLICATES, REJECTED, prepare
 
@@ -24,24 +22,24 @@ def main(arguments: Sequence[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(f"{__doc__}\nFields:\n{describe_fields(DataConfig)}")
         return 0
-    path, overrides = take_config_path(_spell_out(arguments))
+    path, overrides = take_config_path(_expand_flags(arguments))
     config = load_config(DataConfig, path, overrides)
-    done = prepare(config)
-    print(f"{config.out}: {'prepared' if done else 'already prepared with these settings'}")
+    prepared = prepare(config)
+    print(f"{config.out}: {'prepared' if prepared else 'already prepared with these settings'}")
     print(format_table(read_manifest(config.out / MANIFEST)))
-    if passed_over := _read_lines(config.out / REJECTED):
-        print(f"{len(passed_over)} files were not used; {config.out / REJECTED} says why")
+    if rejected := _read_lines(config.out / REJECTED):
+        print(f"{len(rejected)} files were not used; {config.out / REJECTED} says why")
     if pairs := _read_lines(config.out / NEAR_DUPLICATES):
-        apart = sum(line["split"] != line["other_split"] for line in pairs)
+        separated = sum(line["split"] != line["other_split"] for line in pairs)
         print(
-            f"{len(pairs)} pairs of images of different patients look the same, {apart} of them in "
-            f"different splits; {config.out / NEAR_DUPLICATES} lists them"
+            f"{len(pairs)} pairs of images of different patients look the same, "
+            f"{separated} of them in different splits; {config.out / NEAR_DUPLICATES} lists them"
         )
     return 0
 
 
 def format_table(rows: Sequence[ManifestRow]) -> str:
-    """Return the report's table: images per split and class."""
+    """Return a text table of images per split and class, as in the paper."""
     counts = count_classes(rows)
     counts["total"] = (
         sum(normal for normal, _ in counts.values()),
@@ -53,20 +51,16 @@ def format_table(rows: Sequence[ManifestRow]) -> str:
     return "\n".join(lines)
 
 
-def _spell_out(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with the two that have a form of their own as the fields they set."""
-    flags = {"--strict": "--strict=true"}
-    following = [*arguments[1:], "--"]
-    bare = [
-        flags.get(argument, argument) if after.startswith("--") else argument
-        for argument, after in zip(arguments, following, strict=True)
-    ]
-    return [
-        argument.replace("--near-duplicates", "--near_duplicates", 1)
-        if argument.partition("=")[0] == "--near-duplicates"
-        else argument
-        for argument in bare
-    ]
+def _expand_flags(arguments: Sequence[str]) -> list[str]:
+    """Replace the two flags that are not field names by the fields that they set."""
+    expanded = []
+    for argument, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+        if argument == "--strict" and following.startswith("--"):
+            argument = "--strict=true"
+        elif argument.partition("=")[0] == "--near-duplicates":
+            argument = argument.replace("--near-duplicates", "--near_duplicates", 1)
+        expanded.append(argument)
+    return expanded
 
 
 def _read_lines(table: Path) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The schema of ``configs/data/*.yaml``: where radiographs come from and what is made of them."""
+"""The schema of ``configs/data/*.yaml``: the source, its preprocessing and its split."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from elbow_core.config import StrictModel
-from elbow_core.dataset.manifest import SPLITS
-from elbow_core.radiographs.preprocessing import Preprocessing
+from elbow_core.dataset import SPLITS
+from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import Source
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -21,17 +21,17 @@ class OfficialSplit(StrictModel):
 
 
 class FractionSplit(StrictModel):
-    """Patients are dealt so that each split has about its share of each class."""
+    """Patients are assigned so that each split has about its share of each class."""
 
     method: Literal["fractions"] = "fractions"
     train: Fraction = 0.8
     """Share of the images."""
     validation: Fraction = 0.1
-    """Share of the images; 0 makes no such split."""
+    """Share of the images; 0 omits this split."""
     test: Fraction = 0.1
-    """Share of the images; 0 makes no such split."""
+    """Share of the images; 0 omits this split."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Another seed deals other patients."""
+    """Another seed assigns the patients differently."""
 
     @model_validator(mode="after")
     def _check_sum(self) -> "FractionSplit":
@@ -59,7 +59,7 @@ class ClassCounts(StrictModel):
 
 
 class CountSplit(StrictModel):
-    """Patients are dealt so that each split has exactly these images, as in the report's table."""
+    """Patients are assigned so that each split has exactly these counts, as in the paper."""
 
     method: Literal["counts"] = "counts"
     train: ClassCounts
@@ -69,7 +69,7 @@ class CountSplit(StrictModel):
     test: ClassCounts
     """Images of the test set."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Another seed deals other patients."""
+    """Another seed assigns the patients differently."""
 
     def wanted(self) -> dict[str, tuple[int, int]]:
         """Return (normal, injury) for each split."""
@@ -84,31 +84,31 @@ class DataConfig(StrictModel):
     """One prepared data set."""
 
     source: Source
-    """Which reader, and what it needs to know."""
+    """The reader and its settings."""
     root: Path
     """The folder of the radiographs; the manifest's paths are relative to it."""
     out: Path
-    """The folder to make: manifest, archive, lists of rejected files and of near-duplicates."""
+    """The folder to write: manifest, archive, lists of rejected files and of near-duplicates."""
     preprocess: Preprocessing = Preprocessing()
-    """What is done to each image."""
+    """The preprocessing of each image."""
     split: Split = FractionSplit()
-    """How patients are dealt to training, validation and test."""
+    """How patients are assigned to training, validation and test."""
     near_duplicates: Literal["report", "group", "ignore"] = "report"
     """Images of different patients that look the same: ``report`` lists them, ``group`` also keeps
-    them in one split, ``ignore`` does not look for them."""
+    them in one split, ``ignore`` does not search for them."""
     id_key: Path | None = None
     """A file of at least 16 secret bytes: the ids of images, patients and studies become keyed
-    hashes, so that predictions and reports name nobody."""
+    hashes, so that predictions and reports contain no names."""
     workers: Annotated[int, Field(ge=0, le=256)] = 2
-    """Processes that decode; 0 works in this one. The result does not depend on it."""
+    """Processes that decode; 0 uses the main process. The result does not depend on it."""
     strict: bool = False
-    """A file that cannot be read ends the run; otherwise it goes to rejected.csv."""
+    """A file that cannot be read stops the run; otherwise it is listed in rejected.csv."""
 
     @model_validator(mode="after")
     def _check_grouping(self) -> "DataConfig":
         if self.near_duplicates == "group" and self.split.method == "official":
             raise ValueError(
-                "near_duplicates is group and split.method official; a published split is kept as "
-                "it is, so report near-duplicates, or deal by fractions or counts"
+                "near_duplicates is group and split.method official; an official split is not "
+                "changed, so set near_duplicates: report, or split by fractions or counts"
             )
         return self

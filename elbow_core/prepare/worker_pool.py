@@ -1,4 +1,4 @@
-"""Many processes, one order: results come as their items went in, and few wait in memory."""
+"""A process pool that yields results in order and reads few items ahead."""
 
 import multiprocessing
 import os
@@ -18,14 +18,14 @@ from elbow_core.errors import UserError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_TASKS_IN_FLIGHT = 3  # For each process: one at work, one waiting, one being collected.
+_TASKS_IN_FLIGHT = 3  # Per process: one running, one queued, one being collected.
 
 
 class WorkerPool:
-    """Processes that map a function over items; with 0 workers, this process does it itself.
+    """Processes that map a function over items; with 0 workers, the main process does the work.
 
-    A context manager. The processes are spawned, so that no thread or lock of this one is copied
-    half-way, and each runs OpenCV on one thread.
+    A context manager. The processes are spawned, since a fork would copy locks without their
+    threads. Each runs OpenCV on one thread.
     """
 
     def __init__(self, workers: int) -> None:
@@ -45,10 +45,11 @@ class WorkerPool:
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], batch: int = 4
     ) -> Iterator[Result]:
-        """Yield ``function(item)`` in the order of the items, reading them as results are taken.
+        """Yield ``function(item)`` in the order of the items, which are read as results are taken.
 
-        ``batch`` items are sent at a time: to send them costs as much as a small item's work.
-        ``function`` must be picklable. Raises what it raises, and `UserError` where a process dies.
+        ``batch`` items are sent at a time, since sending costs as much as processing a small item.
+        ``function`` must be picklable; its exceptions propagate. Raises `UserError` if a process
+        dies.
         """
         if self._executor is None:
             yield from map(function, items)
@@ -64,7 +65,7 @@ class WorkerPool:
                 yield from running.popleft().result()
         except BrokenProcessPool as error:
             raise UserError(
-                "a worker process died, most likely for want of memory; give fewer workers"
+                "a worker process died, probably out of memory; use fewer workers"
             ) from error
 
 
@@ -74,13 +75,13 @@ def _map_batch(function: Callable[[Item], Result], batch: tuple[Item, ...]) -> l
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)
-    # Ctrl-C reaches the whole group; the parent alone decides what it means.
+    # Ctrl-C reaches every process of the group; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _follow_parent() -> None:
-    """End with the parent, which, killed outright, cannot end its workers."""
+def _exit_with_parent() -> None:
+    """Exit when the parent has ended: a killed parent cannot stop its workers."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

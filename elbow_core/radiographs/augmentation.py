@@ -1,4 +1,4 @@
-"""The report's augmentation: one random affine map, drawn and applied."""
+"""The augmentation of the paper: sample and apply a random affine map."""
 
 from typing import Annotated
 
@@ -16,16 +16,16 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Augmentation(StrictModel):
-    """The ranges that an affine map is drawn from, uniformly; the defaults are the report's."""
+    """The ranges of a uniformly sampled affine map; the defaults are those of the paper."""
 
     rotation: tuple[Degrees, Degrees] = (-60.0, 60.0)
-    """Degrees, positive turning the picture anticlockwise."""
+    """Degrees; positive rotates the image anticlockwise."""
     flip: Probability = 0.75
     """Probability of a horizontal flip."""
     scale: tuple[Scale, Scale] = (0.85, 1.1)
-    """Above 1 enlarges the picture."""
+    """Above 1 enlarges the image."""
     translation: tuple[Fraction, Fraction] = (0.02, 0.12)
-    """Distance along each axis as a fraction of the size; its sign is drawn evenly."""
+    """Distance along each axis as a fraction of the size; either sign is equally likely."""
 
     @model_validator(mode="after")
     def _check_ranges(self) -> "Augmentation":
@@ -39,17 +39,17 @@ class Augmentation(StrictModel):
 NO_AUGMENTATION = Augmentation(
     rotation=(0.0, 0.0), flip=0.0, scale=(1.0, 1.0), translation=(0.0, 0.0)
 )
-"""Every draw from it is the identity, exactly."""
+"""Every map sampled from it is exactly the identity."""
 
 
 def sample_affine(
     rng: np.random.Generator, size: int, augmentation: Augmentation
 ) -> Float64[np.ndarray, "2 3"]:
-    """Draw the matrix that takes a pixel (x, y, 1) of the image to its place in the result.
+    """Sample the matrix that maps a pixel (x, y, 1) of the image to its position in the result.
 
     In this order: flip, scale and rotate about the centre, translate. ``size`` is the image's side
-    in pixels. Seven numbers are drawn whatever the settings, so that a change of one range does not
-    change the draws of the others.
+    in pixels. Seven numbers are sampled whatever the settings, so that a change of one range does
+    not change the samples of the others.
     """
     rotation, flip, scale, right, down, sign_right, sign_down = rng.random(7)
     angle = np.deg2rad(_between(augmentation.rotation, rotation))
@@ -62,7 +62,7 @@ def sample_affine(
         ]
     )
     cosine, sine = factor * np.cos(angle), factor * np.sin(angle)
-    # y points down, so anticlockwise is a negative turn of these axes.
+    # y points down, so an anticlockwise rotation is negative in these axes.
     linear = np.array([[cosine * mirror, sine], [-sine * mirror, cosine]])
     centre = np.full(2, (size - 1) / 2)
     return np.column_stack([linear, centre + shift - linear @ centre])
@@ -73,14 +73,14 @@ def apply_affine(
     matrix: Float64[np.ndarray, "2 3"],
     out: UInt8[np.ndarray, "height width"] | None = None,
 ) -> UInt8[np.ndarray, "height width"]:
-    """Move every pixel by ``matrix``, in one interpolation; what comes from outside is 0.
+    """Warp an image by ``matrix``, with one interpolation; pixels from outside are 0.
 
-    ``out``, where given, is written to and returned: part of a batch, say, and not the image.
+    The result is written to ``out`` if given, for example part of a batch; not the image itself.
 
     Reference: `cv2.warpAffine`, bilinear.
     """
     height, width = image.shape
-    moved = cv2.warpAffine(
+    warped = cv2.warpAffine(
         image,
         matrix,
         (width, height),
@@ -90,9 +90,9 @@ def apply_affine(
         borderValue=0,
     )
     if out is None:
-        return moved
-    if moved is not out:
-        raise ValueError("out must be of the image's shape, with its rows one after another")
+        return warped
+    if warped is not out:
+        raise ValueError("out must have the image's shape and be contiguous")
     return out
 
 

@@ -1,4 +1,4 @@
-"""One DICOM radiograph as it is meant to be seen: grey, bone bright."""
+"""Decode a DICOM radiograph to grey levels for display, bone bright."""
 
 import io
 import logging
@@ -22,16 +22,16 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from elbow_core.radiographs.dicom_levels import apply_interest, apply_modality
+from elbow_core.radiographs.dicom_levels import apply_modality, apply_voi
 from elbow_core.radiographs.grey_levels import scale_to_8_bits
 from elbow_core.radiographs.header import HeaderError, ImageHeader, read_jpeg_frame
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
-# Named, so that what happens to be installed beside does not decide who decodes.
+# Fixed, so that the decoder does not depend on which other packages are installed.
 _DECODERS = {JPEG2000: "pylibjpeg", JPEG2000Lossless: "pylibjpeg", RLELossless: "pydicom"}
 
-# Its messages quote the tags that they complain of, and a patient's name is a tag.
+# pydicom's messages quote tags, which can identify a patient.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 
@@ -43,13 +43,13 @@ def read_dicom_header(data: bytes) -> ImageHeader:
 def decode_dicom(data: bytes) -> UInt8[np.ndarray, "height width"]:
     """Return the image of a DICOM file's bytes, 0 to 255.
 
-    Uncompressed, or compressed by run length, JPEG (lossless too) or JPEG 2000. In this order:
-    modality lookup table or rescale; values of interest, by the first table, else the first window;
-    MONOCHROME1 turned over, so that bone is bright; the image's own range scaled to 0 to 255.
-    Pixels of the padding value become 0. Nothing else of the file is used or kept.
+    Uncompressed, or compressed by run length, JPEG (also lossless) or JPEG 2000. In this order:
+    modality lookup table or rescale; VOI lookup table or window; MONOCHROME1 inverted, so that bone
+    is bright; the image's own range scaled to 0 to 255. Pixels with the padding value become 0.
+    No other tags of the file are used or kept.
 
-    Raises `HeaderError`, without a subject and without a word from the file's tags, where there is
-    no such image or it cannot be decoded.
+    Raises `HeaderError` if there is no such image or it cannot be decoded. The message has no
+    subject and quotes no tags.
 
     Reference: DICOM PS3.3 C.7.6.3, C.11.1 and C.11.2.
     """
@@ -57,13 +57,13 @@ def decode_dicom(data: bytes) -> UInt8[np.ndarray, "height width"]:
     _header(dataset)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Of values that break the standard and do not matter.
+            warnings.simplefilter("ignore")  # Of values that violate the standard but are not used.
             stored = _stored_levels(dataset)
-            image = apply_interest(apply_modality(stored, dataset), dataset)
-            shown = _shown(stored, dataset)
+            image = apply_voi(apply_modality(stored, dataset), dataset)
+            shown = _find_shown(stored, dataset)
     except HeaderError:
         raise
-    except Exception as error:  # Decoders raise whatever they like for damaged data.
+    except Exception as error:  # Decoders raise exceptions of any type for damaged data.
         raise HeaderError(
             f"is a DICOM file whose pixels cannot be decoded ({type(error).__name__})"
         ) from error
@@ -77,13 +77,14 @@ def decode_dicom(data: bytes) -> UInt8[np.ndarray, "height width"]:
 
 
 def _stored_levels(dataset: FileDataset) -> Shaped[np.ndarray, "height width"]:
-    """Return the pixels as they are stored, whole numbers with or without a sign."""
+    """Return the pixels as stored, signed or unsigned integers."""
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax in _JPEG:
         return _decode_jpeg(dataset)
     if syntax.is_compressed and syntax.is_encapsulated and syntax not in _DECODERS:
         raise HeaderError(
-            f"is a DICOM file compressed as {syntax.name}, which is not read; save it uncompressed"
+            f"is a DICOM file compressed as {syntax.name}, which is not supported; "
+            "save it uncompressed"
         )
     if syntax in (JPEG2000, JPEG2000Lossless):
         stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
@@ -92,20 +93,20 @@ def _stored_levels(dataset: FileDataset) -> Shaped[np.ndarray, "height width"]:
 
 
 def _check_stream_size(size: tuple[int, int], dataset: FileDataset) -> None:
-    """Refuse a stream of another size than the header's: a damaged one may claim gigabytes."""
+    """Raise `HeaderError` if the sizes differ: a damaged stream may request gigabytes."""
     if size != (dataset.Rows, dataset.Columns):
         raise HeaderError(
-            f"is a DICOM file whose pixels are {size[1]} x {size[0]} where its header says "
+            f"is a DICOM file whose pixels are {size[1]} x {size[0]}, but whose header gives "
             f"{dataset.Columns} x {dataset.Rows}"
         )
 
 
 def _jpeg_2000_size(stream: bytes) -> tuple[int, int]:
-    """Return height and width as the codestream's SIZ segment has them (T.800 annex A)."""
-    at = stream.find(b"\xff\x4f\xff\x51")
-    if at < 0 or len(stream) < at + 24:
+    """Return height and width from the SIZ segment of the codestream (T.800 annex A)."""
+    start = stream.find(b"\xff\x4f\xff\x51")
+    if start < 0 or len(stream) < start + 24:
         raise HeaderError("is a DICOM file whose JPEG 2000 stream has no header")
-    width, height, left, top = struct.unpack_from(">4I", stream, at + 8)
+    width, height, left, top = struct.unpack_from(">4I", stream, start + 8)
     return height - top, width - left
 
 
@@ -121,7 +122,7 @@ def _decode_jpeg(dataset: FileDataset) -> Shaped[np.ndarray, "height width"]:
         raise HeaderError("is a DICOM file whose JPEG is not grey")
     if dataset.PixelRepresentation == 0:
         return levels
-    # The stream holds bit patterns: what lies in the upper half is negative.
+    # The stream contains bit patterns: the upper half of the range is negative.
     wide = levels.astype(np.int32)
     return np.where(wide >= 1 << (bits - 1), wide - (1 << bits), wide)
 
@@ -142,20 +143,20 @@ def _header(dataset: FileDataset) -> ImageHeader:
             height, width = int(dataset.Rows), int(dataset.Columns)
             frames = int(dataset.get("NumberOfFrames") or 1)
             kind = str(dataset.PhotometricInterpretation)
-    except Exception as error:  # Elements are read when asked for, and may hold anything.
+    except Exception as error:  # Elements are parsed on access, and may contain anything.
         raise HeaderError("is a DICOM file without an image, or cut short before it") from error
     if frames != 1:
-        raise HeaderError(f"is a DICOM file of {frames} frames; give one picture")
+        raise HeaderError(f"is a DICOM file of {frames} frames; give one image")
     if kind not in _GREY:
         named = kind if re.fullmatch("[A-Z0-9_ ]{1,16}", kind) else "damaged"
         raise HeaderError(
-            f"is a {named} DICOM file; only grey ones ({' or '.join(_GREY)}) are read"
+            f"is a {named} DICOM file; only grey ones ({' or '.join(_GREY)}) are supported"
         )
     return ImageHeader("DICOM", height, width, alpha=False)
 
 
-def _shown(stored: np.ndarray, dataset: FileDataset) -> np.ndarray | None:
-    """Return where there is picture, not padding, or None where all is picture."""
+def _find_shown(stored: np.ndarray, dataset: FileDataset) -> np.ndarray | None:
+    """Return the mask of pixels that are not padding, or None if there is no padding."""
     padding = dataset.get("PixelPaddingValue")
     if not isinstance(padding, int):
         return None

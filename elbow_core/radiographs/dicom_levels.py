@@ -1,4 +1,4 @@
-"""The grey levels that a DICOM image means: its modality's units, then the values of interest."""
+"""The grey level pipeline of DICOM: modality transformation, then VOI transformation."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ Levels = Float64[np.ndarray, "height width"]
 
 
 def apply_modality(stored: Shaped[np.ndarray, "height width"], dataset: Dataset) -> Levels:
-    """Return stored values in the modality's units: by its lookup table, else by its rescale.
+    """Apply the modality transformation: the lookup table if present, else the rescale.
 
     Reference: DICOM PS3.3 C.11.1.
     """
@@ -23,12 +23,12 @@ def apply_modality(stored: Shaped[np.ndarray, "height width"], dataset: Dataset)
     return stored * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
 
 
-def apply_interest(levels: Levels, dataset: Dataset) -> Levels:
-    """Return levels as the values of interest show them: by the first table, else the first window.
+def apply_voi(levels: Levels, dataset: Dataset) -> Levels:
+    """Apply the VOI transformation: the first lookup table if present, else the first window.
 
-    A window gives 0 to 1, rising whatever the slope that the levels came by, which
-    `pydicom.pixels.apply_windowing` does not: where the rescale falls it turns the picture over.
-    Raises `ValueError` for a window of no width.
+    A window gives 0 to 1, increasing whatever the slope of the rescale. (With a negative slope
+    `pydicom.pixels.apply_windowing` inverts the image.) Raises `ValueError` for a window without
+    width.
 
     Reference: DICOM PS3.3 C.11.2.
     """
@@ -39,10 +39,10 @@ def apply_interest(levels: Levels, dataset: Dataset) -> Levels:
     centre, width = _first(dataset.WindowCenter), _first(dataset.WindowWidth)
     function = dataset.get("VOILUTFunction") or "LINEAR"
     if width <= 0 or (width < 1 and function == "LINEAR"):
-        raise ValueError("a window of no width")
+        raise ValueError("a window without width")
     match function:
         case "LINEAR":
-            # A width of 1 is a step: all up to centre - 0.5 is black.
+            # A width of 1 is a step: levels up to centre - 0.5 are black.
             shown = (levels - (centre - 0.5)) / max(width - 1, sys.float_info.min) + 0.5
             return np.clip(np.where(levels <= centre - 0.5 - (width - 1) / 2, 0.0, shown), 0.0, 1.0)
         case "LINEAR_EXACT":
@@ -53,13 +53,13 @@ def apply_interest(levels: Levels, dataset: Dataset) -> Levels:
 
 
 def _look_up(levels: Shaped[np.ndarray, "height width"], table: Dataset) -> Levels:
-    """Return a table's entries at these levels, its first before it and its last after it."""
+    """Look levels up in a table; levels outside it get its first or last entry."""
     count, first, _ = table.LUTDescriptor
-    count = count % 65536 or 65536  # 0 stands for 65536, and a reader may have taken it as signed.
+    count = count % 65536 or 65536  # 0 means 65536, and a reader may return it as signed.
     entries = table.LUTData
     if isinstance(entries, bytes):
-        little = table.original_encoding[1] is not False
-        entries = np.frombuffer(entries, "<u2" if little else ">u2")
+        is_little_endian = table.original_encoding[1] is not False
+        entries = np.frombuffer(entries, "<u2" if is_little_endian else ">u2")
     entries = np.asarray(entries, np.float64)[:count]
     if len(entries) < count:
         raise ValueError("a lookup table that is cut short")
@@ -68,5 +68,5 @@ def _look_up(levels: Shaped[np.ndarray, "height width"], table: Dataset) -> Leve
 
 
 def _first(value: Any) -> float:
-    """Return the first of one or several numbers."""
+    """Return the first value of an element with one or several."""
     return float(value[0] if isinstance(value, Sequence) else value)

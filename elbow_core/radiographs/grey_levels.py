@@ -1,4 +1,4 @@
-"""Grey levels of any depth become 0 to 255."""
+"""Scale grey levels of any depth to 0 to 255."""
 
 import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
@@ -8,10 +8,10 @@ def scale_to_8_bits(
     image: Shaped[np.ndarray, "height width"],
     shown: Bool[np.ndarray, "height width"] | None = None,
 ) -> UInt8[np.ndarray, "height width"]:
-    """Scale grey levels, whole or not, linearly so that the image's own range becomes 0 to 255.
+    """Scale grey levels, integer or float, linearly from the image's own range to 0 to 255.
 
-    Pixels that are not ``shown`` do not count for the range and become 0. An image of one level
-    becomes 0 throughout.
+    Pixels that are not ``shown`` are excluded from the range and become 0. A constant image becomes
+    0 everywhere.
     """
     levels = image if shown is None else image[shown]
     if levels.size == 0 or levels.min() == levels.max():

@@ -1,4 +1,4 @@
-"""What the first bytes of an image file say: its type, its size, whether its end is there."""
+"""Read type and size from the header of an image file, and check that the file is complete."""
 
 import struct
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ _OTHER_TYPES = (
     (b"PK\x03\x04", "ZIP"),
 )
 _PNG_ALPHA = (4, 6)
-# Start of frame in all its kinds; C4, C8 and CC are tables and a reserved code.
+# All start-of-frame markers; C4, C8 and CC are tables and a reserved code.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_BARE = frozenset(range(0xD0, 0xD8)) | {0x01}
+_JPEG_WITHOUT_LENGTH = frozenset(range(0xD0, 0xD8)) | {0x01}
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
 
 
 def is_dicom(data: bytes) -> bool:
-    """Say whether these are a DICOM file's first bytes, of which 132 are needed.
+    """Say whether the first 132 bytes are those of a DICOM file.
 
     Reference: DICOM PS3.10, section 7.1.
     """
@@ -34,7 +34,7 @@ def is_dicom(data: bytes) -> bool:
 
 
 class HeaderError(ValueError):
-    """The bytes are no image that can be read whole; the message says why, without a subject."""
+    """The bytes are not one complete image; the message has no subject: "is cut short"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class ImageHeader:
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Return the header of a whole PNG or JPEG file's bytes, judged by content.
+    """Return the header of a complete PNG or JPEG file, by content.
 
-    Raises `HeaderError` for anything but one still image of these types, and where the file is cut
+    Raises `HeaderError` for anything but one still image of these types, and for a file that is cut
     short: OpenCV fills the missing part of a JPEG with grey and only prints a warning.
 
     Reference: ISO/IEC 15948 (PNG), ITU-T T.81 annex B (JPEG).
@@ -79,7 +79,7 @@ def _read_png(data: bytes) -> ImageHeader:
         elif kind == b"tRNS":
             transparent = True
         elif kind == b"acTL" and length == 8 and data[position + 8 : position + 12] != b"\0\0\0\1":
-            raise HeaderError("is an animated PNG; give one picture")
+            raise HeaderError("is an animated PNG; give one image")
         elif kind == b"IEND":
             if header is None:
                 raise HeaderError("is a damaged PNG: it has no header")
@@ -92,14 +92,14 @@ def _read_png(data: bytes) -> ImageHeader:
 def _read_jpeg(data: bytes) -> ImageHeader:
     precision, height, width = read_jpeg_frame(data)
     if precision != 8:
-        raise HeaderError(f"is a JPEG of {precision} bits a sample; convert it to PNG")
+        raise HeaderError(f"is a JPEG of {precision} bits per sample; convert it to PNG")
     return ImageHeader("JPEG", height, width, alpha=False)
 
 
 def read_jpeg_frame(data: bytes) -> tuple[int, int, int]:
-    """Return bits a sample, height and width of a whole JPEG stream, lossless ones too.
+    """Return bits per sample, height and width of a complete JPEG stream, lossless included.
 
-    Raises `HeaderError` where it is damaged, or its end is missing.
+    Raises `HeaderError` if it is damaged, or its end is missing.
     """
     frame = None
     position = 2
@@ -110,14 +110,14 @@ def read_jpeg_frame(data: bytes) -> tuple[int, int, int]:
         if marker == 0xFF:  # A fill byte.
             position += 1
             continue
-        if marker in _JPEG_BARE:
+        if marker in _JPEG_WITHOUT_LENGTH:
             position += 2
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)
         if marker in _JPEG_FRAMES and position + 9 <= len(data):
             frame = struct.unpack_from(">BHH", data, position + 4)
         elif marker == _JPEG_SCAN:
-            # Inside a scan every FF of the picture is followed by 00, so this can only be the end.
+            # Image data contains FF only before 00, so FF D9 can only be the end.
             if frame is None:
                 raise HeaderError("is a damaged JPEG: it has no header")
             if data.rfind(b"\xff\xd9", position) < 0:
@@ -126,4 +126,4 @@ def read_jpeg_frame(data: bytes) -> tuple[int, int, int]:
         elif marker == _JPEG_END:
             break
         position += 2 + max(length, 2)
-    raise HeaderError("is cut short: the JPEG has no picture")
+    raise HeaderError("is cut short: the JPEG has no image data")

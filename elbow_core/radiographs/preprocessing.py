@@ -1,4 +1,4 @@
-"""The report's preprocessing: resize, equalise locally, sharpen."""
+"""The preprocessing of the paper: resize, CLAHE, unsharp mask."""
 
 from typing import Annotated
 
@@ -11,18 +11,18 @@ from elbow_core.config import StrictModel
 
 
 class Preprocessing(StrictModel):
-    """How a radiograph becomes a square image; the defaults are the elbow set's."""
+    """Settings of the preprocessing; the defaults are those of the elbow set."""
 
     size: Annotated[int, Field(ge=32, le=4096)] = 584
-    """Pixels a side: 384 for pretraining, 584 for training, 896 MedGemma, 518 LLaVA-Rad."""
+    """Pixels per side: 384 for pretraining, 584 for training, 896 MedGemma, 518 LLaVA-Rad."""
     clip_limit: Annotated[float, Field(gt=0)] = 2.5
-    """CLAHE's limit on local contrast, in multiples of a flat histogram's count."""
+    """CLAHE's limit on local contrast, in multiples of a uniform histogram's count."""
     grid: Annotated[int, Field(ge=1, le=32)] = 4
-    """CLAHE's tiles a side."""
+    """CLAHE's tiles per side."""
     sigma: Annotated[float, Field(gt=0, le=100)] = 7.0
-    """Of the unsharp mask's Gaussian, in pixels of the resized image: 7 elbow, 5 MURA."""
+    """Sigma of the unsharp mask's Gaussian, in pixels of the resized image: 7 elbow, 5 MURA."""
     amount: Annotated[float, Field(ge=0)] = 2.0
-    """How much of (image - blurred) is added."""
+    """Weight of (image - blurred) in the unsharp mask."""
 
 
 def preprocess(
@@ -48,39 +48,39 @@ def preprocess(
 
 
 def resize(image: UInt8[np.ndarray, "height width"], size: int) -> UInt8[np.ndarray, "size size"]:
-    """Resize to ``size`` pixels a side: area averages where it shrinks, linear where it grows.
+    """Resize to ``size`` pixels per side: area averaging to shrink, bilinear to enlarge.
 
-    Each axis is treated by itself, since area averaging does not interpolate.
+    Each axis is treated separately, since area averaging does not interpolate.
     """
     height, width = image.shape
-    shrunk_to = (min(width, size), min(height, size))
-    shrunk = cv2.resize(image, shrunk_to, interpolation=cv2.INTER_AREA)
+    shrunk_size = (min(width, size), min(height, size))
+    shrunk = cv2.resize(image, shrunk_size, interpolation=cv2.INTER_AREA)
     return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def blur(
     image: UInt8[np.ndarray, "height width"], sigma: float
 ) -> UInt8[np.ndarray, "height width"]:
-    """Return what `cv2.GaussianBlur` gives for 8 bits, to the last bit and in a third of its time.
+    """Blur like `cv2.GaussianBlur` for 8 bits, bit-identical and in a third of its time.
 
-    OpenCV's weights are whole 256ths, and it rounds once, at the end. Such sums stay below 2**24,
-    so they are exact in float32 in any order, and the float filter is the faster one.
+    OpenCV's weights are multiples of 1/256, and it rounds once, at the end. The sums stay below
+    2**24, so they are exact in float32 in any order, and the float filter is faster.
     """
     weights = _gaussian_weights(sigma)
     sums = cv2.sepFilter2D(image, cv2.CV_32F, weights, weights, delta=2.0**15)
     np.multiply(sums, 2.0**-16, out=sums)
-    return sums.astype(np.uint8)  # Cut off, after the half that `delta` has added.
+    return sums.astype(np.uint8)  # Truncated, after `delta` has added one half.
 
 
 def _gaussian_weights(sigma: float) -> Float32[np.ndarray, " taps"]:
-    """Return OpenCV's weights in 256ths: each rounded with the error of those before it."""
+    """Return OpenCV's weights in 256ths, rounded with error diffusion."""
     taps = round(6 * sigma + 1) | 1
     exact = 256 * cv2.getGaussianKernel(taps, sigma, cv2.CV_64F).ravel()
     weights = np.zeros(taps, np.float32)
     error = 0.0
-    for at in range(taps // 2):
-        wanted = exact[at] + error
-        weights[at] = weights[-1 - at] = np.rint(wanted)
-        error = wanted - weights[at]
+    for tap in range(taps // 2):
+        target = exact[tap] + error
+        weights[tap] = weights[-1 - tap] = np.rint(target)
+        error = target - weights[tap]
     weights[taps // 2] = 256 - weights.sum()
     return weights

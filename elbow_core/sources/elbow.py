@@ -1,4 +1,4 @@
-"""The elbow set: a folder of radiographs, each named after its patient, finding and view."""
+"""Reader of the elbow set: radiographs named after patient, finding and view."""
 
 import re
 from pathlib import Path, PurePosixPath
@@ -7,31 +7,26 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.dataset.manifest import ManifestRow
+from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
-from elbow_core.sources.listing import (
-    PatientPattern,
-    Pattern,
-    ScanResult,
-    list_images,
-    match_patient,
-    name_files,
-)
+from elbow_core.sources.listing import list_images, name_files
+from elbow_core.sources.patterns import PatientPattern, Pattern, match_patient
+from elbow_core.sources.scan_result import ScanResult
 
 
 class FindingRule(StrictModel):
-    """Files whose name matches have this finding; the first rule that matches decides."""
+    """The finding of files with a matching name; the first matching rule applies."""
 
     pattern: Pattern
     """Regular expression, searched in the file's name without its suffix, case ignored."""
     finding: Annotated[str, Field(min_length=1)]
-    """What the manifest calls it."""
+    """The finding in the manifest."""
     label: Literal[0, 1]
     """0 normal, 1 injury: an untreated fracture or a dislocation."""
 
 
 class ViewRule(StrictModel):
-    """Files whose name matches show this view; the first rule that matches decides."""
+    """The view of files with a matching name; the first matching rule applies."""
 
     pattern: Pattern
     """Regular expression, searched in the file's name without its suffix, case ignored."""
@@ -43,24 +38,24 @@ Rule = TypeVar("Rule", FindingRule, ViewRule)
 
 
 class ElbowSource(StrictModel):
-    """A folder of files named after patient, finding and view, as the report's elbow set."""
+    """A folder of files named after patient, finding and view, as the elbow set of the paper."""
 
     kind: Literal["elbow"] = "elbow"
     rules: Annotated[tuple[FindingRule, ...], Field(min_length=1)]
-    """In order: treated before fracture. A file that no rule matches is an error."""
+    """In order: treated before fracture. A file without a matching rule is an error."""
     views: tuple[ViewRule, ...] = ()
-    """In order. A file that no rule matches has no known view."""
+    """In order. A file without a matching rule has no known view."""
     patient: PatientPattern
     """Searched in the path: groups ``patient`` and, if there are studies, ``study``."""
     body_part: str = "elbow"
-    """What the manifest calls the part."""
+    """The body part in the manifest."""
 
 
 def scan(root: Path, config: ElbowSource) -> ScanResult:
-    """Return a row an image file below ``root``, labelled by the rules.
+    """Return a row per image file below ``root``, labelled by the rules.
 
-    Raises `UserError` that lists all files without a finding, or all without a patient: neither is
-    guessed, since a wrong *normal* or a patient in two splits would go unseen.
+    Raises `UserError` that lists all files without a finding, or all without a patient. Neither is
+    guessed, since a wrong *normal* or a patient in two splits would not be noticed.
     """
     paths, rejected = list_images(root)
     rows: list[ManifestRow] = []

@@ -1,4 +1,4 @@
-"""Any data set that lies as one folder a class."""
+"""Reader of any data set with one folder per class."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,36 +6,31 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.dataset.manifest import ManifestRow
+from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
-from elbow_core.sources.listing import (
-    PatientPattern,
-    Rejection,
-    ScanResult,
-    list_images,
-    match_patient,
-    name_files,
-)
+from elbow_core.sources.listing import list_images, name_files
+from elbow_core.sources.patterns import PatientPattern, match_patient
+from elbow_core.sources.scan_result import Rejection, ScanResult
 
 
 class FolderSource(StrictModel):
-    """One sub-folder a class; what lies deeper inside belongs to it."""
+    """One sub-folder per class, with any folders inside it."""
 
     kind: Literal["folder"] = "folder"
     classes: Annotated[dict[str, Literal[0, 1]], Field(min_length=2)]
-    """Name of the sub-folder to label: 0 normal, 1 injury."""
+    """Label of each sub-folder: 0 normal, 1 injury."""
     patient: PatientPattern | None = None
     """Searched in the path, with groups ``patient`` and ``study``; without it each image is a
-    patient of its own, which is right only where no patient has two images."""
+    patient of its own, which is correct only if no patient has two images."""
     body_part: str = ""
-    """What the manifest calls the part."""
+    """The body part in the manifest."""
 
 
 def scan(root: Path, config: FolderSource) -> ScanResult:
-    """Return a row an image file, labelled by its class's folder.
+    """Return a row per image file, labelled by the folder of its class.
 
-    Raises `UserError` for a class's folder that is missing or empty, a folder that is no class, and
-    files that the patient pattern does not match.
+    Raises `UserError` for a class whose folder is missing or empty, a folder that is not a class,
+    and files that the patient pattern does not match.
     """
     if not root.is_dir():
         raise UserError(f"{root}: is not a folder")
@@ -44,16 +39,16 @@ def scan(root: Path, config: FolderSource) -> ScanResult:
         raise UserError(f"{root}: the folders {', '.join(unknown)} are not among the classes")
     rows: list[ManifestRow] = []
     rejected = [
-        Rejection(path.name, "lies outside the classes' folders")
+        Rejection(path.name, "is outside the folders of the classes")
         for path in sorted(root.iterdir())
         if not path.is_dir()
     ]
     without_patient = []
     for name, label in sorted(config.classes.items()):
-        paths, passed_over = list_images(root, name)
+        paths, rejected_in_class = list_images(root, name)
         if not paths:
-            raise UserError(f"{root / name}: holds no images")
-        rejected += passed_over
+            raise UserError(f"{root / name}: contains no images")
+        rejected += rejected_in_class
         for path in paths:
             ids = match_patient(config.patient, path) if config.patient else (path, path)
             if ids is None:

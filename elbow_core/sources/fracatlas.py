@@ -1,4 +1,4 @@
-"""FracAtlas (Abedeen et al., Scientific Data 10, 521, 2023; figshare 22363012, CC BY 4.0)."""
+"""Reader of FracAtlas (Abedeen et al., Scientific Data 10, 521, 2023; figshare 22363012)."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.dataset.manifest import ManifestRow
+from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
-from elbow_core.sources.listing import Rejection, ScanResult, list_images, name_files
+from elbow_core.sources.listing import list_images, name_files
+from elbow_core.sources.scan_result import Rejection, ScanResult
 
 Part = Literal["hand", "leg", "hip", "shoulder"]
 
 _PARTS: tuple[Part, ...] = ("hand", "leg", "hip", "shoulder")
 _VIEWS = {"frontal": "ap", "lateral": "lateral", "oblique": "oblique"}
-_NEEDED = ("image_id", "fractured", "hardware", *_VIEWS)
+_REQUIRED = ("image_id", "fractured", "hardware", *_VIEWS)
 _FOLDER_LABELS = {"Fractured": 1, "Non_fractured": 0}
 
 
@@ -25,17 +26,17 @@ class FracAtlasSource(StrictModel):
 
     kind: Literal["fracatlas"] = "fracatlas"
     parts: Annotated[tuple[Part, ...], Field(min_length=1)] = _PARTS
-    """Images that show any other part are left out; ``hand`` reaches up to the elbow."""
+    """Images that show any other part are left out; ``hand`` includes the elbow."""
 
 
 def scan(root: Path, config: FracAtlasSource) -> ScanResult:
-    """Return a row an image that the table lists and that shows only the wanted parts.
+    """Return a row per image that is listed in the table and shows only the wanted parts.
 
-    FracAtlas publishes no patients, so each image is its own; byte-identical images still stay in
-    one split. A view is given where it is the only one in the picture. Metal is noted in the
-    finding: ``fracture, hardware``.
+    FracAtlas publishes no patients, so each image counts as a patient of its own; byte-identical
+    images still stay in one split. The view is empty for an image with several views. Hardware is
+    part of the finding: ``fracture, hardware``.
 
-    Raises `UserError` for a missing folder or table, a table without a needed column or with a
+    Raises `UserError` for a missing folder or table, a table without a required column or with a
     value that is not 0 or 1, and labels that contradict the folder.
     """
     table = _find_table(root)
@@ -47,7 +48,7 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
     for path in paths:
         name = PurePosixPath(path).name
         if name in on_disk:
-            raise UserError(f"{root / path}: the same name lies at {on_disk[name]}; keep one")
+            raise UserError(f"{root / path}: the same name is also at {on_disk[name]}; keep one")
         on_disk[name] = path
     rejected += [
         Rejection(path, f"is not listed in {table.name}")
@@ -59,24 +60,24 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
     for name, line in listed.items():
         path = on_disk.get(name)
         if path is None:
-            rejected.append(Rejection(name, f"is listed in {table.name} but is not there"))
+            rejected.append(Rejection(name, f"is listed in {table.name} but does not exist"))
             continue
-        shown = [part for part in _PARTS if line.get(part)]
-        if not set(shown) <= set(config.parts):
-            rejected.append(Rejection(path, f"shows {', '.join(shown)}, not only wanted parts"))
+        parts = [part for part in _PARTS if line.get(part)]
+        if not set(parts) <= set(config.parts):
+            rejected.append(Rejection(path, f"shows {', '.join(parts)}, not only wanted parts"))
             continue
         if (
             _FOLDER_LABELS.get(PurePosixPath(path).parent.name, line["fractured"])
             != (line["fractured"])
         ):
             contradictions.append(path)
-        rows.append(_row(name, path, shown, line))
+        rows.append(_row(name, path, parts, line))
     if contradictions:
         raise UserError(f"{table}: contradicts the folder of {name_files(contradictions)}")
     return ScanResult(rows, rejected)
 
 
-def _row(name: str, path: str, shown: Sequence[str], line: Mapping[str, int]) -> ManifestRow:
+def _row(name: str, path: str, parts: Sequence[str], line: Mapping[str, int]) -> ManifestRow:
     views = [view for column, view in _VIEWS.items() if line[column]]
     single_view = len(views) == 1 and not line.get("multiscan", 0)
     finding = "fracture" if line["fractured"] else "no fracture"
@@ -89,7 +90,7 @@ def _row(name: str, path: str, shown: Sequence[str], line: Mapping[str, int]) ->
         patient_id=patient,
         study_id=patient,
         view=views[0] if single_view else "",
-        body_part="+".join(shown),
+        body_part="+".join(parts),
         finding=f"{finding}, hardware" if line["hardware"] else finding,
         source="fracatlas",
     )
@@ -102,7 +103,7 @@ def _find_table(root: Path) -> Path:
         for name in ("dataset.csv", "labels.csv"):
             if (folder / name).is_file():
                 return folder / name
-    raise UserError(f"{root}: holds neither dataset.csv nor labels.csv; is it FracAtlas?")
+    raise UserError(f"{root}: contains neither dataset.csv nor labels.csv; is it FracAtlas?")
 
 
 def _read_table(table: Path) -> dict[str, dict[str, int]]:
@@ -112,16 +113,16 @@ def _read_table(table: Path) -> dict[str, dict[str, int]]:
             numbered = [(reader.line_num, line) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{table}: cannot be read: {error}") from error
-    if missing := [name for name in _NEEDED if name not in (reader.fieldnames or ())]:
+    if missing := [name for name in _REQUIRED if name not in (reader.fieldnames or ())]:
         raise UserError(f"{table}: has no column {', '.join(missing)}")
     if not numbered:
         raise UserError(f"{table}: lists no images")
-    flags = [name for name in (*_NEEDED[1:], *_PARTS, "multiscan") if name in numbered[0][1]]
+    flags = [name for name in (*_REQUIRED[1:], *_PARTS, "multiscan") if name in numbered[0][1]]
     listed: dict[str, dict[str, int]] = {}
     for number, line in numbered:
         name = line["image_id"]
         if name in listed:
-            raise UserError(f"{table}:{number}: {name} stands twice")
+            raise UserError(f"{table}:{number}: {name} is repeated")
         for flag in flags:
             if line[flag] not in ("0", "1"):
                 raise UserError(f"{table}:{number}: {flag}: {line[flag]!r} is neither 0 nor 1")

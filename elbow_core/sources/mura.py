@@ -1,4 +1,4 @@
-"""MURA v1.1 (Rajpurkar et al., "MURA: large dataset for abnormality detection", MIDL 2018)."""
+"""Reader of MURA v1.1 (Rajpurkar et al., "MURA: Large Dataset for Abnormality Detection", 2018)."""
 
 import re
 from pathlib import Path
@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.dataset.manifest import ManifestRow
+from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
-from elbow_core.sources.listing import Rejection, ScanResult, list_images
+from elbow_core.sources.listing import list_images
+from elbow_core.sources.scan_result import Rejection, ScanResult
 
 Part = Literal["elbow", "finger", "forearm", "hand", "humerus", "shoulder", "wrist"]
 
@@ -22,7 +23,7 @@ _IMAGE = re.compile(
 
 
 class MuraSource(StrictModel):
-    """MURA as it is unpacked; ``valid`` becomes the split *validation*."""
+    """MURA as downloaded; ``valid`` becomes the split *validation*."""
 
     kind: Literal["mura"] = "mura"
     parts: Annotated[tuple[Part, ...], Field(min_length=1)] = _PARTS
@@ -30,18 +31,18 @@ class MuraSource(StrictModel):
 
 
 def scan(root: Path, config: MuraSource) -> ScanResult:
-    """Return a row an image of the wanted parts, labelled by its study's folder.
+    """Return a row per image of the wanted parts, labelled by the folder of its study.
 
-    ``root`` is the folder ``MURA-v1.1`` or the one around it. Where MURA's own tables are there
-    they are checked against the folders: an image or a study that is in only one of the two is
-    rejected.
+    ``root`` is the folder ``MURA-v1.1`` or its parent. If MURA's own tables are present, images and
+    studies that are in only one of table and folder are rejected.
 
-    Raises `UserError` for a missing folder, a table that cannot be read or contradicts itself, and
-    studies whose folder and table disagree.
+    Raises `UserError` for a missing folder, a table that cannot be read or is inconsistent, and
+    studies whose folder and table have different labels.
     """
-    base = next((at for at in (root, root / "MURA-v1.1") if (at / "train").is_dir()), None)
+    candidates = (root, root / "MURA-v1.1")
+    base = next((path for path in candidates if (path / "train").is_dir()), None)
     if base is None:
-        raise UserError(f"{root}: holds no folder train, nor MURA-v1.1/train; is it MURA?")
+        raise UserError(f"{root}: contains neither train nor MURA-v1.1/train; is it MURA?")
     rows: list[ManifestRow] = []
     rejected: list[Rejection] = []
     for split in _SPLITS:
@@ -61,20 +62,20 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
     rows = []
     contradictions: dict[str, None] = {}
     for path in paths:
-        inside = path.removeprefix(prefix)
-        found = _IMAGE.fullmatch(inside)
-        if found is None:
-            rejected.append(Rejection(path, "lies where MURA has no images"))
+        image_id = path.removeprefix(prefix)
+        match = _IMAGE.fullmatch(image_id)
+        if match is None:
+            rejected.append(Rejection(path, "is in a folder where MURA has no images"))
             continue
-        part = found["part"].lower()
+        part = match["part"].lower()
         if part not in config.parts:
             rejected.append(Rejection(path, f"shows the {part}, which is not among the parts"))
             continue
-        if listed is not None and inside not in listed:
+        if listed is not None and image_id not in listed:
             rejected.append(Rejection(path, f"is not listed in {split}_image_paths.csv"))
             continue
-        label = int(found["result"] == "positive")
-        study = inside.rpartition("/")[0]
+        label = int(match["result"] == "positive")
+        study = image_id.rpartition("/")[0]
         if studies is not None and study not in studies:
             rejected.append(Rejection(path, f"its study is not in {split}_labeled_studies.csv"))
             continue
@@ -82,12 +83,12 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
             contradictions[study] = None
         rows.append(
             ManifestRow(
-                image_id=inside,
+                image_id=image_id,
                 path=path,
                 label=label,
                 split=_SPLITS[split],
-                patient_id=found["patient"],
-                study_id=f"{found['patient']}/{part}/{found['study']}",
+                patient_id=match["patient"],
+                study_id=f"{match['patient']}/{part}/{match['study']}",
                 view="",
                 body_part=part,
                 finding="abnormal" if label else "normal",
@@ -102,13 +103,13 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
     wanted = tuple(f"{split}/XR_{part.upper()}/" for part in config.parts)
     present = {path.removeprefix(prefix) for path in paths}
     present_studies = {path.rpartition("/")[0] for path in present}
-    for name, entries, there in (
+    for name, entries, existing in (
         ("image_paths", listed or (), present),
         ("labeled_studies", studies or (), present_studies),
     ):
         rejected += [
-            Rejection(f"{prefix}{entry}", f"is listed in {split}_{name}.csv but is not there")
-            for entry in sorted(set(entries) - there)
+            Rejection(f"{prefix}{entry}", f"is listed in {split}_{name}.csv but does not exist")
+            for entry in sorted(set(entries) - existing)
             if entry.startswith(wanted)
         ]
     return ScanResult(rows, rejected)
@@ -130,12 +131,12 @@ def _listed_studies(base: Path, split: str) -> dict[str, int] | None:
         if label.strip() not in ("0", "1"):
             raise UserError(f"{table}: {line!r} does not end in ,0 or ,1")
         if studies.setdefault(path.rstrip("/"), int(label)) != int(label):
-            raise UserError(f"{table}: {path} stands twice, with both labels")
+            raise UserError(f"{table}: {path} is listed with both labels")
     return studies
 
 
 def _read_lines(table: Path, split: str) -> list[str] | None:
-    """Return a table's lines from the split's folder on; a header or an empty line has none."""
+    """Return the lines of a table, cut to start at the split's folder; skip header and blanks."""
     if not table.is_file():
         return None
     try:
@@ -144,11 +145,11 @@ def _read_lines(table: Path, split: str) -> list[str] | None:
         raise UserError(f"{table}: cannot be read: {error}") from error
     lines = []
     for number, line in enumerate(text.splitlines(), start=1):
-        found = re.search(rf"(?:^|/)({split}/.*)", line.strip())
-        if found:
-            lines.append(found[1].rstrip())
+        match = re.search(rf"(?:^|/)({split}/.*)", line.strip())
+        if match:
+            lines.append(match[1].rstrip())
         elif line.strip() and number > 1:
-            raise UserError(f"{table}:{number}: {line!r} is no path in {split}")
+            raise UserError(f"{table}:{number}: {line!r} is not a path in {split}")
     if not lines:
-        raise UserError(f"{table}: lists nothing; delete it or get it again")
+        raise UserError(f"{table}: lists nothing; delete it or download it again")
     return lines

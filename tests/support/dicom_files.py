@@ -32,7 +32,7 @@ def dicom(
     syntax: UID = ExplicitVRLittleEndian,
     **fields: object,
 ) -> bytes:
-    """A computed radiograph with these pixels; a field of None is left out."""
+    """Return a computed radiograph with these pixels; a field of None is removed."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
@@ -65,7 +65,7 @@ def dicom(
 
 
 def table(levels: np.ndarray, first: int = 0, bits: int = 16) -> Dataset:
-    """An item of a lookup table sequence that maps ``first`` to the first of these levels."""
+    """Return an item of a lookup table sequence that maps ``first`` to the first of the levels."""
     item = Dataset()
     item.LUTDescriptor = [len(levels) % 65536, first, bits]
     item.add_new("LUTData", "OW", levels.astype("<u2").tobytes())
@@ -73,7 +73,7 @@ def table(levels: np.ndarray, first: int = 0, bits: int = 16) -> Dataset:
 
 
 def run_length(pixels: np.ndarray) -> bytes:
-    """Pixels as DICOM's run-length encoding, all literal (PS3.5 annex G)."""
+    """Encode pixels by DICOM's run length encoding, all literal (PS3.5 annex G)."""
     planes = pixels.astype(pixels.dtype.newbyteorder(">")).view(np.uint8)
     planes = planes.reshape(*pixels.shape, pixels.dtype.itemsize)
     segments = []
@@ -90,7 +90,7 @@ def run_length(pixels: np.ndarray) -> bytes:
 
 
 def jpeg_lossless(pixels: np.ndarray, bits: int) -> bytes:
-    """Pixels as lossless JPEG, each predicted from its left neighbour (T.81 annex H)."""
+    """Encode pixels as lossless JPEG, predicted from the left neighbour (T.81 annex H)."""
     height, width = pixels.shape
     codes = bytes([0, 0, 0, 0, 17] + [0] * 11) + bytes(range(17))  # 17 categories of 5 bits each
     parts = [

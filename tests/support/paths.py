@@ -1,4 +1,4 @@
-"""Where the project and the real radiographs beside it lie."""
+"""Paths of the project and of the real radiographs beside it."""
 
 from pathlib import Path
 

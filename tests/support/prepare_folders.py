@@ -1,12 +1,12 @@
-"""A small folder of images to prepare, and what a prepared folder holds."""
+"""A small folder of images to prepare, and the files of a prepared folder."""
 
 import csv
 from pathlib import Path
 
-from elbow_core.prepare.config import DataConfig, FractionSplit
-from elbow_core.radiographs.preprocessing import Preprocessing
+from elbow_core.prepare import DataConfig, FractionSplit
+from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import FolderSource
-from tests.support.tiny_images import draw, write
+from tests.support.tiny_images import make_image, write
 
 FILES = [
     "images-00000.array_record",
@@ -19,14 +19,14 @@ FILES = [
 
 
 def write_images(folder: Path) -> DataConfig:
-    """Write 24 patients with two images each, half of them injured; return how to prepare them."""
+    """Write 24 patients with two images each, half of them injured; return a configuration."""
     root = folder / "root"
     for patient in range(24):
         for image in range(2):
             suffix = (".png", ".jpg")[image]
             label = ("normal", "injury")[patient % 2]
             path = root / label / f"p{patient:02d}_{image}{suffix}"
-            write(path, draw(2 * patient + image, 40 + patient, 48))
+            write(path, make_image(2 * patient + image, 40 + patient, 48))
     return DataConfig(
         source=FolderSource(
             classes={"normal": 0, "injury": 1}, patient=r"(?P<patient>p\d+)_(?P<study>\d)"

@@ -1,19 +1,18 @@
-"""Prepared data small enough to train on in a test: blobs on noise, brighter where injured."""
+"""Small prepared data for tests of training: noise, with a bright square for injuries."""
 
 from pathlib import Path
 
 import numpy as np
 
-from elbow_core.dataset.archive import write_archive
-from elbow_core.dataset.manifest import ManifestRow, write_manifest
-from elbow_core.radiographs.preprocessing import Preprocessing
+from elbow_core.dataset import ManifestRow, write_archive, write_manifest
+from elbow_core.radiographs import Preprocessing
 
 SIZE = 32
 SPLITS = {"train": 24, "validation": 10, "test": 11}
 
 
 def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
-    """Write a prepared directory of `SPLITS` images, one patient each, classes alternating."""
+    """Write a prepared directory with the counts of `SPLITS`, one image per patient."""
     rng = np.random.default_rng(seed)
     rows, images = [], []
     for split, count in SPLITS.items():

@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from elbow_core.dataset.manifest import ManifestRow
+from elbow_core.dataset import ManifestRow
 
 
-def draw(seed: int, height: int = 48, width: int = 40) -> np.ndarray:
-    """A bright bar on a noisy ground; every seed gives another picture."""
+def make_image(seed: int, height: int = 48, width: int = 40) -> np.ndarray:
+    """Return a bright bar on noise; each seed gives another image."""
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 60, (height, width))
     image[:, width // 3 : width // 2] += 120
@@ -19,8 +19,8 @@ def draw(seed: int, height: int = 48, width: int = 40) -> np.ndarray:
 
 
 def encode(image: np.ndarray, suffix: str = ".png") -> bytes:
-    done, data = cv2.imencode(suffix, image)
-    assert done
+    success, data = cv2.imencode(suffix, image)
+    assert success
     return data.tobytes()
 
 
@@ -35,13 +35,13 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_header(width: int, height: int, colour: int = 0, bits: int = 8) -> bytes:
-    """A PNG up to and with its header, and no picture."""
+    """Return the signature and header of a PNG, without image data."""
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
 
 
 def row(image_id: str, **changes: object) -> ManifestRow:
-    """A row of the elbow set, a patient of its own unless told otherwise."""
+    """Return a row of the elbow set, by default of its own patient."""
     values: dict[str, object] = {
         "image_id": image_id,
         "path": f"{image_id}.png",

@@ -1,14 +1,14 @@
-"""Metal: plates, screws and wires, drawn in the frame of the bone that carries them."""
+"""Render plates, screws and wires in the frame of the bone that they are fixed to."""
 
 import numpy as np
 from jaxtyping import Float
 
-from elbow_core.sources.synthetic.bones import Patch, smooth_curve, stroke
+from elbow_core.sources.synthetic.bones import Patch, rasterise_curve, smooth_curve
 
-METAL = 1.3  # optical depth: little gets through, but the display does not burn out
+METAL = 1.3  # optical depth: nearly opaque, but below saturation of the display
 
 # fmt: off
-PLATES = {  # (bone, path of the plate in mm, side of the path the screws go: 0 if face on)
+PLATES = {  # (bone, path of the plate in mm, side of the screws: 0 if seen face on)
     ("supracondylar", "ap"): (
         "humerus", [(-25.5, -6), (-22.5, -22), (-15.5, -40), (-12, -70)], -1),
     ("supracondylar", "lateral"): (
@@ -46,43 +46,47 @@ TENSION_BAND = {
 # fmt: on
 
 
-def plate(patch: Patch, site: str, view: str, rng: np.random.Generator) -> Patch:
-    """Draw a plate with its screws; `patch` gives the bone's frame."""
+def render_plate(patch: Patch, site: str, view: str, rng: np.random.Generator) -> Patch:
+    """Render a plate with its screws; `patch` gives the bone's frame."""
     _, points, side = PLATES[site, view]
     path = smooth_curve(np.array(points, dtype=np.float64) + rng.normal(0, 0.4, 2), closed=False)
     metal = (
-        METAL * (0.5 if side == 0 else 1.0) * stroke(patch, path, 8.5 if side == 0 else 3.0, 0.15)
+        METAL
+        * (0.5 if side == 0 else 1.0)
+        * rasterise_curve(patch, path, 8.5 if side == 0 else 3.0, 0.15)
     )
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     tangents = np.gradient(path, axis=0)
-    for at in np.linspace(4, length[-1] - 4, max(3, round(length[-1] / rng.uniform(9, 13)))):
-        place = _along(path, length, at)
+    for distance in np.linspace(4, length[-1] - 4, max(3, round(length[-1] / rng.uniform(9, 13)))):
+        position = _interpolate(path, length, distance)
         if side == 0:
-            hole = place + np.array([(-0.4, 0.0), (0.4, 0.0)])
+            hole = position + np.array([(-0.4, 0.0), (0.4, 0.0)])
             metal += METAL * (
-                0.9 * stroke(patch, hole, 3.0, 0.15) - 0.3 * stroke(patch, hole, 5.0, 0.15)
+                0.9 * rasterise_curve(patch, hole, 3.0, 0.15)
+                - 0.3 * rasterise_curve(patch, hole, 5.0, 0.15)
             )
         elif rng.random() < 0.85:
-            along = _along(tangents, length, at)
-            inward = side * np.array([along[1], -along[0]]) / np.hypot(*along)
-            screw = np.stack([place, place + inward * rng.uniform(13, 20)])
-            metal = np.maximum(metal, METAL * stroke(patch, screw, 2.3, 0.15))
+            tangent = _interpolate(tangents, length, distance)
+            inward = side * np.array([tangent[1], -tangent[0]]) / np.hypot(*tangent)
+            screw = np.stack([position, position + inward * rng.uniform(13, 20)])
+            metal = np.maximum(metal, METAL * rasterise_curve(patch, screw, 2.3, 0.15))
     return patch.with_depth(np.clip(metal, 0, 1.3 * METAL).astype(np.float32))
 
 
-def wires(patch: Patch, site: str, view: str, rng: np.random.Generator) -> Patch:
-    """Draw Kirschner wires; round the olecranon also a tension band."""
+def render_wires(patch: Patch, site: str, view: str, rng: np.random.Generator) -> Patch:
+    """Render Kirschner wires and, for the olecranon, a tension band."""
     metal = np.zeros_like(patch.depth)
     for line in WIRES[site, view][1]:
         ends = np.array(line, dtype=np.float64) + rng.normal(0, 1.2, (2, 2))
-        metal = np.maximum(metal, METAL * 0.9 * stroke(patch, ends, 1.7, 0.15))
+        metal = np.maximum(metal, METAL * 0.9 * rasterise_curve(patch, ends, 1.7, 0.15))
     if site == "olecranon":
         band = smooth_curve(np.array(TENSION_BAND[view], dtype=np.float64), closed=False)
-        metal = np.maximum(metal, METAL * 0.8 * stroke(patch, band, 1.1, 0.15))
+        metal = np.maximum(metal, METAL * 0.8 * rasterise_curve(patch, band, 1.1, 0.15))
     return patch.with_depth(metal.astype(np.float32))
 
 
-def _along(
-    path: Float[np.ndarray, "n 2"], length: Float[np.ndarray, "n"], at: float
+def _interpolate(
+    path: Float[np.ndarray, "n 2"], length: Float[np.ndarray, "n"], distance: float
 ) -> Float[np.ndarray, "2"]:
-    return np.array([np.interp(at, length, column) for column in path.T])
+    """Return the value of a path at a distance (mm) from its start."""
+    return np.array([np.interp(distance, length, column) for column in path.T])

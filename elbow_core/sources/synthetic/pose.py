@@ -1,4 +1,4 @@
-"""A finding put into effect: which bones break, which move, and what metal they carry."""
+"""Pose the bones of a limb with a finding: fractures, displacement and hardware."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,24 @@ from jaxtyping import Float
 
 from elbow_core.sources.synthetic.anatomy import Anatomy
 from elbow_core.sources.synthetic.bones import Patch
-from elbow_core.sources.synthetic.hardware import PLATES, WIRES, plate, wires
-from elbow_core.sources.synthetic.injury import (
-    INJURIES,
+from elbow_core.sources.synthetic.findings import INJURIES
+from elbow_core.sources.synthetic.fractures import (
     SITES,
     Fracture,
-    Piece,
-    break_bone,
-    dislocate,
-    draw_fracture,
-    motion,
+    rigid_motion,
+    sample_dislocation,
+    sample_fracture,
 )
+from elbow_core.sources.synthetic.fragments import Piece, break_bone
+from elbow_core.sources.synthetic.hardware import PLATES, WIRES, render_plate, render_wires
 
-OLD_METAL = 0.1  # of the injured limbs carry a plate from an earlier fracture
-SUBTLE = 0.1  # of the fractures are hardly displaced
+OLD_PLATE_SHARE = 0.1  # of the injured limbs have a plate from an earlier fracture
+SUBTLE_SHARE = 0.1  # of the fractures are hardly displaced
 
 
 @dataclass(frozen=True)
 class Limb:
-    """The posed bones, in the humerus's frame (mm), and where forearm and upper arm lie."""
+    """The posed bones in the frame of the humerus (mm), and the motion of forearm and upper arm."""
 
     pieces: list[Piece]
     forearm: Float[np.ndarray, "3 3"]
@@ -40,32 +39,32 @@ def pose_limb(
     anatomy: Anatomy,
     rng: np.random.Generator,
 ) -> Limb:
-    """Put the bones of a part together with their finding."""
+    """Break, displace and plate the bones of a part as its finding requires."""
     flexion = float(np.clip(rng.normal(85, 13), 45, 115))
-    joint = motion(degrees=anatomy.carrying_angle if view == "ap" else -flexion)
-    forearm = dislocate(view, rng) @ joint if "dislocation" in finding else joint
+    joint = rigid_motion(degrees=anatomy.carrying_angle if view == "ap" else -flexion)
+    forearm = sample_dislocation(view, rng) @ joint if "dislocation" in finding else joint
     stage, sites = _broken_sites(finding, part, rng)
     severity = _severity(stage, rng)
-    fractures = [draw_fracture(site, view, severity, rng) for site in sites]
-    carried = [fracture for fracture in fractures if fracture.carries_forearm]
-    for fracture in carried:
-        forearm = fracture.moved @ forearm
-    base = {"humerus": motion(), "radius": forearm, "ulna": forearm}
+    fractures = [sample_fracture(site, view, severity, rng) for site in sites]
+    carrying = [fracture for fracture in fractures if fracture.carries_forearm]
+    for fracture in carrying:
+        forearm = fracture.motion @ forearm
+    base = {"humerus": rigid_motion(), "radius": forearm, "ulna": forearm}
     pieces: list[Piece] = []
     for name, patch in bones.items():
-        broken = [Piece(patch, motion())]
+        broken = [Piece(patch, rigid_motion())]
         for fracture in fractures:
             if fracture.bone == name:
                 broken = break_bone(patch, fracture, stage, rng)
         pieces += [Piece(piece.patch, base[name] @ piece.matrix) for piece in broken]
-    for bone, metal in _metal(finding, part, view, sites, fractures, bones, rng):
+    for bone, metal in _hardware(finding, part, view, sites, fractures, bones, rng):
         pieces.append(Piece(metal, base[bone], metal=True))
-    upper_arm = carried[0].moved if part == "humerus" and carried else motion()
-    return Limb(pieces, forearm, upper_arm if part == "humerus" else motion())
+    upper_arm = carrying[0].motion if part == "humerus" and carrying else rigid_motion()
+    return Limb(pieces, forearm, upper_arm if part == "humerus" else rigid_motion())
 
 
 def _broken_sites(finding: str, part: str, rng: np.random.Generator) -> tuple[str, list[str]]:
-    """Give the stage of the fractures and the sites that they are at."""
+    """Return the stage of the fractures and their sites."""
     if finding in ("normal", "contusion", "dislocation"):
         return "fresh", []
     if finding == "fracture_dislocation":
@@ -81,12 +80,12 @@ def _broken_sites(finding: str, part: str, rng: np.random.Generator) -> tuple[st
 
 def _severity(stage: str, rng: np.random.Generator) -> float:
     low, high = {"fresh": (0.45, 1.0), "treated": (0.0, 0.06), "healed": (0.12, 0.38)}[stage]
-    if stage == "fresh" and rng.random() < SUBTLE:
+    if stage == "fresh" and rng.random() < SUBTLE_SHARE:
         low, high = 0.2, 0.45
     return float(rng.uniform(low, high))
 
 
-def _metal(
+def _hardware(
     finding: str,
     part: str,
     view: str,
@@ -95,13 +94,13 @@ def _metal(
     bones: dict[str, Patch],
     rng: np.random.Generator,
 ) -> list[tuple[str, Patch]]:
-    """Fix the fractures of a plated limb; now and then leave an old plate in an injured one."""
+    """Return the metal on each bone: of a treated fracture, or an old plate in an injured limb."""
     if finding == "treated_fracture_plate":
         if (sites[0], view) in WIRES and rng.random() < 0.4:
             bone = WIRES[sites[0], view][0]
-            return [(bone, wires(bones[bone], sites[0], view, rng))]
+            return [(bone, render_wires(bones[bone], sites[0], view, rng))]
         plated = [(PLATES[site, view][0], site) for site in sites]
-    elif finding in INJURIES and rng.random() < OLD_METAL:
+    elif finding in INJURIES and rng.random() < OLD_PLATE_SHARE:
         broken = {fracture.bone for fracture in fractures}
         known = [site for sites in SITES.values() for site in sites if (site, view) in PLATES]
         near = [site for site in known if site in SITES[part] or site.endswith("shaft")]
@@ -110,4 +109,4 @@ def _metal(
         plated = [free[int(rng.integers(len(free)))]]
     else:
         plated = []
-    return [(bone, plate(bones[bone], site, view, rng)) for bone, site in plated]
+    return [(bone, render_plate(bones[bone], site, view, rng)) for bone, site in plated]

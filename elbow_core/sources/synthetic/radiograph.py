@@ -1,24 +1,24 @@
-"""One procedural radiograph: a patient, a view and a finding become grey pixels."""
+"""Render one synthetic radiograph of a patient, a view and a finding."""
 
 import numpy as np
 from jaxtyping import UInt8
 
-from elbow_core.sources.synthetic.anatomy import REACH, Anatomy, draw_anatomy, draw_bones
-from elbow_core.sources.synthetic.injury import FINDINGS, INJURIES
+from elbow_core.sources.synthetic.anatomy import REACH, Anatomy, render_bones, sample_anatomy
+from elbow_core.sources.synthetic.findings import FINDINGS, INJURIES
 from elbow_core.sources.synthetic.pose import pose_limb
 from elbow_core.sources.synthetic.rendering import (
     Frame,
-    display,
-    draw_frame,
+    apply_display,
     expose,
-    marker,
-    place,
+    project,
+    render_marker,
+    sample_frame,
 )
-from elbow_core.sources.synthetic.soft_tissue import MUSCLE, cast, wrap
+from elbow_core.sources.synthetic.soft_tissue import MUSCLE, render_cast, render_soft_tissue
 
 VIEWS = ("ap", "lateral")
 PARTS = ("elbow", "forearm", "humerus")
-MIDDLE = {"elbow": (0.0, 0.0), "forearm": (-4.0, 88.0), "humerus": (-3.0, -88.0)}
+CENTRES = {"elbow": (0.0, 0.0), "forearm": (-4.0, 88.0), "humerus": (-3.0, -88.0)}
 
 
 def render_radiograph(
@@ -29,34 +29,34 @@ def render_radiograph(
     part: str = "elbow",
     anatomy: Anatomy | None = None,
 ) -> UInt8[np.ndarray, "h w"]:
-    """Draw a radiograph of a finding, long side `size` pixels, bone bright on dark.
+    """Render a radiograph of a finding, long side ``size`` pixels, bone bright on dark.
 
     The same generator state, view, finding, size, part and anatomy give the same pixels. Without an
-    anatomy a new patient is drawn. Raises ValueError for an unknown view, finding or part.
+    anatomy a new patient is sampled. Raises `ValueError` for an unknown view, finding or part.
     """
     for value, known in ((view, VIEWS), (finding, FINDINGS), (part, PARTS)):
         if value not in known:
             raise ValueError(f"{value!r} is not one of {', '.join(known)}")
     if anatomy is None:
-        anatomy = draw_anatomy(rng)
+        anatomy = sample_anatomy(rng)
     field = rng.uniform(142, 200)  # mm along the long side
-    bones = draw_bones(anatomy, view, REACH[part], 0.85 * field / size)
+    bones = render_bones(anatomy, view, REACH[part], 0.85 * field / size)
     limb = pose_limb(bones, view, finding, part, anatomy, rng)
-    frame = _aim(limb.forearm, view, part, anatomy, field, size, rng)
-    hurt = finding in INJURIES or finding == "contusion"
-    swelling = rng.uniform(0, 4.5) if hurt else rng.uniform(0, 2.5)
-    effusion = rng.random() < (0.8 if finding in INJURIES else 0.35 if hurt else 0.03)
-    depth, skin = wrap(frame, limb, view, anatomy, swelling, bool(effusion), rng)
+    frame = _sample_frame(limb.forearm, view, part, anatomy, field, size, rng)
+    trauma = finding in INJURIES or finding == "contusion"
+    swelling = rng.uniform(0, 4.5) if trauma else rng.uniform(0, 2.5)
+    effusion = rng.random() < (0.8 if finding in INJURIES else 0.35 if trauma else 0.03)
+    depth, skin = render_soft_tissue(frame, limb, view, anatomy, swelling, bool(effusion), rng)
     for piece in limb.pieces:
-        depth += place(frame, piece.patch, piece.matrix)
+        depth += project(frame, piece.patch, piece.matrix)
     if finding == "treated_fracture_cast" or rng.random() < (0.12 if finding in INJURIES else 0.02):
-        depth += cast(skin, frame.resolution, bool(rng.random() < 0.35), rng)
-    depth += marker(frame, anatomy.left, rng)
-    usual = 2 * anatomy.muscle * MUSCLE + 0.56
-    return display(expose(depth, usual, frame, rng), frame, rng)
+        depth += render_cast(skin, frame.resolution, bool(rng.random() < 0.35), rng)
+    depth += render_marker(frame, anatomy.left, rng)
+    reference_depth = 2 * anatomy.muscle * MUSCLE + 0.56
+    return apply_display(expose(depth, reference_depth, frame, rng), frame, rng)
 
 
-def _aim(
+def _sample_frame(
     forearm: np.ndarray,
     view: str,
     part: str,
@@ -65,13 +65,15 @@ def _aim(
     size: int,
     rng: np.random.Generator,
 ) -> Frame:
-    """Centre the beam on the part and turn the plate under the arm."""
-    turn = rng.normal(0, 6)
-    middle = np.array([*MIDDLE[part], 1.0])
+    """Sample the position of the limb: the beam centred on the part, the detector rotated."""
+    rotation = rng.normal(0, 6)
+    centre = np.array([*CENTRES[part], 1.0])
     if part == "forearm":
-        middle = forearm @ middle
+        centre = forearm @ centre
     elif view == "lateral":
-        middle = middle + np.array([11.0, -4.0, 0.0])
+        centre = centre + np.array([11.0, -4.0, 0.0])
     if view == "lateral":
-        turn += rng.normal(0, 8) + rng.choice((0.0, 90.0, -90.0), p=(0.86, 0.07, 0.07))
-    return draw_frame(size, field, (float(middle[0]), float(middle[1])), turn, anatomy.left, rng)
+        rotation += rng.normal(0, 8) + rng.choice((0.0, 90.0, -90.0), p=(0.86, 0.07, 0.07))
+    return sample_frame(
+        size, field, (float(centre[0]), float(centre[1])), rotation, anatomy.left, rng
+    )

@@ -1,7 +1,7 @@
-"""How a picture is formed: attenuation, scatter, noise, display, collimation, markers.
+"""Form the image: attenuation, scatter, noise, display curve, collimation, marker.
 
-Monochromatic Beer-Lambert on summed optical depth, scatter as a broad blur of the primary, photon
-noise, then the logarithm and a display curve, as a digital detector does.
+Monochromatic Beer-Lambert attenuation by the summed optical depth, scatter as a broad blur of the
+primary, photon noise, then the logarithm and a display curve, as in a digital detector.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from elbow_core.sources.synthetic.bones import Patch, Point
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture's geometry: its pixels, and how they see the humerus's frame (mm)."""
+    """The geometry of an image: its size and the position of the humerus's frame (mm) in it."""
 
     height: int
     width: int
@@ -23,30 +23,32 @@ class Frame:
     matrix: Float[np.ndarray, "3 3"]  # mm of the humerus's frame -> pixels
 
 
-def draw_frame(
+def sample_frame(
     size: int,
-    reach: float,
+    field: float,
     centre: Point,
-    turn: float,
+    rotation: float,
     mirrored: bool,
     rng: np.random.Generator,
 ) -> Frame:
-    """Choose size, magnification and position; `centre` (mm) comes near the middle."""
+    """Sample size and position; `field` (mm) is the long side, `centre` (mm) is near the middle."""
     narrow = max(48, round(size * rng.uniform(0.72, 1.0)))
     height, width = (size, narrow) if rng.random() < 0.8 else (narrow, size)
-    resolution = reach / size
-    angle = np.deg2rad(turn)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    rotation = rotation @ np.diag([-1.0 if mirrored else 1.0, 1.0]) / resolution
+    resolution = field / size
+    angle = np.deg2rad(rotation)
+    linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = linear @ np.diag([-1.0 if mirrored else 1.0, 1.0]) / resolution
     offset = np.array([width, height]) * (0.5 + rng.uniform(-0.06, 0.06, 2))
     matrix = np.eye(3)
-    matrix[:2, :2] = rotation
-    matrix[:2, 2] = offset - rotation @ np.asarray(centre)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = offset - linear @ np.asarray(centre)
     return Frame(height, width, resolution, matrix)
 
 
-def place(frame: Frame, patch: Patch, matrix: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "h w"]:
-    """Warp a bone's map into the picture."""
+def project(
+    frame: Frame, patch: Patch, matrix: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "h w"]:
+    """Warp the map of a bone into the image."""
     from_patch = np.array(
         [[patch.resolution, 0, patch.origin[0]], [0, patch.resolution, patch.origin[1]], [0, 0, 1]]
     )
@@ -55,12 +57,12 @@ def place(frame: Frame, patch: Patch, matrix: Float[np.ndarray, "3 3"]) -> Float
 
 
 def expose(
-    depth: Float[np.ndarray, "h w"], usual: float, frame: Frame, rng: np.random.Generator
+    depth: Float[np.ndarray, "h w"], reference_depth: float, frame: Frame, rng: np.random.Generator
 ) -> Float[np.ndarray, "h w"]:
-    """Form the detector's picture of an optical depth: 0 is air, about 1 the densest bone.
+    """Return the detector's image of an optical depth: 0 is air, about 1 the densest bone.
 
-    `usual` is the depth of cortical bone in this limb when whole: exposure is set for the patient,
-    so that bones that overlap, or metal, do not darken the rest of the picture.
+    `reference_depth` is the depth of cortical bone in this limb without injury: the exposure is set
+    for the patient, so that overlapping bones or metal do not darken the rest of the image.
     """
     energy = rng.uniform(0.85, 1.2)
     primary = np.exp(depth * -energy)
@@ -73,24 +75,24 @@ def expose(
     signal += rng.standard_normal(signal.shape, np.float32) * np.sqrt(signal / photons)
     dark = -np.log(np.maximum(signal, 0.004))
     air = -np.log(1.12)
-    return (dark - air) / (energy * usual * rng.uniform(0.85, 1.15) - air)
+    return (dark - air) / (energy * reference_depth * rng.uniform(0.85, 1.15) - air)
 
 
-def display(
-    picture: Float[np.ndarray, "h w"], frame: Frame, rng: np.random.Generator
+def apply_display(
+    exposure: Float[np.ndarray, "h w"], frame: Frame, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "h w"]:
-    """Apply the display curve, with its shoulder, and the collimator's edges."""
+    """Apply the display curve, with its shoulder, and the edges of the collimator."""
     gamma, air = rng.uniform(0.7, 1.5), rng.uniform(0, 0.1)
     input_level = np.arange(2048) / 1024
     curve = input_level**gamma / (1 + input_level ** (7 * gamma)) ** (1 / 7)
     curve = (air + (rng.uniform(0.8, 1.0) - air) * curve).astype(np.float32)
-    level = curve[np.clip(picture * 1024, 0, 2047).astype(np.int16)]
+    level = curve[np.clip(exposure * 1024, 0, 2047).astype(np.int16)]
     if rng.random() < 0.6:
         shape = np.array([frame.width, frame.height])
         corners = (np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) - 0.5) * rng.uniform(0.84, 0.98, 2)
         angle = rng.normal(0, 0.05)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        corners = (corners * shape) @ turn.T + shape / 2
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        corners = (corners * shape) @ rotation.T + shape / 2
         mask = np.zeros(level.shape, np.uint8)
         cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         blade = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.6, 1.6)).astype(np.float32) / 255
@@ -98,8 +100,8 @@ def display(
     return np.round(255 * np.clip(level, 0, 1)).astype(np.uint8)
 
 
-def marker(frame: Frame, left: bool, rng: np.random.Generator) -> Float[np.ndarray, "h w"]:
-    """Draw the optical depth of a lead letter, L or R, near a corner; often absent."""
+def render_marker(frame: Frame, left: bool, rng: np.random.Generator) -> Float[np.ndarray, "h w"]:
+    """Render the optical depth of a lead letter, L or R, near a corner; often absent."""
     mask = np.zeros((frame.height, frame.width), np.uint8)
     if rng.random() < 0.65:
         size = max(frame.height, frame.width) / 360

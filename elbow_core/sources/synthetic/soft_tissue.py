@@ -1,4 +1,4 @@
-"""Soft tissue: the limb and its skin, fat pads, swelling, and plaster round it."""
+"""Render soft tissue: muscle, fat, skin, fat pads and swelling, and casts."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from elbow_core.sources.synthetic.anatomy import Anatomy
-from elbow_core.sources.synthetic.bones import Point, chord
+from elbow_core.sources.synthetic.bones import Point, relative_half_chord
 from elbow_core.sources.synthetic.pose import Limb
 from elbow_core.sources.synthetic.rendering import Frame
 
@@ -16,8 +16,8 @@ FAT = 0.0115
 PLASTER = 0.02
 
 # fmt: off
-# Lucent fat beside the distal humerus from the side (mm of its frame). An effusion lifts the
-# anterior pad into a sail and brings the posterior one, hidden in its fossa, into sight.
+# Lucent fat beside the distal humerus in the lateral view (mm in its frame). An effusion lifts the
+# anterior pad into a sail and makes the posterior one, hidden in its fossa, visible.
 FAT_PADS = {
     "flat": [(3.5, -40), (6.0, -28), (6.5, -18), (4.5, -13), (3.5, -22)],
     "sail": [(3.5, -44), (9.0, -34), (15.5, -21), (13.5, -14), (7.0, -13), (3.8, -24)],
@@ -26,7 +26,7 @@ FAT_PADS = {
 # fmt: on
 
 
-def wrap(
+def render_soft_tissue(
     frame: Frame,
     limb: Limb,
     view: str,
@@ -35,29 +35,29 @@ def wrap(
     effusion: bool,
     rng: np.random.Generator,
 ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
-    """Give the soft tissue's optical depth, and the distance to the skin (mm, above 0 inside)."""
+    """Return the optical depth of soft tissue, and the distance to the skin (mm, inside > 0)."""
     thick, elbow = anatomy.muscle, 40 if view == "ap" else 32
-    middle, away = (0.0, -2.0) if view == "ap" else (-6.0, -9.0)
-    upper = [(middle, -240, thick + 7), (middle, -90, thick + 2), (middle, -35, thick - 3)]
-    lower = [(away, 30, thick - 1), (away, 60, thick - 2), (away, 130, thick - 11)]
-    skin = envelope(
+    upper_x, lower_x = (0.0, -2.0) if view == "ap" else (-6.0, -9.0)
+    upper = [(upper_x, -240, thick + 7), (upper_x, -90, thick + 2), (upper_x, -35, thick - 3)]
+    lower = [(lower_x, 30, thick - 1), (lower_x, 60, thick - 2), (lower_x, 130, thick - 11)]
+    skin = skin_distance(
         frame,
         [
-            _limb_in_frame([*upper, (0, 0, elbow)], limb.upper_arm, swelling),
-            _limb_in_frame(
-                [(0, 0, elbow), *lower, (away, 240, thick - 16)], limb.forearm, swelling
+            _place_limb([*upper, (0, 0, elbow)], limb.upper_arm, swelling),
+            _place_limb(
+                [(0, 0, elbow), *lower, (lower_x, 240, thick - 16)], limb.forearm, swelling
             ),
         ],
     )
-    depth = soft_tissue(skin, thick, anatomy.fat, rng)
+    depth = tissue_depth(skin, thick, anatomy.fat, rng)
     if view == "lateral":
         for name in ("sail", "posterior") if effusion else ("flat",):
             strength = rng.uniform(0.14, 0.24) if effusion else rng.uniform(0.03, 0.12)
-            depth -= strength * _pad(frame, FAT_PADS[name], rng)
+            depth -= strength * _fat_pad(frame, FAT_PADS[name], rng)
     return depth, skin
 
 
-def _limb_in_frame(
+def _place_limb(
     rows: Sequence[Sequence[float | int]], matrix: Float[np.ndarray, "3 3"], swelling: float
 ) -> Float[np.ndarray, "n 3"]:
     limb = np.array(rows, dtype=np.float64)
@@ -66,7 +66,7 @@ def _limb_in_frame(
     return np.concatenate([placed[:, :2], (limb[:, 2] + swelling * near)[:, None]], axis=1)
 
 
-def _pad(
+def _fat_pad(
     frame: Frame, points: Sequence[Point], rng: np.random.Generator
 ) -> Float[np.ndarray, "h w"]:
     outline = np.array(points, dtype=np.float64) + rng.normal(0, 0.5, (len(points), 2))
@@ -76,8 +76,8 @@ def _pad(
     return cv2.GaussianBlur(mask, (0, 0), 1.1 / frame.resolution).astype(np.float32) / 255
 
 
-def envelope(frame: Frame, limbs: list[Float[np.ndarray, "_ 3"]]) -> Float[np.ndarray, "h w"]:
-    """Give the distance (mm) to the skin, above 0 inside; a limb is rows of (x, y, radius), mm."""
+def skin_distance(frame: Frame, limbs: list[Float[np.ndarray, "_ 3"]]) -> Float[np.ndarray, "h w"]:
+    """Return the distance (mm) to the skin, inside > 0; limbs are rows of (x, y, radius), mm."""
     scale, margin = 0.5, 40
     mask = np.zeros((frame.height // 2 + 2 * margin, frame.width // 2 + 2 * margin), np.uint8)
     for limb in limbs:
@@ -96,34 +96,39 @@ def envelope(frame: Frame, limbs: list[Float[np.ndarray, "_ 3"]]) -> Float[np.nd
     return cv2.resize(distance, (frame.width, frame.height), interpolation=cv2.INTER_LINEAR)
 
 
-def soft_tissue(
+def tissue_depth(
     skin: Float[np.ndarray, "h w"], muscle: float, fat: float, rng: np.random.Generator
 ) -> Float[np.ndarray, "h w"]:
-    """Compute the optical depth of muscle, fat and skin from the distance to the skin (mm)."""
+    """Return the optical depth of muscle, fat and skin from the distance to the skin (mm)."""
     radius = np.full((1, 1), muscle, np.float32)
-    depth = FAT * 2 * muscle * chord(skin, radius)
-    depth += (MUSCLE - FAT) * 2 * (muscle - fat) * chord(skin - np.float32(fat), radius - fat)
+    depth = FAT * 2 * muscle * relative_half_chord(skin, radius)
+    depth += (
+        (MUSCLE - FAT)
+        * 2
+        * (muscle - fat)
+        * relative_half_chord(skin - np.float32(fat), radius - fat)
+    )
     bundles = rng.standard_normal((14, 14), np.float32)
     bundles = cv2.resize(bundles, skin.shape[::-1], interpolation=cv2.INTER_CUBIC)
     depth *= 1 + 0.03 * bundles
-    for place in rng.uniform(fat + 6, fat + 20, 1):  # planes of fat between the muscles
-        depth -= 0.04 * np.exp(-(((skin - np.float32(place) - 2 * bundles) / 1.7) ** 2))
+    for plane in rng.uniform(fat + 6, fat + 20, 1):  # planes of fat between the muscles
+        depth -= 0.04 * np.exp(-(((skin - np.float32(plane) - 2 * bundles) / 1.7) ** 2))
     return depth + np.float32(0.05) * np.exp(-(((skin - 0.8) / 0.8) ** 2))
 
 
-def cast(
+def render_cast(
     skin: Float[np.ndarray, "h w"], resolution: float, splint: bool, rng: np.random.Generator
 ) -> Float[np.ndarray, "h w"]:
-    """Compute the optical depth of plaster round the skin; a splint covers one side only."""
+    """Render the optical depth of plaster around the skin; a splint covers one side only."""
     thickness, padding = np.float32(rng.uniform(4, 7)), np.float32(rng.uniform(1.5, 5))
     outside = -skin - padding
     wall = np.exp(-np.square(np.square((outside - thickness / 2) / (thickness / 2))))
-    over = 1 / (1 + np.exp(np.clip(outside / np.float32(0.8), -30, 30)))
+    face = 1 / (1 + np.exp(np.clip(outside / np.float32(0.8), -30, 30)))
     weave = rng.standard_normal((skin.shape[0] // 2 + 1, skin.shape[1] // 2 + 1), np.float32)
     weave = cv2.GaussianBlur(weave, (0, 0), max(0.5, 0.7 / resolution))
     weave = cv2.resize(weave, skin.shape[::-1]) / (weave.std() + 1e-6)
-    # A ray along the wall of a tube crosses far more plaster than one across the limb.
-    depth = np.float32(PLASTER) * thickness * (5.5 * wall + 2.0 * over) * (1 + 0.12 * weave)
+    # A ray tangential to the cast crosses far more plaster than one through the middle of the limb.
+    depth = np.float32(PLASTER) * thickness * (5.5 * wall + 2.0 * face) * (1 + 0.12 * weave)
     if splint:
         angle = rng.uniform(0, 2 * np.pi)
         x = np.linspace(-1, 1, skin.shape[1], dtype=np.float32)[None, :] * np.float32(np.cos(angle))

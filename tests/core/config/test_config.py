@@ -5,10 +5,15 @@ import pytest
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from elbow_core.config import StrictModel, dump_config, load_config, take_config_path
-from elbow_core.config.help import describe_fields
+from elbow_core.config import (
+    StrictModel,
+    describe_fields,
+    dump_config,
+    load_config,
+    take_config_path,
+)
 from elbow_core.errors import ConfigError
-from elbow_core.prepare.config import DataConfig
+from elbow_core.prepare import DataConfig
 
 
 class Optimizer(StrictModel):
@@ -43,7 +48,7 @@ class Run(StrictModel):
     """A run."""
 
     epochs: Annotated[int, Field(ge=1)]
-    """How often everything is seen."""
+    """Passes over the data."""
     optimizer: Optimizer = Optimizer()
     source: Annotated[Disk | Net, Field(discriminator="kind")] = Net()
     sizes: tuple[int, ...] = (1,)
@@ -123,7 +128,7 @@ def test_overrides_of_every_type(file):
 
 
 @pytest.mark.parametrize("text", ["1e-3", "12", "true", "null", "*.png", "[a", "a: b", "x#y", "é"])
-def test_override_of_text_is_taken_as_it_stands(file, text):
+def test_override_of_text_is_used_literally(file, text):
     assert load_config(Run, file, ["--name", text]).name == text
 
 
@@ -195,7 +200,7 @@ def test_many_problems_are_three_and_a_count(file):
     assert message.endswith("; and 2 more")
 
 
-def test_refused_override_says_where_it_came_from(file):
+def test_rejected_override_says_that_it_is_from_the_command_line(file):
     message = fails(file, None, "--optimizer.momentum", "2.0")
     assert message == ("run.yaml: optimizer.momentum (from the command line): 2.0 is not below 1")
     assert fails(file, None, "--optimiser.rate=1") == (
@@ -221,20 +226,20 @@ def test_override_in_another_form_is_refused(file, overrides, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epochs: 3\nepochs: 4\n", "run.yaml:2: key 'epochs' stands twice"),
-        ("optimizer:\n  rate: 1\n  rate: 2\n", "run.yaml:3: key 'rate' stands twice"),
-        ("[1, 2]\n", "run.yaml: holds no mapping of keys to values"),
-        ("3\n", "run.yaml: holds no mapping of keys to values"),
+        ("epochs: 3\nepochs: 4\n", "run.yaml:2: key 'epochs' is repeated"),
+        ("optimizer:\n  rate: 1\n  rate: 2\n", "run.yaml:3: key 'rate' is repeated"),
+        ("[1, 2]\n", "run.yaml: is not a mapping of keys to values"),
+        ("3\n", "run.yaml: is not a mapping of keys to values"),
         ("a: [1\nb: 2\n", "run.yaml:2: expected ',' or ']', but got ':'"),
         ("a: 1\n---\nb: 2\n", "run.yaml:2: but found another document"),
-        ("a: &x 1\nb: *x\n", "run.yaml:2: alias *x: write the value out"),
+        ("a: &x 1\nb: *x\n", "run.yaml:2: alias *x: write the value in full"),
         ("a: !!python/object:os.system {}\n", "run.yaml:1: tag tag:yaml.org,2002:python/object:os"),
-        ("a:\n  <<: {b: 1}\n", "run.yaml:2: merge key <<: write the keys out"),
-        ("? [a]\n: 1\n", "run.yaml:1: a key must be a plain word"),
+        ("a:\n  <<: {b: 1}\n", "run.yaml:2: merge key <<: write the keys in full"),
+        ("? [a]\n: 1\n", "run.yaml:1: a key must be a scalar"),
         ("a: " + "[" * 5000, "run.yaml: nested too deeply"),
     ],
 )
-def test_file_that_is_no_plain_mapping_is_named_with_its_line(file, text, message):
+def test_file_that_is_not_a_plain_mapping_is_named_with_its_line(file, text, message):
     assert fails(file, text).startswith(message)
 
 
@@ -268,12 +273,12 @@ def test_dumped_configuration_loads_equal(file, config):
     assert file.read_text().splitlines()[0] == f"epochs: {config.epochs}"
 
 
-def test_what_is_dumped_other_readers_of_yaml_understand_too():
+def test_dumped_configuration_is_read_by_other_yaml_parsers():
     config = Run(epochs=3, name="yes", optimizer=Optimizer(rate=1e-5))
     assert yaml.safe_load(dump_config(config)) == config.model_dump(mode="json")
 
 
-def test_config_path_is_taken_from_anywhere_in_the_command_line():
+def test_config_path_can_be_anywhere_in_the_command_line():
     arguments = ["--epochs", "3", "--config", "a.yaml", "--name=x"]
     assert take_config_path(arguments) == (Path("a.yaml"), ["--epochs=3", "--name=x"])
     assert take_config_path(["--config=b.yaml"]) == (Path("b.yaml"), [])
@@ -287,7 +292,7 @@ def test_command_line_needs_one_configuration(arguments):
 
 def test_help_lists_fields_with_type_default_and_documentation():
     text = describe_fields(Run)
-    assert "--epochs int (required)\n      How often everything is seen." in text
+    assert "--epochs int (required)\n      Passes over the data." in text
     assert "--optimizer.momentum float (default: 0.9)\n      Share of the last step." in text
     assert "--source Disk|Net (default: Net)\n    Disk: From a disk." in text
     assert "--source.folder path (required)" in text

@@ -1,14 +1,14 @@
 import pytest
 
 from elbow_core.config import dump_config, load_config
-from elbow_core.prepare.config import DataConfig
+from elbow_core.prepare import DataConfig
 from tests.support.paths import ROOT
 
 CONFIGS = sorted((ROOT / "configs" / "data").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_shipped_data_configuration_loads_and_opens_with_its_command(path, tmp_path):
+def test_shipped_data_configuration_loads_and_starts_with_its_command(path, tmp_path):
     config = load_config(DataConfig, path)
     (tmp_path / "again.yaml").write_text(dump_config(config))
     assert load_config(DataConfig, tmp_path / "again.yaml") == config
@@ -20,7 +20,7 @@ def test_shipped_data_configuration_loads_and_opens_with_its_command(path, tmp_p
     assert not config.out.is_absolute()
 
 
-def test_elbow_and_mura_configurations_hold_the_reports_values():
+def test_elbow_and_mura_configurations_have_the_values_of_the_paper():
     elbow = load_config(DataConfig, next(path for path in CONFIGS if path.name == "elbow.yaml"))
     mura = load_config(DataConfig, next(path for path in CONFIGS if path.name == "mura.yaml"))
     assert (elbow.preprocess.size, elbow.preprocess.sigma) == (584, 7.0)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elbow_core.config.strict_yaml import StrictYamlError, format_yaml, parse_yaml
+from elbow_core.config import StrictYamlError, format_yaml, parse_yaml
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -15,13 +15,13 @@ VALUES = st.recursive(
 
 @settings(deadline=None)
 @given(VALUES)
-def test_any_value_survives_yaml(value):
+def test_any_value_is_read_back_unchanged(value):
     assert parse_yaml(format_yaml(value)) == value
 
 
 @settings(deadline=None)
 @given(st.text(max_size=100))
-def test_any_text_is_yaml_or_a_yaml_error_of_one_line(text):
+def test_any_text_is_yaml_or_an_error_of_one_line(text):
     try:
         parse_yaml(text)
     except StrictYamlError as error:
@@ -66,7 +66,7 @@ def test_plain_scalars_follow_the_core_schema(text, value):
 
 @settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_float_is_read_as_python_writes_it(value):
+def test_every_float_is_read_back_from_its_repr(value):
     parsed = parse_yaml(repr(value))
     assert parsed == value
     assert math.copysign(1, parsed) == math.copysign(1, value)

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elbow_core.dataset.archive import (
-    INDEX,
-    ArchiveError,
+from elbow_core.dataset import (
+    INDEX_FILE,
     open_archive,
+    segment_length,
     write_archive,
+    write_segment,
 )
-from elbow_core.dataset.archive_files import segment_length, write_segment
-from tests.support.tiny_images import draw
+from elbow_core.errors import ArchiveError
+from tests.support.tiny_images import make_image
 
 RECORDS = "images-00000.array_record"
 SETTINGS = {"size": 32, "sigma": 7.0}
-IMAGES = [draw(seed, 32, 32) for seed in range(40)]
+IMAGES = [make_image(seed, 32, 32) for seed in range(40)]
 IDS = [f"image {number}" for number in range(40)]
 
 
@@ -37,12 +38,12 @@ def fails(folder: Path) -> str:
 
 
 def change_index(folder: Path, **changes: object) -> None:
-    index = json.loads((folder / INDEX).read_text())
-    (folder / INDEX).write_text(json.dumps(index | changes))
+    index = json.loads((folder / INDEX_FILE).read_text())
+    (folder / INDEX_FILE).write_text(json.dumps(index | changes))
 
 
 def change_segment(folder: Path, **changes: object) -> None:
-    (segment,) = json.loads((folder / INDEX).read_text())["segments"]
+    (segment,) = json.loads((folder / INDEX_FILE).read_text())["segments"]
     change_index(folder, segments=[segment | changes])
 
 
@@ -58,9 +59,11 @@ def test_images_come_back_bit_for_bit_in_their_order(folder):
         assert np.array_equal(archive[position], IMAGES[position])
 
 
-def test_several_images_come_in_the_order_asked(folder):
-    asked = [5, 39, 5, np.int64(0)]
-    for image, position in zip(open_archive(str(folder)).__getitems__(asked), asked, strict=True):
+def test_several_images_come_in_the_requested_order(folder):
+    positions = [5, 39, 5, np.int64(0)]
+    for image, position in zip(
+        open_archive(str(folder)).__getitems__(positions), positions, strict=True
+    ):
         assert np.array_equal(image, IMAGES[position])
 
 
@@ -92,11 +95,11 @@ def test_another_process_reads_the_same(folder, method):
 
 def test_same_images_give_the_same_bytes(folder, tmp_path):
     write_archive(tmp_path / "again", IDS, IMAGES, SETTINGS, fingerprint="abc")
-    for name in (RECORDS, INDEX):
+    for name in (RECORDS, INDEX_FILE):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_repr_names_what_it_was_made_from_and_no_place(folder):
+def test_repr_contains_the_fingerprint_and_no_path(folder):
     assert repr(open_archive(folder)) == "Archive(abc, 40 images)"
 
 
@@ -109,7 +112,7 @@ def test_index_without_records_says_what_to_run(folder):
     assert fails(folder) == f"{RECORDS}: is missing; prepare it again"
 
 
-def test_every_kind_of_cut_is_refused(folder):
+def test_truncated_records_are_refused(folder):
     whole = (folder / RECORDS).read_bytes()
     for length in (0, 1, 65536, len(whole) // 2, len(whole) - 1):
         (folder / RECORDS).write_bytes(whole[:length])
@@ -140,18 +143,18 @@ def test_record_of_another_run_is_refused(folder, tmp_path):
         {"more": 1},
     ],
 )
-def test_index_that_contradicts_itself_is_refused(folder, changes):
+def test_inconsistent_index_is_refused(folder, changes):
     change_index(folder, **changes)
     assert fails(folder).startswith("index.json: ")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}'])
-def test_text_that_is_no_index_is_refused(folder, text):
-    (folder / INDEX).write_text(text)
+def test_text_that_is_not_an_index_is_refused(folder, text):
+    (folder / INDEX_FILE).write_text(text)
     assert fails(folder).endswith("prepare it again")
 
 
-def test_damage_in_the_middle_is_an_error_and_never_other_pixels(folder):
+def test_damage_in_the_middle_is_an_error(folder):
     data = bytearray((folder / RECORDS).read_bytes())
     for position in range(100, len(data), len(data) // 50):
         data[position] ^= 0xFF
@@ -167,7 +170,7 @@ def test_damage_after_opening_is_an_archive_error(folder):
 
 
 @pytest.mark.parametrize("count", [39, 41])
-def test_ids_and_images_must_be_as_many(tmp_path, count):
+def test_number_of_ids_and_images_must_be_equal(tmp_path, count):
     images = [IMAGES[0]] * count
     with pytest.raises(ArchiveError, match="as many images as ids"):
         write_archive(tmp_path, IDS, iter(images), SETTINGS)
@@ -176,31 +179,31 @@ def test_ids_and_images_must_be_as_many(tmp_path, count):
 
 def test_image_of_another_size_and_repeated_id_are_refused(tmp_path):
     with pytest.raises(ArchiveError, match=r"b: is \(32, 33\), the archive's side is 32"):
-        write_archive(tmp_path / "a", ["a", "b"], [IMAGES[0], draw(0, 32, 33)], SETTINGS)
-    with pytest.raises(ArchiveError, match="a: stands twice"):
+        write_archive(tmp_path / "a", ["a", "b"], [IMAGES[0], make_image(0, 32, 33)], SETTINGS)
+    with pytest.raises(ArchiveError, match="a: the id is repeated"):
         write_archive(tmp_path / "b", ["a", "a"], IMAGES[:2], SETTINGS)
     assert "is missing" in fails(tmp_path / "b")
 
 
 def test_long_archive_is_several_files_and_reads_as_one(tmp_path):
-    images = [draw(seed % 7, 32, 32) + np.uint8(seed % 50) for seed in range(300)]
+    images = [make_image(seed % 7, 32, 32) + np.uint8(seed % 50) for seed in range(300)]
     write_archive(tmp_path, [str(number) for number in range(300)], iter(images), SETTINGS)
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == [f"images-{number:05d}.array_record" for number in range(5)] + [INDEX]
+    assert files == [f"images-{number:05d}.array_record" for number in range(5)] + [INDEX_FILE]
     archive = open_archive(tmp_path)
     for position in (299, 0, 63, 64, 255, 256):
         assert np.array_equal(archive[position], images[position])
     assert sum(1 for _ in archive) == 300
 
 
-def test_segments_that_changed_places_are_refused(tmp_path):
-    images = [draw(seed, 32, 32) for seed in range(128)]
+def test_swapped_segments_are_refused(tmp_path):
+    images = [make_image(seed, 32, 32) for seed in range(128)]
     write_archive(tmp_path, [str(number) for number in range(128)], images, SETTINGS)
     first, second = (tmp_path / f"images-0000{number}.array_record" for number in range(2))
     assert first.stat().st_size == second.stat().st_size
-    first.rename(tmp_path / "aside")
+    first.rename(tmp_path / "swapped")
     second.rename(first)
-    (tmp_path / "aside").rename(second)
+    (tmp_path / "swapped").rename(second)
     assert "is not what its index describes" in fails(tmp_path)
 
 
@@ -214,7 +217,7 @@ def test_segment_that_cannot_be_written_is_an_archive_error(tmp_path):
         write_segment(tmp_path / "no" / "a", 32, [("a", IMAGES[0])])
 
 
-def test_error_while_images_are_made_is_the_one_that_is_seen(tmp_path):
+def test_error_of_the_image_iterator_is_raised(tmp_path):
     def images():
         yield IMAGES[0]
         raise ValueError("from the images")
@@ -223,6 +226,6 @@ def test_error_while_images_are_made_is_the_one_that_is_seen(tmp_path):
         write_archive(tmp_path, ["a", "b"], images(), SETTINGS)
 
 
-def test_one_image_and_one_pixel_level_are_an_archive(tmp_path):
+def test_one_constant_image_is_an_archive(tmp_path):
     write_archive(tmp_path, ["a"], [np.zeros((32, 32), np.uint8)], SETTINGS)
     assert not open_archive(tmp_path)[0].any()

@@ -1,17 +1,17 @@
 import pytest
 
-from elbow_core.dataset.identities import hash_ids, read_key
+from elbow_core.dataset import hash_ids, read_key
 from elbow_core.errors import ConfigError
 from tests.support.tiny_images import row
 
 KEY = bytes(range(32))
 
 
-def test_hashed_ids_tell_nothing_and_keep_who_belongs_together():
+def test_hashed_ids_reveal_nothing_and_keep_the_groups():
     rows = [row("a", patient_id="smith"), row("b", patient_id="smith"), row("c")]
     hashed = hash_ids(rows, KEY)
     assert hashed[0].patient_id == hashed[1].patient_id != hashed[2].patient_id
-    assert len({one.image_id for one in hashed}) == 3
+    assert len({hashed_row.image_id for hashed_row in hashed}) == 3
     for plain, one in zip(rows, hashed, strict=True):
         assert plain.image_id != one.image_id
         assert [len(one.image_id), len(one.patient_id), len(one.study_id)] == [32, 32, 32]
@@ -23,7 +23,7 @@ def test_same_key_gives_the_same_ids_and_another_does_not():
     assert hash_ids([row("a")], KEY)[0].image_id != hash_ids([row("a")], KEY[::-1])[0].image_id
 
 
-def test_equal_ids_of_image_and_patient_do_not_show_as_equal():
+def test_equal_ids_of_image_and_patient_have_different_hashes():
     (one,) = hash_ids([row("a", patient_id="a", study_id="a")], KEY)
     assert len({one.image_id, one.patient_id, one.study_id}) == 3
 
@@ -38,5 +38,5 @@ def test_key_that_is_missing_or_guessable_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"id_key: .*absent cannot be read"):
         read_key(tmp_path / "absent")
     (tmp_path / "short").write_bytes(b"password")
-    with pytest.raises(ConfigError, match="holds 8 bytes where 16 are needed; make one with"):
+    with pytest.raises(ConfigError, match="has 8 bytes, fewer than 16; create one with"):
         read_key(tmp_path / "short")

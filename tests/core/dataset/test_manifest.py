@@ -5,14 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elbow_core.dataset.manifest import (
-    COLUMNS,
-    ManifestError,
-    read_manifest,
-    validate_manifest,
-    write_manifest,
-)
-from elbow_core.errors import UserError
+from elbow_core.dataset import read_manifest, validate_manifest, write_manifest
+from elbow_core.dataset.manifest import COLUMNS
+from elbow_core.errors import ManifestError, UserError
 from tests.support.tiny_images import row
 
 HEADER = ",".join(COLUMNS)
@@ -37,7 +32,7 @@ def line(**changes: object) -> str:
     return ",".join(str(value) for value in (values | changes).values())
 
 
-def test_columns_are_those_of_the_design():
+def test_columns_are_the_documented_ones():
     assert HEADER == (
         "image_id,path,label,split,patient_id,study_id,view,body_part,finding,source,sha256,"
         "height,width"
@@ -58,21 +53,21 @@ def test_file_is_utf8_with_plain_line_ends(tmp_path):
     assert "älter".encode() in data
 
 
-def test_byte_order_mark_crlf_and_missing_last_newline_are_understood(tmp_path):
+def test_byte_order_mark_crlf_and_missing_last_newline_are_accepted(tmp_path):
     write_manifest(tmp_path / "m.csv", ROWS)
     text = (tmp_path / "m.csv").read_text(encoding="utf-8").rstrip("\n")
     (tmp_path / "w.csv").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert read_manifest(tmp_path / "w.csv") == ROWS
 
 
-def test_columns_in_another_order_are_understood(tmp_path):
+def test_columns_in_another_order_are_accepted(tmp_path):
     path = tmp_path / "m.csv"
     backwards = ",".join(reversed(COLUMNS))
     path.write_text(f"{backwards}\n{','.join(reversed(line().split(',')))}\n")
     assert read_manifest(path) == [ROWS[0]]
 
 
-def test_empty_lines_are_passed_over_but_counted(tmp_path):
+def test_empty_lines_are_skipped_but_counted(tmp_path):
     path = tmp_path / "m.csv"
     path.write_text(f"{HEADER}\n\n{line()}\n\n{line(image_id='b', label=2)}\n")
     assert fails(path).startswith(":5: label")
@@ -85,7 +80,7 @@ def test_empty_lines_are_passed_over_but_counted(tmp_path):
         (HEADER.replace("label,", "") + "\n", ":1: missing columns: label"),
         (HEADER + ",extra\n", ":1: unknown columns: extra"),
         (HEADER + ",label\n", ":1: repeated columns: label"),
-        (f"{HEADER}\na,b\n", ":2: 2 fields where 13 are needed"),
+        (f"{HEADER}\na,b\n", ":2: 2 fields instead of 13"),
         (f'{HEADER}\n"a"b,c\n', ": is not CSV: ',' expected after '\"'"),
     ],
 )
@@ -109,12 +104,12 @@ def test_broken_table_is_named_with_its_line(tmp_path, text, message):
         ({"sha256": "abc"}, "sha256: 'abc' is not 64 hexadecimal digits"),
         ({"image_id": ""}, "image_id: is empty"),
         ({"patient_id": ""}, "patient_id: is empty"),
-        ({"patient_id": " p1"}, "patient_id: ' p1' begins or ends with a space"),
-        ({"finding": "a\tb"}, "finding: 'a\\tb' holds a control character"),
+        ({"patient_id": " p1"}, "patient_id: ' p1' starts or ends with a space"),
+        ({"finding": "a\tb"}, "finding: 'a\\tb' contains a control character"),
         ({"path": ""}, "path: '' names no file"),
         ({"path": "."}, "path: '.' names no file"),
-        ({"path": "../a.png"}, "path: '../a.png' leads out of the data root"),
-        ({"path": "a/../../b.png"}, "path: 'a/../../b.png' leads out of the data root"),
+        ({"path": "../a.png"}, "path: '../a.png' is outside the data root"),
+        ({"path": "a/../../b.png"}, "path: 'a/../../b.png' is outside the data root"),
         (
             {"path": "/data/a.png"},
             "path: '/data/a.png' is absolute; give it relative to the data root",
@@ -130,14 +125,14 @@ def test_bad_value_is_named_with_line_and_column(tmp_path, changes, message):
 def test_duplicate_id_names_both_lines(tmp_path):
     path = tmp_path / "m.csv"
     path.write_text(f"{HEADER}\n{line()}\n{line(image_id='b')}\n{line()}\n")
-    assert fails(path) == ":4: image_id: 'p1_a' stands already on line 2"
+    assert fails(path) == ":4: image_id: 'p1_a' is already on line 2"
 
 
-def test_line_numbers_hold_behind_a_quoted_line_break(tmp_path):
+def test_line_numbers_are_correct_after_a_quoted_line_break(tmp_path):
     path = tmp_path / "m.csv"
     quoted = line(image_id='"a\nb"')
     path.write_text(f"{HEADER}\n{quoted}\n")
-    assert fails(path) == ":3: image_id: 'a\\nb' holds a control character"
+    assert fails(path) == ":3: image_id: 'a\\nb' contains a control character"
 
 
 def test_missing_folder_and_binary_files_are_manifest_errors(tmp_path):
@@ -163,7 +158,9 @@ IDS = TEXT.filter(bool)
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(IDS, IDS, TEXT, st.sampled_from([0, 1])), unique_by=lambda of: of[0]))
+@given(
+    st.lists(st.tuples(IDS, IDS, TEXT, st.sampled_from([0, 1])), unique_by=lambda value: value[0])
+)
 def test_any_printable_text_survives_writing_and_reading(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("m") / "m.csv"
     rows = [
@@ -201,11 +198,11 @@ def test_complete_data_root_is_valid(root):
 
 
 def test_missing_file_duplicate_id_and_duplicate_path_are_refused(root):
-    with pytest.raises(ManifestError, match=r"gone\.png: is in the manifest but is not there"):
+    with pytest.raises(ManifestError, match=r"gone\.png: is in the manifest but does not exist"):
         validate_manifest([row("gone")], root)
-    with pytest.raises(ManifestError, match="'p1_a' stands twice"):
+    with pytest.raises(ManifestError, match="'p1_a' is repeated"):
         validate_manifest([ROWS[0], replace(ROWS[1], image_id="p1_a")], root)
-    with pytest.raises(ManifestError, match="is both the image 'p1_a' and the image 'b'"):
+    with pytest.raises(ManifestError, match="is the path of both 'p1_a' and 'b'"):
         validate_manifest([ROWS[0], replace(ROWS[0], image_id="b")], root)
 
 
@@ -214,10 +211,10 @@ def test_link_out_of_the_root_is_refused_and_one_inside_is_not(root, tmp_path):
     (root / "inside.png").symlink_to("p1_a.png")
     validate_manifest([row("inside")], root)
     (root / "out.png").symlink_to(tmp_path / "outside.png")
-    with pytest.raises(ManifestError, match="leads out of the data root"):
+    with pytest.raises(ManifestError, match="is a link to a file outside the data root"):
         validate_manifest([row("out")], root)
     (root / "folder").symlink_to(tmp_path)
-    with pytest.raises(ManifestError, match="leads out of the data root"):
+    with pytest.raises(ManifestError, match="is a link to a file outside the data root"):
         validate_manifest([row("x", path="folder/outside.png")], root)
 
 

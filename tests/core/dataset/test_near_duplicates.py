@@ -5,21 +5,22 @@ import cv2
 import numpy as np
 import pytest
 
-from elbow_core.dataset.manifest import ManifestError
-from elbow_core.dataset.near_duplicates import (
-    NEAR,
+from elbow_core.dataset import (
+    MAX_NEAR_BITS,
     between_patients,
+    check_leakage,
     find_near_duplicates,
     find_near_duplicates_between,
     perceptual_hash,
+    split_patients,
     write_near_duplicates,
 )
-from elbow_core.dataset.splits import check_leakage, split_patients
+from elbow_core.errors import ManifestError
 from elbow_core.sources.synthetic import render_radiograph
 from tests.support.tiny_images import row
 
 
-def bits_apart(one: np.ndarray, other: np.ndarray) -> int:
+def distance(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.bitwise_count(one ^ other).sum())
 
 
@@ -46,28 +47,30 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_edited_copies_of_a_radiograph_are_near_it(radiographs, edit):
+def test_edited_copies_of_a_radiograph_are_near_duplicates(radiographs, edit):
     for image in radiographs:
         copy = np.asarray(EDITS[edit](image))
-        assert bits_apart(perceptual_hash(image), perceptual_hash(copy)) <= NEAR
+        assert distance(perceptual_hash(image), perceptual_hash(copy)) <= MAX_NEAR_BITS
 
 
 def test_radiographs_of_different_patients_are_far_apart(radiographs):
     hashes = [perceptual_hash(image) for image in radiographs]
-    apart = [bits_apart(one, other) for at, one in enumerate(hashes) for other in hashes[at + 1 :]]
-    assert min(apart) > NEAR
+    distances = [
+        distance(one, other) for at, one in enumerate(hashes) for other in hashes[at + 1 :]
+    ]
+    assert min(distances) > MAX_NEAR_BITS
 
 
 def test_blank_image_has_a_hash():
     assert not perceptual_hash(np.full((40, 50), 9, np.uint8)).any()
 
 
-def brute_force(hashes: np.ndarray, most: int) -> set[tuple[int, int, int]]:
+def brute_force(hashes: np.ndarray, max_bits: int) -> set[tuple[int, int, int]]:
     return {
-        (one, other, bits_apart(hashes[one], hashes[other]))
+        (one, other, distance(hashes[one], hashes[other]))
         for one in range(len(hashes))
         for other in range(one + 1, len(hashes))
-        if bits_apart(hashes[one], hashes[other]) <= most
+        if distance(hashes[one], hashes[other]) <= max_bits
     }
 
 
@@ -88,7 +91,7 @@ def test_pairs_between_two_sets_are_those_of_brute_force_whatever_the_blocks():
     others = others.astype(np.uint8)
     others[[0, 4150]] = hashes[[3, 60]]
     expected = [
-        [one, other, bits_apart(hashes[one], others[other])]
+        [one, other, distance(hashes[one], others[other])]
         for one in range(len(hashes))
         for other in np.flatnonzero(
             np.bitwise_count(hashes[one] ^ others).sum(axis=1, dtype=int) <= 95
@@ -107,7 +110,7 @@ def test_of_equal_hashes_each_is_paired_with_the_first_only():
     assert [pair for pair in found.tolist() if pair[2]] == [[0, 1, 32]]
 
 
-def test_images_too_alike_to_be_told_apart_are_an_error():
+def test_too_many_pairs_are_an_error():
     rng = np.random.default_rng(0)
     hashes = np.zeros((2200, 32), np.uint8)
     hashes[:, :2] = rng.permutation(2**16)[:2200, None] >> np.array([0, 8]) & 255
@@ -121,7 +124,7 @@ def test_memory_does_not_grow_with_the_square_of_the_images():
     find_near_duplicates(hashes)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 10 * 2**20  # One byte a pair would be 34 MiB.
+    assert peak < 10 * 2**20  # One byte per pair would be 34 MiB.
 
 
 @pytest.mark.slow
@@ -157,14 +160,14 @@ def test_table_names_both_images_and_leaves_out_pairs_of_one_patient(tmp_path):
     }
 
 
-def test_rows_that_are_alike_are_dealt_together_also_in_chains():
+def test_pairs_and_chains_of_pairs_stay_in_one_split():
     rows = [row(f"p{number}", label=number % 2) for number in range(60)]
-    alike = [(0, 20), (20, 41), (41, 59)]
+    pairs = [(0, 20), (20, 41), (41, 59)]
     shares = {"train": 0.5, "validation": 0.25, "test": 0.25}
     for seed in range(5):
-        dealt = split_patients(rows, shares, seed, alike)
-        check_leakage(dealt)
-        assert len({dealt[at].split for at in (0, 20, 41, 59)}) == 1
+        assigned = split_patients(rows, shares, seed, pairs)
+        check_leakage(assigned)
+        assert len({assigned[position].split for position in (0, 20, 41, 59)}) == 1
 
 
 def test_real_radiographs_that_were_published_twice_are_found(real_radiographs):
@@ -172,5 +175,5 @@ def test_real_radiographs_that_were_published_twice_are_found(real_radiographs):
     names = ("IMG0000006", "IMG0001998", "IMG0002298", "IMG0002467", "IMG0003246", "IMG0003880")
     images = [cv2.imread(str(folder / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE) for name in names]
     hashes = np.stack([perceptual_hash(np.asarray(image)) for image in images])
-    # Looked at: twice a picture with its marker retouched; the last two are different hands.
+    # By inspection: two images published twice with retouched markers, and two different hands.
     assert [pair[:2] for pair in find_near_duplicates(hashes).tolist()] == [[0, 1], [2, 3]]

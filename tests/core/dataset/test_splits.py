@@ -6,21 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elbow_core.dataset.manifest import ManifestError, ManifestRow
-from elbow_core.dataset.splits import (
+from elbow_core.dataset import (
+    ManifestRow,
     check_disjoint,
     check_leakage,
     count_classes,
     find_contradictions,
     split_patients,
 )
+from elbow_core.errors import ManifestError
 from tests.support.tiny_images import row
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
 
 def hospital(patients: int, seed: int = 0) -> list[ManifestRow]:
-    """Patients with 1 to 6 images, in two views, a third injured, some with both labels."""
+    """Return patients with 1 to 6 images in two views, a third injured, some with both labels."""
     rng = np.random.default_rng(seed)
     rows = []
     for patient in range(patients):
@@ -42,7 +43,7 @@ def digest(number: int) -> str:
     return f"{number:064x}"
 
 
-def placed(rows: list[ManifestRow]) -> dict[str, str]:
+def split_by_id(rows: list[ManifestRow]) -> dict[str, str]:
     return {found.image_id: found.split for found in rows}
 
 
@@ -55,17 +56,17 @@ def test_no_patient_is_in_two_splits():
 
 def test_rows_come_back_in_their_order_with_nothing_but_the_split_changed():
     rows = hospital(50)
-    dealt = split_patients(rows, SHARES, 0)
-    assert [replace(found, split="") for found in dealt] == rows
+    assigned = split_patients(rows, SHARES, 0)
+    assert [replace(found, split="") for found in assigned] == rows
 
 
 def test_each_split_has_its_share_of_each_class_and_view():
     rows = split_patients(hospital(400), SHARES, 0)
     whole = Counter((found.label, found.view) for found in rows)
-    dealt = Counter((found.split, found.label, found.view) for found in rows)
+    assigned = Counter((found.split, found.label, found.view) for found in rows)
     for (label, view), total in whole.items():
         for split, share in SHARES.items():
-            assert abs(dealt[split, label, view] - share * total) <= 2
+            assert abs(assigned[split, label, view] - share * total) <= 2
     for label, counts in enumerate(zip(*count_classes(rows).values(), strict=True)):
         total = sum(found.label == label for found in rows)
         for count, share in zip(counts, SHARES.values(), strict=True):
@@ -82,20 +83,20 @@ def test_patients_with_many_images_are_not_all_in_training():
     assert abs(mean["train"] - mean["test"]) < 0.5
 
 
-def test_report_counts_are_met_exactly_with_whole_patients():
+def test_counts_of_the_paper_are_met_exactly_with_whole_patients():
     rows = [found for found in hospital(2600) if found.label == 0][:2387]
     injured = [row(f"q{n}", label=1, patient_id=f"q{max(n // 2, 5)}") for n in range(1975)]
     injured += [row(f"r{n}", label=1) for n in range(7)]
     counts = {"train": (1957, 1538), "validation": (244, 193), "test": (186, 251)}
-    dealt = split_patients(rows + injured, counts, 0)
-    assert count_classes(dealt) == counts
-    check_leakage(dealt)
+    assigned = split_patients(rows + injured, counts, 0)
+    assert count_classes(assigned) == counts
+    check_leakage(assigned)
 
 
-def test_counts_that_do_not_add_up_say_what_is_there():
+def test_counts_that_do_not_add_up_are_an_error_with_the_available_number():
     counts = {"train": (10, 10), "validation": (1, 1), "test": (1, 1)}
     rows = [row(f"p{n}", label=n % 2) for n in range(30)]
-    with pytest.raises(ManifestError, match="12 normal images are asked for and 15 are there"):
+    with pytest.raises(ManifestError, match="12 normal images are requested, but there are 15"):
         split_patients(rows, counts, 0)
 
 
@@ -104,19 +105,19 @@ def test_counts_that_whole_patients_cannot_meet_give_the_nearest():
     counts = {"train": (16, 16), "validation": (4, 4), "test": (4, 4)}
     assert count_classes(split_patients(rows, counts, 0)) == counts
     odd = {"train": (15, 16), "validation": (5, 4), "test": (4, 4)}
-    with pytest.raises(ManifestError, match="the nearest are train 16 normal, 16 injury"):
+    with pytest.raises(ManifestError, match="the nearest counts are train 16 normal, 16 injury"):
         split_patients(rows, odd, 0)
 
 
 def test_seed_decides_and_the_order_of_the_rows_does_not():
     rows = hospital(100)
-    first = placed(split_patients(rows, SHARES, 0))
-    assert first == placed(split_patients(rows, SHARES, 0))
-    assert first == placed(split_patients(rows[::-1], SHARES, 0))
-    assert first != placed(split_patients(rows, SHARES, 1))
+    first = split_by_id(split_patients(rows, SHARES, 0))
+    assert first == split_by_id(split_patients(rows, SHARES, 0))
+    assert first == split_by_id(split_patients(rows[::-1], SHARES, 0))
+    assert first != split_by_id(split_patients(rows, SHARES, 1))
 
 
-def test_identical_images_pull_their_patients_together():
+def test_patients_with_identical_images_stay_together():
     # A chain: a and b share an image, b and c another, so all three must stay together.
     rows = [row(f"p{n}", label=n % 2, sha256=digest(n)) for n in range(40)]
     rows += [
@@ -126,24 +127,24 @@ def test_identical_images_pull_their_patients_together():
         row("c1", patient_id="c", sha256=digest(101)),
     ]
     for seed in range(5):
-        dealt = split_patients(rows, SHARES, seed)
-        check_leakage(dealt)
-        assert len({found.split for found in dealt if found.patient_id in "abc"}) == 1
+        assigned = split_patients(rows, SHARES, seed)
+        check_leakage(assigned)
+        assert len({found.split for found in assigned if found.patient_id in "abc"}) == 1
 
 
-def test_rows_without_a_digest_are_not_taken_for_identical():
-    dealt = split_patients([row(f"p{n}", label=n % 2) for n in range(40)], SHARES, 0)
-    assert len({found.split for found in dealt}) == 3
+def test_rows_without_a_digest_do_not_count_as_identical():
+    assigned = split_patients([row(f"p{n}", label=n % 2) for n in range(40)], SHARES, 0)
+    assert len({found.split for found in assigned}) == 3
 
 
-def test_share_of_0_makes_no_such_split():
-    dealt = split_patients(hospital(50), {"train": 0.8, "validation": 0.2, "test": 0.0}, 0)
-    assert set(count_classes(dealt)) == {"train", "validation"}
+def test_share_of_0_omits_the_split():
+    assigned = split_patients(hospital(50), {"train": 0.8, "validation": 0.2, "test": 0.0}, 0)
+    assert set(count_classes(assigned)) == {"train", "validation"}
 
 
 def test_class_that_is_missing_is_named():
     normal = [row(f"p{n}") for n in range(20)]
-    with pytest.raises(ManifestError, match="there is no injury image at all"):
+    with pytest.raises(ManifestError, match="there is no injury image"):
         split_patients(normal, SHARES, 0)
     few = [*normal, row("q", label=1)]
     with pytest.raises(
@@ -161,18 +162,18 @@ def test_class_that_is_missing_is_named():
     ),
     st.integers(0, 3),
 )
-def test_whatever_is_dealt_leaks_nothing(images, seed):
+def test_no_split_leaks(images, seed):
     rows = [
         row(f"i{n}", patient_id=f"p{patient}", label=label, sha256=digest(content))
         for n, (patient, label, content) in enumerate(images)
     ]
     try:
-        dealt = split_patients(rows, {"train": 0.5, "validation": 0.25, "test": 0.25}, seed)
+        assigned = split_patients(rows, {"train": 0.5, "validation": 0.25, "test": 0.25}, seed)
     except ManifestError:
         return  # Too few patients for three splits with both classes.
-    check_leakage(dealt)
-    assert len(count_classes(dealt)) == 3
-    assert all(min(counts) > 0 for counts in count_classes(dealt).values())
+    check_leakage(assigned)
+    assert len(count_classes(assigned)) == 3
+    assert all(min(counts) > 0 for counts in count_classes(assigned).values())
 
 
 def test_patient_in_two_splits_is_a_leak_that_names_patient_and_images():
@@ -190,7 +191,7 @@ def test_identical_image_in_two_splits_is_a_leak_that_names_both():
         check_leakage(rows)
 
 
-def test_identical_images_in_one_split_are_no_leak():
+def test_identical_images_in_one_split_are_not_leakage():
     check_leakage(
         [row("a", sha256=digest(1), split="train"), row("b", sha256=digest(1), split="train")]
     )
@@ -221,7 +222,7 @@ def test_pretraining_patient_in_the_target_set_is_a_leak_within_a_source_only():
         check_disjoint([replace(elsewhere[0], source="elbow")], target)
 
 
-def test_sets_without_digests_cannot_be_called_disjoint():
+def test_sets_without_digests_are_refused():
     with pytest.raises(ManifestError, match="m: has no sha256"):
         check_disjoint([row("m")], [row("t", sha256=digest(1))])
 

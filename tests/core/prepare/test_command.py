@@ -1,4 +1,4 @@
-"""`python -m elbow_core.prepare`: what it prints, and its errors of usage."""
+"""The output of `python -m elbow_core.prepare`, and its usage errors."""
 
 import os
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 
 from elbow_core import cli
 from elbow_core.config import dump_config
+from elbow_core.prepare import DataConfig
 from elbow_core.prepare.__main__ import main
-from elbow_core.prepare.config import DataConfig
 from tests.support.paths import ROOT
 from tests.support.prepare_folders import FILES, entries, write_images
 
@@ -20,7 +20,7 @@ def config(tmp_path) -> DataConfig:
     return write_images(tmp_path)
 
 
-def test_command_prints_the_reports_table_and_says_when_nothing_was_to_do(config, capsys):
+def test_command_prints_the_table_of_the_paper_and_whether_it_was_already_prepared(config, capsys):
     path = config.out.with_name("data.yaml")
     path.write_text(dump_config(config))
     (config.root / "normal/p00_0.png").write_bytes(b"broken")
@@ -48,7 +48,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_command_with_workers_runs_as_a_user_runs_it(config):
+def test_command_with_workers_runs_in_a_process(config):
     path = config.out.with_name("data.yaml")
     path.write_text(dump_config(config))
     done = command("--config", path, "--workers", "2")

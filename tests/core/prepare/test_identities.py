@@ -1,4 +1,4 @@
-"""What prepare does with images that look alike, with names that identify, and with DICOM."""
+"""Near-duplicates, identifying names and DICOM files in prepare."""
 
 import csv
 
@@ -8,14 +8,11 @@ import pytest
 from pydicom.uid import JPEGLosslessSV1, RLELossless
 
 from elbow_core.config import dump_config, load_config
-from elbow_core.dataset.archive import open_archive
-from elbow_core.dataset.manifest import read_manifest
+from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import ConfigError, UserError
-from elbow_core.prepare import prepare
+from elbow_core.prepare import DataConfig, FractionSplit, OfficialSplit, prepare
 from elbow_core.prepare.__main__ import main
-from elbow_core.prepare.config import DataConfig, FractionSplit, OfficialSplit
-from elbow_core.radiographs.decoding import read_radiograph
-from elbow_core.radiographs.preprocessing import Preprocessing, preprocess
+from elbow_core.radiographs import Preprocessing, preprocess, read_radiograph
 from elbow_core.sources import FolderSource
 from tests.support.dicom_files import PATIENT, RAMP, dicom
 from tests.support.paths import ROOT
@@ -24,8 +21,8 @@ from tests.support.tiny_images import encode, write
 IMAGES = 40
 
 
-def picture(seed: int) -> np.ndarray:
-    """A smooth pattern, so that its copies survive JPEG; every seed gives another."""
+def smooth_image(seed: int) -> np.ndarray:
+    """Return a smooth pattern, which JPEG hardly changes; each seed gives another."""
     noise = np.random.default_rng(seed).normal(128, 60, (16, 14))
     image = cv2.resize(noise, (112, 128), interpolation=cv2.INTER_CUBIC)
     return np.clip(image, 0, 255).astype(np.uint8)
@@ -38,7 +35,7 @@ def config(tmp_path) -> DataConfig:
     for number in range(IMAGES):
         folder = ("normal", "injury")[number % 2]
         suffix = ".png" if number < 20 else ".jpg"
-        write(root / folder / f"smith{number:02d}{suffix}", picture(number % 20))
+        write(root / folder / f"smith{number:02d}{suffix}", smooth_image(number % 20))
     return DataConfig(
         source=FolderSource(classes={"normal": 0, "injury": 1}, patient=r"(?P<patient>smith\d+)"),
         root=root,
@@ -65,16 +62,16 @@ def test_near_duplicates_are_reported_with_pairs_and_splits(config, capsys):
     pairs = near_duplicates(config)
     assert len(pairs) == 20
     split = {row.image_id: row.split for row in read_manifest(config.out / "manifest.csv")}
-    apart = 0
+    separated = 0
     for pair in pairs:
         numbers = sorted(int(pair[name][-6:-4]) for name in ("image_id", "other_id"))
         assert numbers[1] - numbers[0] == 20
         assert pair["split"] == split[pair["image_id"]]
         assert pair["other_split"] == split[pair["other_id"]]
-        apart += pair["split"] != pair["other_split"]
-    assert apart > 0
+        separated += pair["split"] != pair["other_split"]
+    assert separated > 0
     assert (
-        f"20 pairs of images of different patients look the same, {apart} of them in different "
+        f"20 pairs of images of different patients look the same, {separated} of them in different "
         f"splits; {config.out / 'near_duplicates.csv'} lists them"
     ) in capsys.readouterr().out
 
@@ -87,7 +84,7 @@ def test_grouped_near_duplicates_are_in_one_split(config, capsys):
     assert all(pair["split"] == pair["other_split"] for pair in pairs)
 
 
-def test_ignored_near_duplicates_are_not_looked_for(config):
+def test_ignored_near_duplicates_are_not_searched_for(config):
     assert run(config, "--near-duplicates=ignore") == 0
     assert near_duplicates(config) == []
 
@@ -107,7 +104,7 @@ def test_strict_needs_no_value(config, flag):
     assert not config.out.exists()
 
 
-def test_keyed_ids_name_nobody_in_anything_that_leaves_the_folder(config, tmp_path):
+def test_keyed_ids_hide_the_names_in_all_shared_files(config, tmp_path):
     key = tmp_path / "key"
     key.write_bytes(bytes(range(32)))
     prepare(config)
@@ -128,7 +125,7 @@ def test_keyed_ids_name_nobody_in_anything_that_leaves_the_folder(config, tmp_pa
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_dicom_and_16_bit_files_come_through_and_no_patients_tag_with_them(config, workers, capfd):
+def test_dicom_and_16_bit_files_are_prepared_without_patient_tags(config, workers, capfd):
     for number, syntax in enumerate((JPEGLosslessSV1, RLELossless)):
         levels = np.roll(RAMP, 100 * number)
         data = dicom(levels, 12, syntax, PhotometricInterpretation="MONOCHROME1")
@@ -174,12 +171,12 @@ def test_documented_command_gives_the_documented_table_on_the_real_subset(
         "config": str(ROOT / "configs/data/fracatlas.yaml"),
         "root": str(real_radiographs / "fracatlas_upper_limb"),
         "out": str(tmp_path / "out"),
-        "preprocess.size": "32",  # What is counted does not depend on it.
+        "preprocess.size": "32",  # The counts do not depend on it.
         "workers": "0",
     }
     assert main([f"--{name}={value}" for name, value in arguments.items()]) == 0
-    said = capsys.readouterr().out.replace(str(tmp_path / "out"), "OUT").splitlines()[1:]
+    output = capsys.readouterr().out.replace(str(tmp_path / "out"), "OUT").splitlines()[1:]
     documented = (ROOT / "docs/data.md").read_text().replace("data/prepared/fracatlas_584", "OUT")
-    assert "\n".join(said) in documented
+    assert "\n".join(output) in documented
     rejected = (tmp_path / "out/rejected.csv").read_text()
     assert rejected.count("which has the other label") == 2

@@ -1,4 +1,4 @@
-"""What prepare makes of a folder of images, and which folders it refuses or leaves alone."""
+"""The files that prepare writes, and the folders that it refuses or does not change."""
 
 import json
 from dataclasses import replace
@@ -6,16 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from elbow_core.dataset.archive import open_archive
-from elbow_core.dataset.manifest import read_manifest
+from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import UserError
-from elbow_core.prepare import prepare
-from elbow_core.prepare.config import DataConfig, FractionSplit
-from elbow_core.radiographs.decoding import read_radiograph
-from elbow_core.radiographs.preprocessing import Preprocessing, preprocess
+from elbow_core.prepare import DataConfig, FractionSplit, prepare
+from elbow_core.radiographs import Preprocessing, preprocess, read_radiograph
 from elbow_core.sources import MuraSource, SyntheticSource
 from tests.support.prepare_folders import FILES, entries, rejected, write_images
-from tests.support.tiny_images import draw, encode, write
+from tests.support.tiny_images import encode, make_image, write
 
 
 @pytest.fixture
@@ -23,13 +20,13 @@ def config(tmp_path) -> DataConfig:
     return write_images(tmp_path)
 
 
-def test_prepared_folder_holds_its_files_and_nothing_else(config):
+def test_prepared_folder_contains_its_files_and_nothing_else(config):
     assert prepare(config)
     assert entries(config.out) == FILES
     assert entries(config.out.parent) == ["out", "root"]
 
 
-def test_archive_holds_the_preprocessed_images_in_the_manifests_order(config):
+def test_archive_contains_the_preprocessed_images_in_manifest_order(config):
     prepare(config)
     rows = read_manifest(config.out / "manifest.csv")
     archive = open_archive(config.out)
@@ -43,7 +40,7 @@ def test_archive_holds_the_preprocessed_images_in_the_manifests_order(config):
         assert len(row.sha256) == 64
 
 
-def test_index_names_no_place_on_this_machine(config):
+def test_written_files_contain_no_path_of_this_machine(config):
     prepare(config)
     for name in ("index.json", "manifest.csv", "rejected.csv"):
         assert str(config.root.parent) not in (config.out / name).read_text()
@@ -65,9 +62,9 @@ def test_any_number_of_workers_gives_the_same_bytes(config):
 
 def test_bad_files_are_rejected_with_the_reason_and_without_the_machines_paths(config):
     (config.root / "normal/p00_0.png").write_bytes(b"not an image")
-    (config.root / "injury/p01_1.jpg").write_bytes(encode(draw(0), ".jpg")[:-2])
-    damaged = bytearray(encode(draw(0)))
-    damaged[len(damaged) // 2] ^= 0xFF  # Whole by its header; only decoding can tell.
+    (config.root / "injury/p01_1.jpg").write_bytes(encode(make_image(0), ".jpg")[:-2])
+    damaged = bytearray(encode(make_image(0)))
+    damaged[len(damaged) // 2] ^= 0xFF  # Complete by its header; only decoding detects it.
     (config.root / "normal/p02_0.png").write_bytes(damaged)
     (config.root / "normal/p04_0.png").write_bytes(b"")
     (config.root / "normal/notes.txt").write_bytes(b"x")
@@ -77,7 +74,7 @@ def test_bad_files_are_rejected_with_the_reason_and_without_the_machines_paths(c
         "injury/p01_1.jpg": "is cut short: the end of the JPEG is missing",
         "normal/p02_0.png": "is a damaged PNG: it cannot be decoded",
         "normal/p04_0.png": "is empty",
-        "normal/notes.txt": "is not named as an image (.png, .jpg, .jpeg, .dcm)",
+        "normal/notes.txt": "has no image suffix (.png, .jpg, .jpeg, .dcm)",
     }
     assert len(open_archive(config.out)) == 44
     assert list(rejected(config)) == sorted(rejected(config))
@@ -86,15 +83,15 @@ def test_bad_files_are_rejected_with_the_reason_and_without_the_machines_paths(c
 @pytest.mark.parametrize("workers", [0, 1])
 def test_strict_makes_a_bad_file_fatal_and_leaves_nothing(config, workers):
     bad = config.root / "normal/p02_0.png"
-    bad.write_bytes(encode(draw(0))[:-30])
+    bad.write_bytes(encode(make_image(0))[:-30])
     with pytest.raises(UserError, match=f"{bad}: is cut short"):
         prepare(config.model_copy(update={"strict": True, "workers": workers}))
     assert entries(config.out.parent) == ["root"]
 
 
 def test_identical_images_with_different_labels_are_both_rejected(config):
-    write(config.root / "normal/p00_0.png", draw(99))
-    write(config.root / "injury/p01_0.png", draw(99))
+    write(config.root / "normal/p00_0.png", make_image(99))
+    write(config.root / "injury/p01_0.png", make_image(99))
     prepare(config)
     assert rejected(config) == {
         "normal/p00_0.png": "is identical to injury/p01_0.png, which has the other label",
@@ -105,10 +102,13 @@ def test_identical_images_with_different_labels_are_both_rejected(config):
         prepare(again)
 
 
-def test_second_run_finds_the_work_done_and_touches_nothing(config):
+def test_second_run_changes_nothing(config):
     def written() -> dict[str, tuple[int, int, int]]:
         found = {name: (config.out / name).stat() for name in FILES}
-        return {name: (of.st_ino, of.st_size, of.st_mtime_ns) for name, of in found.items()}
+        return {
+            name: (status.st_ino, status.st_size, status.st_mtime_ns)
+            for name, status in found.items()
+        }
 
     prepare(config)
     before = written()
@@ -116,25 +116,25 @@ def test_second_run_finds_the_work_done_and_touches_nothing(config):
     assert written() == before
 
 
-def test_other_settings_or_files_do_not_overwrite_what_is_there(config):
+def test_other_settings_or_files_do_not_overwrite_a_prepared_set(config):
     prepare(config)
     before = (config.out / "images-00000.array_record").read_bytes()
     other = config.model_copy(update={"preprocess": Preprocessing(size=32, sigma=3.0)})
     with pytest.raises(UserError, match="was prepared with other settings or from other files"):
         prepare(other)
-    write(config.root / "normal/p99_0.png", draw(99))
+    write(config.root / "normal/p99_0.png", make_image(99))
     with pytest.raises(UserError, match="delete it or choose another out"):
         prepare(config)
     assert (config.out / "images-00000.array_record").read_bytes() == before
 
 
-def test_folder_that_moved_is_still_the_same_data(config):
+def test_moved_folder_is_the_same_data(config):
     prepare(config)
     moved = config.root.rename(config.root.with_name("moved"))
     assert not prepare(config.model_copy(update={"root": moved}))
 
 
-def test_damaged_prepared_folder_is_not_taken_for_done(config):
+def test_damaged_prepared_folder_is_not_accepted(config):
     prepare(config)
     records = config.out / "images-00000.array_record"
     records.write_bytes(records.read_bytes()[:-1])
@@ -142,10 +142,10 @@ def test_damaged_prepared_folder_is_not_taken_for_done(config):
         prepare(config)
 
 
-def test_foreign_folder_is_never_written_to(config):
+def test_folder_with_other_files_is_never_written_to(config):
     config.out.mkdir()
     (config.out / "thesis.txt").write_text("x")
-    with pytest.raises(UserError, match="is no prepared data set; choose another out"):
+    with pytest.raises(UserError, match="is not a prepared data set; choose another out"):
         prepare(config)
     assert entries(config.out) == ["thesis.txt"]
 
@@ -155,7 +155,7 @@ def test_empty_folder_may_be_the_output(config):
     assert prepare(config)
 
 
-def test_leftovers_of_a_killed_run_are_cleared(config):
+def test_leftovers_of_a_killed_run_are_removed(config):
     partial = config.out.with_name(".out.partial")
     partial.mkdir()
     (partial / "images-00000.array_record").write_bytes(b"half")
@@ -167,24 +167,24 @@ def test_leftovers_of_a_killed_run_are_cleared(config):
 
 def test_output_inside_the_data_root_is_refused(config):
     for out in (config.root, config.root / "prepared", config.root.parent):
-        with pytest.raises(UserError, match="must lie apart"):
+        with pytest.raises(UserError, match="must not contain each other"):
             prepare(config.model_copy(update={"out": out}))
 
 
-def test_class_that_bad_files_emptied_is_found_before_the_long_work(config):
+def test_class_without_readable_files_is_an_error_before_the_long_work(config):
     for path in (config.root / "injury").iterdir():
         path.write_bytes(b"broken")
-    with pytest.raises(UserError, match="there is no injury image at all"):
+    with pytest.raises(UserError, match="there is no injury image"):
         prepare(config)
     assert entries(config.out.parent) == ["root"]
 
 
-def test_synthetic_radiographs_are_drawn_when_they_are_not_there(config):
+def test_synthetic_radiographs_are_rendered_if_they_do_not_exist(config):
     source = SyntheticSource(patients=8, tree=MuraSource())
     synthetic = config.model_copy(
         update={
             "source": source,
-            "root": config.root.with_name("drawn"),
+            "root": config.root.with_name("synthetic"),
             "split": FractionSplit(train=0.5, validation=0.5, test=0.0),
         }
     )
@@ -192,13 +192,13 @@ def test_synthetic_radiographs_are_drawn_when_they_are_not_there(config):
     rows = read_manifest(synthetic.out / "manifest.csv")
     assert {row.source for row in rows} == {"synthetic"}
     assert rejected(synthetic) == {}
-    drawn = {path: path.stat().st_mtime_ns for path in synthetic.root.rglob("*.png")}
+    rendered = {path: path.stat().st_mtime_ns for path in synthetic.root.rglob("*.png")}
     assert not prepare(synthetic)
-    assert {path: path.stat().st_mtime_ns for path in synthetic.root.rglob("*.png")} == drawn
+    assert {path: path.stat().st_mtime_ns for path in synthetic.root.rglob("*.png")} == rendered
 
 
-def test_real_radiographs_become_a_prepared_set(real_radiographs, config):
-    # 40 real images, of which two are cut short as published.
+def test_real_radiographs_are_prepared(real_radiographs, config):
+    # 40 real images, two of them cut short as published.
     source = real_radiographs / "fracatlas_upper_limb" / "images"
     for path in config.root.rglob("*.*"):
         path.unlink()

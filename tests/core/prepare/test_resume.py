@@ -1,4 +1,4 @@
-"""A prepare that is killed, refused disk or disturbed, and the one that goes on from it."""
+"""Interrupted runs of prepare, and the runs that resume them."""
 
 import os
 import signal
@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 
 from elbow_core.config import dump_config
-from elbow_core.prepare import prepare
-from elbow_core.prepare.config import DataConfig, FractionSplit
-from elbow_core.radiographs.preprocessing import Preprocessing
+from elbow_core.prepare import DataConfig, FractionSplit, prepare
+from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import FolderSource
 from tests.support.paths import ROOT
 from tests.support.tiny_images import encode, write
 
-IMAGES = 300  # Five files of the archive.
-SIZE = 384  # Some tenths of a second a file: time to kill it in.
+IMAGES = 300  # Five segments.
+SIZE = 384  # Some tenths of a second per segment: time to kill it.
 PREPARE = [sys.executable, "-m", "elbow_core.prepare", "--config"]
 
 
@@ -51,8 +50,8 @@ def config(radiographs, tmp_path) -> DataConfig:
 
 
 @pytest.fixture(scope="module")
-def unbroken(radiographs, tmp_path_factory) -> dict[str, bytes]:
-    out = tmp_path_factory.mktemp("unbroken") / "out"
+def uninterrupted(radiographs, tmp_path_factory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("uninterrupted") / "out"
     prepare(
         DataConfig(
             source=FolderSource(classes={"normal": 0, "injury": 1}),
@@ -86,7 +85,7 @@ def start(config: DataConfig) -> subprocess.Popen[str]:
 
 
 def await_finished_files(config: DataConfig, process: subprocess.Popen[str]) -> Iterator[None]:
-    """Yield as often as the running prepare has finished another file of the archive."""
+    """Yield each time the running prepare has finished another segment."""
     seen = 0
     while process.poll() is None:
         if len(finished_files(config)) > seen:
@@ -96,7 +95,9 @@ def await_finished_files(config: DataConfig, process: subprocess.Popen[str]) -> 
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_killed_prepare_goes_on_and_gives_the_bytes_of_an_unbroken_one(config, unbroken, workers):
+def test_resumed_run_after_a_kill_is_byte_identical_to_an_uninterrupted_one(
+    config, uninterrupted, workers
+):
     config = config.model_copy(update={"workers": workers})
     process = start(config)
     next(await_finished_files(config, process), None)
@@ -106,15 +107,15 @@ def test_killed_prepare_goes_on_and_gives_the_bytes_of_an_unbroken_one(config, u
     assert 1 <= len(done) < 5, "the run ended before it could be killed"
     assert not config.out.exists()
     assert prepare(config.model_copy(update={"workers": 0}))
-    assert contents(config.out) == unbroken
+    assert contents(config.out) == uninterrupted
     assert sorted(path.name for path in config.out.parent.iterdir()) == ["data.yaml", "out"]
 
 
-def interrupted(config: DataConfig, monkeypatch, after: int) -> None:
-    """Stop a prepare, as Ctrl-C does, when so many images are decoded."""
-    from elbow_core.prepare import passes
+def interrupt(config: DataConfig, monkeypatch, after: int) -> None:
+    """Interrupt prepare, as Ctrl-C does, after this number of decoded images."""
+    from elbow_core.prepare import archive_pass
 
-    decode, decoded = passes.decode_radiograph, 0
+    decode, decoded = archive_pass.decode_radiograph, 0
 
     def decode_or_stop(data: bytes, name: str) -> np.ndarray:
         nonlocal decoded
@@ -124,60 +125,60 @@ def interrupted(config: DataConfig, monkeypatch, after: int) -> None:
         return decode(data, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(passes, "decode_radiograph", decode_or_stop)
+        patch.setattr(archive_pass, "decode_radiograph", decode_or_stop)
         with pytest.raises(KeyboardInterrupt):
             prepare(config)
 
 
 def count_decoded(config: DataConfig, monkeypatch) -> int:
-    from elbow_core.prepare import passes
+    from elbow_core.prepare import archive_pass
 
-    decode, decoded = passes.decode_radiograph, []
+    decode, decoded = archive_pass.decode_radiograph, []
 
     def decode_and_count(data: bytes, name: str) -> np.ndarray:
         decoded.append(name)
         return decode(data, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(passes, "decode_radiograph", decode_and_count)
+        patch.setattr(archive_pass, "decode_radiograph", decode_and_count)
         prepare(config)
     return len(decoded)
 
 
-def test_next_run_decodes_only_what_was_not_finished(config, unbroken, monkeypatch, capsys):
-    interrupted(config, monkeypatch, after=200)
+def test_resumed_run_decodes_only_unfinished_segments(config, uninterrupted, monkeypatch, capsys):
+    interrupt(config, monkeypatch, after=200)
     capsys.readouterr()
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 3 * 64
-    assert contents(config.out) == unbroken
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in said] == ["prepare: 299 of 299"]
-    assert "192 of them before" in said[0]
+    assert contents(config.out) == uninterrupted
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["prepare: 299 of 299"]
+    assert "192 of them in an earlier run" in lines[0]
 
 
-def test_file_that_the_kill_cut_short_is_made_again(config, unbroken, monkeypatch):
-    interrupted(config, monkeypatch, after=200)
+def test_truncated_segment_is_written_again(config, uninterrupted, monkeypatch):
+    interrupt(config, monkeypatch, after=200)
     partial = config.out.with_name(".out.partial")
     cut = partial / "images-00001.array_record"
     cut.write_bytes(cut.read_bytes()[:-100])
     (partial / "work/segment-00002.json").write_text("{")
     (partial / ".images-00003.array_record.4711.partial").write_bytes(b"half")
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 64
-    assert contents(config.out) == unbroken
+    assert contents(config.out) == uninterrupted
 
 
-def test_changed_radiograph_or_setting_starts_over(config, monkeypatch, radiographs):
-    interrupted(config, monkeypatch, after=200)
+def test_changed_radiograph_or_setting_starts_again(config, monkeypatch, radiographs):
+    interrupt(config, monkeypatch, after=200)
     other = config.model_copy(update={"preprocess": Preprocessing(size=SIZE, sigma=1.0)})
     assert count_decoded(other, monkeypatch) == IMAGES - 1
     other.out.rename(other.out.with_name("done"))
-    interrupted(config, monkeypatch, after=200)
+    interrupt(config, monkeypatch, after=200)
     image = radiographs / "normal/p000.png"
     os.utime(image, ns=(1, 1))
     assert count_decoded(config, monkeypatch) == IMAGES - 1
 
 
-def test_full_disk_is_one_line_that_says_what_is_kept(config, unbroken):
-    # A quota of 4 MiB a file stops the first of the archive's, of 9 MiB.
+def test_full_disk_is_one_line_that_names_the_finished_part(config, uninterrupted):
+    # A limit of 4 MiB per file stops the first segment, of 9 MiB.
     limited = f"ulimit -f 4096; exec {' '.join(PREPARE)} {write_config(config)}"
     done = subprocess.run(
         ["bash", "-c", limited], cwd=ROOT, capture_output=True, text=True, check=False
@@ -186,13 +187,13 @@ def test_full_disk_is_one_line_that_says_what_is_kept(config, unbroken):
     assert done.returncode == 2
     assert line.startswith(f"error: {config.out}: cannot be written: ")
     assert "File too large" in line
-    assert line.endswith("keeps what was finished, and the same command goes on from it")
+    assert line.endswith("contains the finished part, and the same command resumes from it")
     assert not config.out.exists()
     assert prepare(config)
-    assert contents(config.out) == unbroken
+    assert contents(config.out) == uninterrupted
 
 
-def test_second_prepare_into_the_same_folder_is_refused_while_the_first_goes_on(config, unbroken):
+def test_second_run_into_the_same_folder_is_refused_and_the_first_continues(config, uninterrupted):
     process = start(config)
     next(await_finished_files(config, process), None)
     process.send_signal(signal.SIGSTOP)
@@ -200,10 +201,10 @@ def test_second_prepare_into_the_same_folder_is_refused_while_the_first_goes_on(
         [*PREPARE, str(write_config(config))], cwd=ROOT, capture_output=True, text=True, check=False
     )
     process.send_signal(signal.SIGCONT)
-    _, said = process.communicate()
+    _, errors = process.communicate()
     assert (second.returncode, second.stderr) == (
         2,
         f"error: {config.out}: is being prepared by another process\n",
     )
-    assert process.returncode == 0, said
-    assert contents(config.out) == unbroken
+    assert process.returncode == 0, errors
+    assert contents(config.out) == uninterrupted

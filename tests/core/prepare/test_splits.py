@@ -1,21 +1,20 @@
-"""The split that prepare deals or keeps as published, and the splits that it refuses."""
+"""The split that prepare assigns or keeps as published, and the splits that it refuses."""
 
 import pytest
 
-from elbow_core.dataset.manifest import read_manifest
-from elbow_core.dataset.splits import check_leakage
+from elbow_core.dataset import check_leakage, read_manifest
 from elbow_core.errors import UserError
-from elbow_core.prepare import prepare
-from elbow_core.prepare.config import (
+from elbow_core.prepare import (
     ClassCounts,
     CountSplit,
     DataConfig,
     FractionSplit,
     OfficialSplit,
+    prepare,
 )
 from elbow_core.sources import MuraSource
 from tests.support.prepare_folders import write_images
-from tests.support.tiny_images import draw, write
+from tests.support.tiny_images import make_image, write
 
 
 @pytest.fixture
@@ -49,19 +48,19 @@ def test_shares_that_do_not_sum_to_1_are_refused():
 
 def test_identical_images_stay_in_one_split(config):
     for name in ("p00_0.png", "p02_0.png", "p04_0.png"):
-        write(config.root / "normal" / name, draw(99))
+        write(config.root / "normal" / name, make_image(99))
     prepare(config)
     rows = read_manifest(config.out / "manifest.csv")
     assert len({row.split for row in rows if row.patient_id in ("p00", "p02", "p04")}) == 1
 
 
-def test_counts_are_those_of_the_images_that_can_be_read(config):
+def test_counts_are_those_of_the_readable_images(config):
     half = ClassCounts(normal=12, injury=12)
     quarter = ClassCounts(normal=6, injury=6)
     split = CountSplit(train=half, validation=quarter, test=quarter)
     counted = config.model_copy(update={"split": split})
     (config.root / "normal/p00_0.png").write_bytes(b"broken")
-    with pytest.raises(UserError, match="24 normal images are asked for and 23 are there"):
+    with pytest.raises(UserError, match="24 normal images are requested, but there are 23"):
         prepare(counted)
 
 
@@ -72,7 +71,7 @@ def mura(config) -> DataConfig:
         split = "train" if patient < 4 else "valid"
         result = ("negative", "positive")[patient % 2]
         folder = root / split / "XR_ELBOW" / f"patient{patient:05d}" / f"study1_{result}"
-        write(folder / "image1.png", draw(patient))
+        write(folder / "image1.png", make_image(patient))
     return config.model_copy(
         update={"source": MuraSource(), "root": root, "split": OfficialSplit()}
     )
@@ -92,11 +91,11 @@ def test_official_split_that_leaks_is_refused(mura):
 
 
 def test_official_split_of_a_source_without_one_is_refused(config):
-    with pytest.raises(UserError, match="has none; use fractions"):
+    with pytest.raises(UserError, match="has no official split; use fractions"):
         prepare(config.model_copy(update={"split": OfficialSplit()}))
 
 
-def test_published_split_may_be_dealt_anew(mura):
+def test_published_split_can_be_replaced(mura):
     prepare(mura.model_copy(update={"split": FractionSplit(train=0.5, validation=0.5, test=0.0)}))
     rows = read_manifest(mura.out / "manifest.csv")
     assert {row.split for row in rows} == {"train", "validation"}

@@ -34,7 +34,7 @@ def test_results_come_in_the_order_of_the_items(workers):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_items_are_read_only_a_little_ahead_of_the_results(workers):
+def test_few_items_are_read_ahead_of_the_results(workers):
     taken = 0
 
     def items() -> Iterator[int]:
@@ -49,7 +49,7 @@ def test_items_are_read_only_a_little_ahead_of_the_results(workers):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_error_of_an_item_is_raised_in_its_place(workers):
+def test_error_of_an_item_is_raised_at_its_position(workers):
     with WorkerPool(workers) as pool:
         results = pool.map(fail_at_7, range(100))
         assert [next(results) for _ in range(4)] == [0, 1, 2, 3]
@@ -57,8 +57,8 @@ def test_error_of_an_item_is_raised_in_its_place(workers):
             list(results)
 
 
-def test_death_of_a_process_is_an_error_that_says_what_to_do():
-    with WorkerPool(1) as pool, pytest.raises(UserError, match="give fewer workers"):
+def test_killed_process_is_an_error_that_says_what_to_do():
+    with WorkerPool(1) as pool, pytest.raises(UserError, match="use fewer workers"):
         list(pool.map(die, range(1, 5)))
 
 
@@ -69,7 +69,7 @@ def test_each_process_runs_opencv_on_one_thread():
     assert process != os.getpid()
 
 
-def test_loop_that_stops_early_ends_its_processes():
+def test_early_end_of_the_loop_ends_the_processes():
     with WorkerPool(2) as pool:
         for number in pool.map(square, range(10_000)):
             if number > 100:

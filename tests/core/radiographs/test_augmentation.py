@@ -3,32 +3,27 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from elbow_core.radiographs.augmentation import (
-    NO_AUGMENTATION,
-    Augmentation,
-    apply_affine,
-    sample_affine,
-)
-from tests.support.tiny_images import draw
+from elbow_core.radiographs import NO_AUGMENTATION, Augmentation, apply_affine, sample_affine
+from tests.support.tiny_images import make_image
 
 
 def only(**changes) -> Augmentation:
-    """No augmentation but for what is named."""
+    """Return an augmentation with only these ranges."""
     return Augmentation(**(NO_AUGMENTATION.model_dump() | changes))
 
 
-def drawn(augmentation: Augmentation, count: int = 2000, size: int = 101) -> np.ndarray:
+def sample_many(augmentation: Augmentation, count: int = 2000, size: int = 101) -> np.ndarray:
     rng = np.random.default_rng(0)
     return np.stack([sample_affine(rng, size, augmentation) for _ in range(count)])
 
 
 def shifts(matrices: np.ndarray, size: int) -> np.ndarray:
-    """How far each matrix moves the centre, as a fraction of the size."""
+    """Return the translation of the centre by each matrix, as a fraction of the size."""
     centre = np.array([(size - 1) / 2, (size - 1) / 2, 1])
     return (matrices @ centre - centre[:2]) / size
 
 
-def test_defaults_are_the_reports():
+def test_defaults_are_those_of_the_paper():
     assert Augmentation().model_dump() == {
         "rotation": (-60.0, 60.0),
         "flip": 0.75,
@@ -40,23 +35,23 @@ def test_defaults_are_the_reports():
 def test_no_augmentation_is_exactly_the_identity():
     matrix = sample_affine(np.random.default_rng(0), 64, NO_AUGMENTATION)
     assert np.array_equal(matrix, [[1, 0, 0], [0, 1, 0]])
-    image = draw(0)
+    image = make_image(0)
     assert np.array_equal(apply_affine(image, matrix), image)
 
 
 def test_flip_alone_mirrors_exactly():
-    image = draw(0, 64, 64)
+    image = make_image(0, 64, 64)
     matrix = sample_affine(np.random.default_rng(0), 64, only(flip=1.0))
     assert np.array_equal(apply_affine(image, matrix), image[:, ::-1])
 
 
-def test_quarter_turn_is_anticlockwise_and_exact():
-    image = draw(0, 65, 65)
+def test_rotation_by_90_degrees_is_anticlockwise_and_exact():
+    image = make_image(0, 65, 65)
     matrix = sample_affine(np.random.default_rng(0), 65, only(rotation=(90.0, 90.0)))
     assert np.array_equal(apply_affine(image, matrix), np.rot90(image))
 
 
-def test_matrix_is_the_one_opencv_makes_for_rotation_and_scale():
+def test_matrix_of_rotation_and_scale_equals_opencvs():
     matrix = sample_affine(
         np.random.default_rng(0), 101, only(rotation=(25.0, 25.0), scale=(1.1, 1.1))
     )
@@ -65,8 +60,8 @@ def test_matrix_is_the_one_opencv_makes_for_rotation_and_scale():
     )
 
 
-def test_draws_fill_the_reports_ranges_evenly():
-    matrices = drawn(Augmentation())
+def test_samples_are_uniform_in_the_ranges_of_the_paper():
+    matrices = sample_many(Augmentation())
     linear = matrices[:, :, :2]
     scale = np.sqrt(np.abs(np.linalg.det(linear)))
     assert scale.min() >= 0.85
@@ -85,8 +80,8 @@ def test_draws_fill_the_reports_ranges_evenly():
     np.testing.assert_allclose((distance > 0).mean(axis=0), 0.5, atol=0.04)
 
 
-def test_four_draws_are_independent():
-    matrices = drawn(Augmentation())
+def test_samples_are_independent():
+    matrices = sample_many(Augmentation())
     distance = shifts(matrices, 101)
     flipped = np.linalg.det(matrices[:, :, :2]) < 0
     scale = np.sqrt(np.abs(np.linalg.det(matrices[:, :, :2])))
@@ -110,13 +105,13 @@ def test_same_generator_state_gives_the_same_matrix_and_another_does_not():
     assert not np.array_equal(first, third)
 
 
-def test_changing_one_range_leaves_the_other_draws():
+def test_changing_one_range_does_not_change_the_other_samples():
     usual = sample_affine(np.random.default_rng(3), 64, only(translation=(0.02, 0.12)))
     flipped = sample_affine(np.random.default_rng(3), 64, only(translation=(0.02, 0.12), flip=1.0))
     np.testing.assert_allclose(shifts(usual[None], 64), shifts(flipped[None], 64), atol=1e-12)
 
 
-def test_what_comes_from_outside_is_black():
+def test_pixels_from_outside_are_black():
     image = np.full((64, 64), 255, np.uint8)
     moved = apply_affine(image, np.array([[1.0, 0.0, 10.0], [0.0, 1.0, 0.0]]))
     assert (moved[:, :10] == 0).all()
@@ -124,7 +119,7 @@ def test_what_comes_from_outside_is_black():
 
 
 def test_image_keeps_its_shape_and_is_not_changed():
-    image = draw(0, 48, 40)
+    image = make_image(0, 48, 40)
     image.setflags(write=False)
     moved = apply_affine(image, sample_affine(np.random.default_rng(0), 48, Augmentation()))
     assert moved.shape == (48, 40)
@@ -133,7 +128,7 @@ def test_image_keeps_its_shape_and_is_not_changed():
 
 def test_brightness_is_not_changed_inside():
     image = np.full((101, 101), 137, np.uint8)
-    for matrix in drawn(Augmentation(), count=20):
+    for matrix in sample_many(Augmentation(), count=20):
         assert apply_affine(image, matrix)[50, 50] == 137
 
 
@@ -147,6 +142,6 @@ def test_brightness_is_not_changed_inside():
         {"translation": (-0.1, 0.1)},
     ],
 )
-def test_ranges_that_make_no_sense_are_refused(wrong):
+def test_invalid_ranges_are_refused(wrong):
     with pytest.raises(ValidationError):
         Augmentation(**wrong)

@@ -1,4 +1,4 @@
-"""Each kind of bad file that a hospital or a download holds: read, or refused with its reason."""
+"""Bad and unusual files from hospitals and downloads: read, or refused with a reason."""
 
 import csv
 import io
@@ -10,18 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elbow_core.dataset.manifest import read_manifest
-from elbow_core.prepare import prepare
-from elbow_core.prepare.config import DataConfig, FractionSplit
-from elbow_core.radiographs.decoding import RadiographError, read_radiograph
-from elbow_core.radiographs.preprocessing import Preprocessing
+from elbow_core.dataset import read_manifest
+from elbow_core.errors import RadiographError
+from elbow_core.prepare import DataConfig, FractionSplit, prepare
+from elbow_core.radiographs import Preprocessing, read_radiograph
 from elbow_core.sources import FolderSource
 from tests.support.dicom_files import RAMP, dicom
-from tests.support.tiny_images import draw, encode, png_chunk, png_header, write
+from tests.support.tiny_images import encode, make_image, png_chunk, png_header, write
 
 
 def pillow(kind: str, mode: str, **options: object) -> bytes:
-    grey = Image.fromarray(draw(5, 64, 64))
+    grey = Image.fromarray(make_image(5, 64, 64))
     image = grey.convert("P") if mode == "P" else grey.convert("RGB").convert(mode)
     data = io.BytesIO()
     image.save(data, kind, **options)
@@ -29,25 +28,25 @@ def pillow(kind: str, mode: str, **options: object) -> bytes:
 
 
 def animated(kind: str) -> bytes:
-    frames = [Image.fromarray(draw(seed, 64, 64)) for seed in range(3)]
+    frames = [Image.fromarray(make_image(seed, 64, 64)) for seed in range(3)]
     data = io.BytesIO()
     frames[0].save(data, kind, save_all=True, append_images=frames[1:])
     return data.getvalue()
 
 
 def black_png(width: int, height: int) -> bytes:
-    """A whole and valid PNG, which for its zeros is small however large the picture."""
+    """Return a valid PNG of zeros, which is a small file for any size of image."""
     compressor = zlib.compressobj(9)
     row = bytes(1 + (width + 7) // 8)
     rows = b"".join(compressor.compress(row * 1000) for _ in range(height // 1000))
-    picture = rows + compressor.flush()
+    image_data = rows + compressor.flush()
     header = png_header(width, height, bits=1)
-    return header + png_chunk(b"IDAT", picture) + png_chunk(b"IEND", b"")
+    return header + png_chunk(b"IDAT", image_data) + png_chunk(b"IEND", b"")
 
 
 def resized_jpeg(height: int, width: int) -> bytes:
-    """A JPEG whose header lies about its size."""
-    data = bytearray(encode(draw(0), ".jpg"))
+    """Return a JPEG with a wrong size in its header."""
+    data = bytearray(encode(make_image(0), ".jpg"))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
     return bytes(data)
@@ -55,20 +54,20 @@ def resized_jpeg(height: int, width: int) -> bytes:
 
 BAD = {
     "empty.png": (b"", "is empty"),
-    "truncated.png": (encode(draw(0))[:-20], "is cut short: the end of the PNG is missing"),
+    "truncated.png": (encode(make_image(0))[:-20], "is cut short: the end of the PNG is missing"),
     "truncated.jpg": (
-        encode(draw(0), ".jpg")[:-20],
+        encode(make_image(0), ".jpg")[:-20],
         "is cut short: the end of the JPEG is missing",
     ),
     "truncated.dcm": (dicom(RAMP)[:-20], "is a DICOM file whose pixels cannot be decoded"),
-    "text.png": (b"this is a text, named as a picture\n" * 9, "is not an image: neither PNG, JPEG"),
+    "text.png": (b"this is a text, named as an image\n" * 9, "is not an image: neither PNG, JPEG"),
     "zero_width.png": (png_header(0, 48) + png_chunk(b"IEND", b""), "is 0 x 48, below 32 pixels"),
     "zero_height.jpg": (resized_jpeg(0, 40), "is 40 x 0, below 32 pixels a side"),
     "one_pixel.png": (encode(np.zeros((1, 1), np.uint8)), "is 1 x 1, below 32 pixels a side"),
     "one_pixel.dcm": (dicom(RAMP[:1, :1]), "is 1 x 1, below 32 pixels a side"),
     "200_megapixels.png": (black_png(20_000, 10_000), "is 20000 x 10000, more than 100 megapixels"),
     "200_megapixels.jpg": (resized_jpeg(10_000, 20_000), "is 20000 x 10000, more than 100 mega"),
-    "animated.png": (animated("PNG"), "is an animated PNG; give one picture"),
+    "animated.png": (animated("PNG"), "is an animated PNG; give one image"),
     "animated_gif.png": (animated("GIF"), "is a GIF file; convert it"),
     "animated_webp.png": (animated("WEBP"), "is a WebP or other RIFF file; convert it"),
     "tiff.png": (pillow("TIFF", "L"), "is a TIFF file; convert it"),
@@ -76,7 +75,7 @@ BAD = {
     "colour.dcm": (dicom(PhotometricInterpretation="RGB"), "is a RGB DICOM file; only grey ones"),
 }
 GOOD = {
-    "sixteen_bits.png": encode(draw(5, 64, 64).astype(np.uint16) * 257),
+    "sixteen_bits.png": encode(make_image(5, 64, 64).astype(np.uint16) * 257),
     "transparent.png": pillow("PNG", "RGBA"),
     "palette.png": pillow("PNG", "P"),
     "colour.jpg": pillow("JPEG", "RGB", quality=95),
@@ -95,9 +94,9 @@ def test_bad_file_is_refused_with_its_reason(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_unusual_file_shows_the_grey_that_it_means(tmp_path, name):
+def test_unusual_file_has_the_expected_grey_levels(tmp_path, name):
     (tmp_path / name).write_bytes(GOOD[name])
-    expected = draw(5, 64, 64).astype(float)
+    expected = make_image(5, 64, 64).astype(float)
     if name == "sixteen_bits.png":  # Scaled by its own range.
         expected = (expected - expected.min()) * 255 / (expected.max() - expected.min())
     difference = read_radiograph(tmp_path / name) - expected
@@ -109,7 +108,7 @@ def test_unusual_file_shows_the_grey_that_it_means(tmp_path, name):
 def test_bad_files_are_rejected_and_the_rest_is_prepared(tmp_path, workers):
     root: Path = tmp_path / "root"
     for number in range(24):
-        write(root / ("normal", "injury")[number % 2] / f"{number}.png", draw(number))
+        write(root / ("normal", "injury")[number % 2] / f"{number}.png", make_image(number))
     for name, (data, _) in BAD.items():
         (root / "normal" / name).write_bytes(data)
     for name, data in GOOD.items():

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elbow_core.radiographs.decoding import RadiographError, decode_radiograph, read_radiograph
-from tests.support.tiny_images import draw, encode, png_chunk, png_header, write
+from elbow_core.errors import RadiographError
+from elbow_core.radiographs import decode_radiograph, read_radiograph
+from tests.support.tiny_images import encode, make_image, png_chunk, png_header, write
 
 
 def fails(path: Path, data: bytes | None = None) -> str:
-    """The message of the error that names the file; one line."""
+    """Return the one-line message of the error, without the file's name."""
     if data is not None:
         path.write_bytes(data)
     with pytest.raises(RadiographError) as caught:
@@ -38,17 +39,17 @@ def opencv(path: Path | str, flags: int = cv2.IMREAD_GRAYSCALE) -> np.ndarray:
 
 
 def test_grey_png_comes_back_pixel_for_pixel(tmp_path):
-    image = draw(0)
+    image = make_image(0)
     assert np.array_equal(read_radiograph(write(tmp_path / "a.png", image)), image)
 
 
 def test_jpeg_is_read_as_opencv_reads_it(tmp_path):
-    path = write(tmp_path / "a.jpg", draw(0))
+    path = write(tmp_path / "a.jpg", make_image(0))
     assert np.array_equal(read_radiograph(str(path)), opencv(path))
 
 
-def test_type_is_judged_by_content_not_by_name(tmp_path):
-    image = draw(1)
+def test_type_is_determined_by_content_not_by_name(tmp_path):
+    image = make_image(1)
     path = tmp_path / "named.jpg"
     path.write_bytes(encode(image, ".png"))
     assert np.array_equal(read_radiograph(path), image)
@@ -70,7 +71,7 @@ def test_16_bits_are_scaled_by_the_images_own_range(tmp_path):
     assert (read.min(), read.max()) == (0, 255)
 
 
-def test_16_bits_of_one_level_are_black(tmp_path):
+def test_constant_16_bit_image_is_black(tmp_path):
     path = write(tmp_path / "a.png", np.full((40, 40), 30_000, np.uint16))
     assert not read_radiograph(path).any()
 
@@ -82,7 +83,7 @@ def test_16_bit_colour_is_grey_too(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_transparency_shows_black_not_what_it_hides(tmp_path, dtype):
+def test_transparency_is_black(tmp_path, dtype):
     top = np.iinfo(dtype).max
     image = np.full((64, 64, 4), top, dtype)
     image[32:, :, 3] = 0
@@ -91,12 +92,14 @@ def test_transparency_shows_black_not_what_it_hides(tmp_path, dtype):
     assert (read[32:] == 0).all()
 
 
-def test_photograph_is_turned_upright_by_its_exif(tmp_path):
+def test_image_is_rotated_by_its_exif_orientation(tmp_path):
     image = np.zeros((40, 64), np.uint8)
     image[:, :32] = 200
     jpeg = encode(image, ".jpg")
-    turned = b"\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"  # Orientation 6, little endian.
-    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + turned + b"\0\0\0\0"
+    orientation = (
+        b"\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"  # Orientation 6, little endian.
+    )
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + orientation + b"\0\0\0\0"
     segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg[:2] + segment + jpeg[2:])
@@ -107,12 +110,12 @@ def test_photograph_is_turned_upright_by_its_exif(tmp_path):
 
 
 def test_missing_file_folder_and_empty_file_are_named(tmp_path):
-    assert fails(tmp_path / "no.png") == "is not there"
+    assert fails(tmp_path / "no.png") == "does not exist"
     assert fails(tmp_path) == "is not a file"
     assert fails(tmp_path / "a.png", b"") == "is empty"
 
 
-def test_link_to_itself_is_named_once(tmp_path):
+def test_link_to_itself_is_an_error(tmp_path):
     path = tmp_path / "a.png"
     path.symlink_to(path)
     assert fails(path) == "cannot be read: Too many levels of symbolic links"
@@ -130,66 +133,66 @@ def test_impossible_name_is_a_radiograph_error():
         (b"GIF89a" + bytes(100), "is a GIF file; convert it to PNG, JPEG or DICOM"),
         (b"II*\0" + bytes(100), "is a TIFF file; convert it to PNG, JPEG or DICOM"),
         (b"\x89PNG\r\n\x1a\n", "is cut short: the end of the PNG is missing"),
-        (b"\xff\xd8", "is cut short: the JPEG has no picture"),
+        (b"\xff\xd8", "is cut short: the JPEG has no image data"),
     ],
 )
-def test_what_is_no_image_says_what_it_is(tmp_path, data, reason):
+def test_file_of_another_type_is_named(tmp_path, data, reason):
     assert fails(tmp_path / "a.png", data) == reason
 
 
-def test_every_cut_of_a_png_is_refused(tmp_path):
-    data = encode(draw(2))
+def test_png_truncated_at_any_byte_is_refused(tmp_path):
+    data = encode(make_image(2))
     for length in range(1, len(data)):
         with pytest.raises(RadiographError):
             decode_radiograph(data[:length], "a.png")
     decode_radiograph(data, "a.png")
 
 
-def test_every_cut_of_a_jpeg_is_refused():
-    data = encode(draw(2), ".jpg")
+def test_jpeg_truncated_at_any_byte_is_refused():
+    data = encode(make_image(2), ".jpg")
     for length in range(1, len(data)):
         with pytest.raises(RadiographError):
             decode_radiograph(data[:length], "a.jpg")
     decode_radiograph(data, "a.jpg")
 
 
-def test_end_inside_a_jpegs_thumbnail_does_not_hide_the_cut():
-    data = encode(draw(2), ".jpg")
-    thumbnail = encode(draw(3), ".jpg")
+def test_end_marker_in_a_jpegs_thumbnail_does_not_hide_truncation():
+    data = encode(make_image(2), ".jpg")
+    thumbnail = encode(make_image(3), ".jpg")
     segment = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
-    whole = data[:2] + segment + data[2:]
-    decode_radiograph(whole, "a.jpg")
+    complete = data[:2] + segment + data[2:]
+    decode_radiograph(complete, "a.jpg")
     with pytest.raises(RadiographError, match="cut short"):
-        decode_radiograph(whole[:-2], "a.jpg")
+        decode_radiograph(complete[:-2], "a.jpg")
 
 
 def test_damaged_png_is_refused():
-    data = bytearray(encode(draw(2)))
+    data = bytearray(encode(make_image(2)))
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(RadiographError, match=r"a\.png: is a damaged PNG"):
         decode_radiograph(bytes(data), "a.png")
 
 
-def test_jpeg_that_is_damaged_inside_its_picture_is_refused():
-    data = bytearray(encode(draw(2), ".jpg"))
+def test_jpeg_with_damaged_image_data_is_refused():
+    data = bytearray(encode(make_image(2), ".jpg"))
     data[len(data) // 2 : len(data) // 2 + 16] = b"\xff\xd0" * 8
-    with pytest.raises(RadiographError, match=r"a\.jpg: is a damaged JPEG: part of its picture"):
+    with pytest.raises(RadiographError, match=r"a\.jpg: is a damaged JPEG: image data is missing"):
         decode_radiograph(bytes(data), "a.jpg")
 
 
 @pytest.mark.parametrize("colour", [False, True])
 @pytest.mark.parametrize("quality", [30, 95])
-def test_sound_jpeg_is_opencvs_to_the_last_bit(colour, quality):
-    image = draw(3, 70, 90)
-    picture = np.dstack([image, image // 2, 255 - image]) if colour else image
-    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+def test_intact_jpeg_is_bit_identical_to_opencv(colour, quality):
+    image = make_image(3, 70, 90)
+    encoded_image = np.dstack([image, image // 2, 255 - image]) if colour else image
+    data = cv2.imencode(".jpg", encoded_image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     expected = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
     assert expected is not None
     assert np.array_equal(decode_radiograph(data.tobytes(), "a.jpg"), expected)
 
 
 def test_more_than_100_megapixels_is_refused_from_the_header_alone():
-    # There is no picture behind these headers: decoding them could only give another error.
+    # These headers have no image data: decoding could only give another error.
     huge = png_header(10_001, 10_000) + png_chunk(b"IEND", b"")
     with pytest.raises(RadiographError, match="10001 x 10000, more than 100 megapixels"):
         decode_radiograph(huge, "a.png")
@@ -199,13 +202,13 @@ def test_more_than_100_megapixels_is_refused_from_the_header_alone():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (31, 64), (64, 31)])
-def test_image_below_32_pixels_a_side_is_refused(tmp_path, shape):
+def test_image_below_32_pixels_per_side_is_refused(tmp_path, shape):
     reason = fails(tmp_path / "a.png", encode(np.zeros(shape, np.uint8)))
     assert reason == f"is {shape[1]} x {shape[0]}, below 32 pixels a side"
 
 
 def test_animated_png_is_refused():
-    data = encode(draw(0))
+    data = encode(make_image(0))
     header_end = 8 + 25
     animation = png_chunk(b"acTL", struct.pack(">II", 2, 0))
     with pytest.raises(RadiographError, match="animated PNG"):
@@ -221,7 +224,7 @@ def test_any_bytes_give_an_image_or_a_radiograph_error(data, start):
 @settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 255), st.sampled_from([".png", ".jpg"]))
 def test_one_changed_byte_gives_an_image_or_a_radiograph_error(position, value, suffix):
-    data = bytearray(encode(draw(4), suffix))
+    data = bytearray(encode(make_image(4), suffix))
     data[position % len(data)] = value
     assert decodes_or_names_the_file(bytes(data))
 

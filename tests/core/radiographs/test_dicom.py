@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate, generate_frames
 
-from elbow_core.radiographs.decoding import RadiographError, decode_radiograph, read_radiograph
+from elbow_core.errors import RadiographError
+from elbow_core.radiographs import decode_radiograph, read_radiograph
 from tests.support.dicom_files import RAMP, dicom
 
 
@@ -32,7 +33,7 @@ def test_grey_levels_are_scaled_by_their_own_range():
     assert np.array_equal(image, linear(RAMP))
 
 
-def test_monochrome1_is_turned_over_so_that_bone_is_bright():
+def test_monochrome1_is_inverted_so_that_bone_is_bright():
     image = decode_radiograph(dicom(PhotometricInterpretation="MONOCHROME1"), "a.dcm")
     assert np.abs(image - (255 - linear(RAMP))).max() <= 1
     assert (image[0, 0], image[-1, -1]) == (255, 0)
@@ -45,7 +46,7 @@ def test_signed_levels_and_rescale_keep_their_order():
     assert np.abs(falling - (255 - linear(RAMP))).max() <= 1
 
 
-def test_window_saturates_what_lies_outside():
+def test_window_saturates_levels_outside_it():
     image = decode_radiograph(dicom(WindowCenter=1000, WindowWidth=500), "a.dcm")
     # DICOM PS3.3 C.11.2.1.2.1: black up to c - 0.5 - (w - 1) / 2, white above the same after it.
     inside = np.clip((RAMP - 999.5) / 499 + 0.5, 0, 1)
@@ -67,7 +68,7 @@ def test_window_applies_to_rescaled_levels():
     assert np.abs(difference).max() <= 1
 
 
-def test_lookup_table_of_interest_comes_before_the_window():
+def test_voi_lookup_table_has_priority_over_the_window():
     table = Dataset()
     table.LUTDescriptor = [4096, 0, 12]
     table.add_new("LUTData", "OW", (4095 - np.arange(4096) // 2).astype("<u2").tobytes())
@@ -76,7 +77,7 @@ def test_lookup_table_of_interest_comes_before_the_window():
 
 
 @pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
-def test_padding_is_black_and_does_not_count_for_the_range(kind):
+def test_padding_is_black_and_excluded_from_the_range(kind):
     padded = RAMP // 4 + 1000
     expected = linear(padded[:, 10:] if kind == "MONOCHROME2" else 5000 - padded[:, 10:])
     padded[:, :10] = 4000
@@ -86,17 +87,17 @@ def test_padding_is_black_and_does_not_count_for_the_range(kind):
     assert np.abs(image[:, 10:] - expected).max() <= 1
 
 
-def test_padding_may_be_a_range():
+def test_padding_can_be_a_range():
     padded = RAMP // 4
     padded[:, :10] = 3990
     data = dicom(padded, PixelPaddingValue=4000, PixelPaddingRangeLimit=3900)
     assert (decode_radiograph(data, "a.dcm")[:, :10] == 0).all()
 
 
-def test_one_frame_is_a_picture_and_several_are_not():
+def test_one_frame_is_decoded_and_several_are_refused():
     decode_radiograph(dicom(NumberOfFrames=1), "a.dcm")
     data = dicom(np.stack([RAMP, RAMP]), NumberOfFrames=2)
-    assert fails(data) == "is a DICOM file of 2 frames; give one picture"
+    assert fails(data) == "is a DICOM file of 2 frames; give one image"
 
 
 def test_colour_is_refused():
@@ -110,14 +111,14 @@ def test_file_without_an_image_is_refused():
     assert "cannot be decoded" in fails(dicom(PixelData=None))
 
 
-def test_size_is_judged_before_the_pixels():
+def test_size_is_checked_before_the_pixels():
     assert fails(dicom(Rows=20_000, Columns=20_000)) == (
         "is 20000 x 20000, more than 100 megapixels"
     )
     assert fails(dicom(RAMP[:8])) == "is 40 x 8, below 32 pixels a side"
 
 
-def test_every_cut_of_the_pixels_is_refused():
+def test_truncated_pixels_are_refused():
     data = dicom()
     for length in range(132, len(data), 97):
         assert fails(data[:length])
@@ -136,7 +137,7 @@ def test_any_bytes_after_the_magic_give_an_image_or_a_radiograph_error(data):
     assert named
 
 
-def test_type_is_judged_by_content_not_by_name(tmp_path):
+def test_type_is_determined_by_content_not_by_name(tmp_path):
     (tmp_path / "IM000001").write_bytes(dicom())
     assert np.array_equal(read_radiograph(tmp_path / "IM000001"), linear(RAMP))
 
@@ -149,12 +150,12 @@ def test_real_jpeg_2000_radiographs_show_bright_bone(real_radiographs):
         image = read_radiograph(file)
         assert image.shape == (dataset.Rows, dataset.Columns)
         assert (image.min(), image.max()) == (0, 255)
-        # Stored, these MONOCHROME1 images are dark where much is absorbed.
+        # The stored levels of these MONOCHROME1 images are low where absorption is high.
         stored = dataset.pixel_array.astype(float)
         assert np.corrcoef(stored.ravel(), image.ravel())[0, 1] < -0.9
 
 
-def test_real_jpeg_2000_stream_that_is_cut_inside_its_file_is_refused(real_radiographs):
+def test_real_truncated_jpeg_2000_stream_is_refused(real_radiographs):
     file = sorted((real_radiographs / "dicom").glob("*.dcm"))[0]
     dataset = dcmread(file)
     (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)

@@ -1,4 +1,4 @@
-"""Every combination of the tags that decide what a DICOM image looks like, against the standard."""
+"""All combinations of the tags of DICOM's grey level pipeline, compared with the standard."""
 
 import itertools
 import logging
@@ -17,7 +17,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from elbow_core.radiographs.decoding import RadiographError, decode_radiograph, read_radiograph
+from elbow_core.errors import RadiographError
+from elbow_core.radiographs import decode_radiograph, read_radiograph
 from tests.support.dicom_files import PATIENT, dicom, table
 
 SYNTAXES = (ExplicitVRLittleEndian, RLELossless, JPEGLosslessSV1)
@@ -28,7 +29,7 @@ MODALITIES: Mapping[str, dict[str, Any]] = {
     "falling": {"RescaleSlope": -1.0, "RescaleIntercept": 300.0},
     "table": {"ModalityLUTSequence": [table(np.arange(200)[::-1] ** 2 // 10)]},
 }
-INTERESTS: Mapping[str, dict[str, Any]] = {
+VOI: Mapping[str, dict[str, Any]] = {
     "none": {},
     "linear": {"WindowCenter": 90.0, "WindowWidth": 101.0},
     "exact": {"WindowCenter": 90.0, "WindowWidth": 100.0, "VOILUTFunction": "LINEAR_EXACT"},
@@ -43,20 +44,20 @@ INTERESTS: Mapping[str, dict[str, Any]] = {
 
 
 def levels(dtype: type, bits: int) -> np.ndarray:
-    """Each level once, as far as there is room, from the lowest that the bits can hold."""
+    """Return levels evenly spaced over the range of the bits."""
     signed = np.dtype(dtype).kind == "i"
     low = -(2 ** (bits - 1)) if signed else 0
     return np.linspace(low, low + 2**bits - 1, 34 * 60).astype(dtype).reshape(34, 60)
 
 
 def look_up(stored: np.ndarray, item: Dataset) -> np.ndarray:
-    """A lookup table's levels; what lies before or after it takes its first or last."""
+    """Look levels up in a table; levels outside it get its first or last entry."""
     entries = np.frombuffer(item.LUTData, "<u2").astype(float)
     return entries[np.clip(stored.astype(int) - item.LUTDescriptor[1], 0, len(entries) - 1)]
 
 
 def expected(stored: np.ndarray, tags: Mapping[str, Any], kind: str) -> np.ndarray:
-    """PS3.3 C.11.1, C.11.2.1.2 and C.7.6.3.1.2, written down once more; then 0 to 255."""
+    """Independent implementation of PS3.3 C.11.1, C.11.2.1.2 and C.7.6.3.1.2; then 0 to 255."""
     x = stored.astype(float)
     if "ModalityLUTSequence" in tags:
         x = look_up(x, tags["ModalityLUTSequence"][0])
@@ -80,19 +81,19 @@ def expected(stored: np.ndarray, tags: Mapping[str, Any], kind: str) -> np.ndarr
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
-@pytest.mark.parametrize("interest", INTERESTS)
-def test_polarity_and_window_are_the_standards_for_each_combination_of_tags(syntax, interest):
+@pytest.mark.parametrize("voi", VOI)
+def test_grey_levels_follow_the_standard_for_each_combination_of_tags(syntax, voi):
     kinds = ("MONOCHROME1", "MONOCHROME2")
     for (dtype, bits), modality, kind in itertools.product(DEPTHS, MODALITIES, kinds):
         stored = levels(dtype, bits)
-        tags = MODALITIES[modality] | INTERESTS[interest]
+        tags = MODALITIES[modality] | VOI[voi]
         data = dicom(stored, bits, syntax, PhotometricInterpretation=kind, **tags)
         difference = decode_radiograph(data, "a.dcm") - expected(stored, tags, kind)
-        # Half a grey level may fall to either side.
+        # Half a grey level can be rounded up or down.
         assert np.abs(difference).max() <= 1, (dtype, bits, modality, kind)
 
 
-def test_bits_beyond_those_stored_do_not_show():
+def test_bits_above_bits_stored_are_ignored():
     stored = levels(np.uint16, 10)
     overlaid = stored | np.uint16(0b1010_1000_0000_0000)
     clean = decode_radiograph(dicom(stored, 10), "a.dcm")
@@ -100,14 +101,14 @@ def test_bits_beyond_those_stored_do_not_show():
 
 
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, HTJ2KLossless], ids=lambda s: s.name)
-def test_compression_that_is_not_read_is_named(syntax):
+def test_unsupported_compression_is_named(syntax):
     data = dicom(levels(np.uint16, 12), 12, syntax)
     with pytest.raises(RadiographError, match=rf"compressed as {syntax.name[:9]}.*uncompressed"):
         decode_radiograph(data, "a.dcm")
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES[1:], ids=lambda syntax: syntax.name)
-def test_compressed_picture_of_another_size_than_the_headers_is_refused(syntax):
+def test_compressed_image_with_another_size_than_the_header_is_refused(syntax):
     data = dicom(levels(np.uint16, 12), 12, syntax, Rows=68)
     with pytest.raises(RadiographError, match="pixels"):
         decode_radiograph(data, "a.dcm")
@@ -130,29 +131,29 @@ def broken_files() -> list[bytes]:
         whole[:700],
         whole.replace(b"12\0\0", b"xx\0\0"),
         whole.replace(b"1.2.840.10008.1.2.1\0", b"SECRET-no-UID-at-all"),
-        whole.replace(b"19700203", b"Secret^B"),  # No date, which pydicom warns of, word for word.
+        whole.replace(b"19700203", b"Secret^B"),  # Not a date; pydicom quotes it in a warning.
         whole.replace(b"Nobody^Named", b"\xff\xfeSecret^N\x80\x80"),
     ]
 
 
-def test_no_patients_tag_reaches_an_error_a_warning_or_a_log(caplog, capfd):
-    said = []
+def test_no_patient_tag_is_quoted_in_an_error_a_warning_or_a_log(caplog, capfd):
+    messages = []
     with warnings.catch_warnings(record=True) as warned, caplog.at_level(logging.DEBUG):
         warnings.simplefilter("always")
         for data in broken_files():
             try:
                 decode_radiograph(data, "a.dcm")
             except RadiographError as error:
-                said.append(str(error))
-    assert len(said) >= 5
+                messages.append(str(error))
+    assert len(messages) >= 5
     captured = capfd.readouterr()
-    said += [str(warning.message) for warning in warned]
-    said += [caplog.text, captured.out, captured.err]
+    messages += [str(warning.message) for warning in warned]
+    messages += [caplog.text, captured.out, captured.err]
     for secret in ("Nobody", "Named", "Secret", "SECRET", *PATIENT.values()):
-        assert not any(secret in text for text in said), secret
+        assert not any(secret in text for text in messages), secret
 
 
-def test_real_files_are_shown_as_their_tags_say(real_radiographs):
+def test_real_files_follow_their_tags(real_radiographs):
     for file in sorted((real_radiographs / "dicom").glob("*.dcm")):
         dataset = dcmread(file)
         tags = {

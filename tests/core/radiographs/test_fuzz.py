@@ -1,4 +1,4 @@
-"""Whatever becomes of a file on its way: a picture or an error that names it; no crash, no hang."""
+"""Fuzzing: a damaged file is an image or an error that names it; no crash and no hang."""
 
 import signal
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from openjpeg.utils import encode_array
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, RLELossless
 
-from elbow_core.dataset.manifest import read_manifest, write_manifest
+from elbow_core.dataset import read_manifest, write_manifest
 from elbow_core.errors import ManifestError, RadiographError
-from elbow_core.radiographs.decoding import decode_radiograph
+from elbow_core.radiographs import decode_radiograph
 from tests.support.dicom_files import RAMP, dicom, table
-from tests.support.tiny_images import draw, encode, row
+from tests.support.tiny_images import encode, make_image, row
 
-GREY = draw(0)
+GREY = make_image(0)
 JPEG_2000 = encapsulate([encode_array(RAMP)])
-WHOLE = {
+INTACT = {
     "png": encode(GREY),
     "png of 16 bits": encode(GREY.astype(np.uint16) * 250),
     "png with transparency": encode(np.dstack([GREY] * 4)),
@@ -36,7 +36,7 @@ WHOLE = {
 }
 FILES = 20_000
 EXAMPLES = settings(
-    max_examples=FILES // (len(WHOLE) + 1) + 1,
+    max_examples=FILES // (len(INTACT) + 1) + 1,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -73,8 +73,8 @@ def changed(data: bytes, changes: list[tuple[str, float, bytes | int]]) -> bytes
 
 
 @contextmanager
-def a_minute() -> Iterator[None]:
-    """End the process, as a crash would, where the block takes longer."""
+def time_limit() -> Iterator[None]:
+    """Kill the process if the block takes more than a minute."""
     signal.alarm(60)
     try:
         yield
@@ -82,19 +82,19 @@ def a_minute() -> Iterator[None]:
         signal.alarm(0)
 
 
-@pytest.mark.parametrize("kind", WHOLE)
-def test_whole_file_is_a_picture(kind):
-    assert decode_radiograph(WHOLE[kind], "x").shape in (GREY.shape, RAMP.shape)
+@pytest.mark.parametrize("kind", INTACT)
+def test_intact_file_is_an_image(kind):
+    assert decode_radiograph(INTACT[kind], "x").shape in (GREY.shape, RAMP.shape)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("kind", INTACT)
 @EXAMPLES
 @given(changes=CHANGES)
-def test_changed_file_is_a_picture_or_a_radiograph_error(kind, changes):
-    with a_minute():
+def test_changed_file_is_an_image_or_a_radiograph_error(kind, changes):
+    with time_limit():
         try:
-            image = decode_radiograph(changed(WHOLE[kind], changes), "x")
+            image = decode_radiograph(changed(INTACT[kind], changes), "x")
         except RadiographError as error:
             assert str(error).startswith("x: ")  # noqa: PT017
             assert "\n" not in str(error)  # noqa: PT017
@@ -109,7 +109,7 @@ def test_changed_manifest_is_rows_or_a_manifest_error(tmp_path_factory, changes)
     path = tmp_path_factory.getbasetemp() / "fuzzed.csv"
     write_manifest(path, [row("a", sha256="0" * 64), row('b, "c"', label=1, finding="Brüche")])
     path.write_bytes(changed(path.read_bytes(), changes))
-    with a_minute():
+    with time_limit():
         try:
             rows = read_manifest(path)
         except ManifestError as error:

@@ -31,21 +31,21 @@ def test_without_a_pattern_each_image_is_its_own_patient(root):
     assert len({row.patient_id for row in scan(root, SOURCE).rows}) == 3
 
 
-def test_patient_pattern_joins_a_patients_images_over_the_classes(root):
+def test_patient_pattern_groups_images_across_classes(root):
     source = SOURCE.model_copy(update={"patient": r"(?P<patient>p\d+)_"})
     rows = {row.path: row.patient_id for row in scan(root, source).rows}
     assert rows["broken/p1_b.png"] == rows["healthy/p1_a.png"] == "p1"
     assert rows["healthy/more/p2_a.jpg"] == "p2"
 
 
-def test_file_that_the_patient_pattern_does_not_match_is_listed(root):
+def test_file_without_a_matching_patient_is_listed(root):
     (root / "healthy/odd.png").write_bytes(b"x")
     source = SOURCE.model_copy(update={"patient": r"(?P<patient>p\d+)_"})
     with pytest.raises(UserError, match=r"does not match 1 file: healthy/odd\.png"):
         scan(root, source)
 
 
-def test_folder_that_is_no_class_is_an_error_not_left_out(root):
+def test_folder_that_is_not_a_class_is_an_error(root):
     (root / "unsure").mkdir()
     with pytest.raises(UserError, match="the folders unsure are not among the classes"):
         scan(root, SOURCE)
@@ -53,7 +53,7 @@ def test_folder_that_is_no_class_is_an_error_not_left_out(root):
 
 def test_class_without_folder_or_images_is_named(root):
     (root / "broken/p1_b.png").unlink()
-    with pytest.raises(UserError, match="broken: holds no images"):
+    with pytest.raises(UserError, match="broken: contains no images"):
         scan(root, SOURCE)
     (root / "broken").rmdir()
     with pytest.raises(UserError, match="broken: is not a folder"):
@@ -69,7 +69,7 @@ def test_other_files_are_rejected(root):
     ]
 
 
-def test_name_that_is_not_utf8_is_rejected_in_writable_form(root):
+def test_name_that_is_not_utf8_is_rejected_in_printable_form(root):
     (root / os.fsdecode(b"\xff.png")).write_bytes(b"x")
     (root / "healthy" / os.fsdecode(b"\xff.png")).write_bytes(b"x")
     rejected = scan(root, SOURCE).rejected
@@ -82,6 +82,6 @@ def test_missing_root_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("classes", [{}, {"one": 0}, {"a": 0, "b": 2}])
-def test_classes_that_cannot_work_are_refused(classes):
+def test_invalid_classes_are_refused(classes):
     with pytest.raises(ValidationError):
         FolderSource(classes=classes)

@@ -33,7 +33,7 @@ def download(tmp_path) -> Path:
     return tmp_path
 
 
-def test_download_gives_label_part_view_and_metal(download):
+def test_download_gives_label_part_view_and_hardware(download):
     rows = {row.image_id: row for row in scan(download, FracAtlasSource()).rows}
     assert len(rows) == 3
     first = rows["IMG0000001.jpg"]
@@ -48,7 +48,7 @@ def test_download_gives_label_part_view_and_metal(download):
     assert (second.label, second.finding) == (0, "no fracture, hardware")
     assert (second.body_part, second.view) == ("leg", "lateral")
     third = rows["IMG0000003.jpg"]
-    assert (third.body_part, third.view) == ("hand+shoulder", "")  # Two views in one picture.
+    assert (third.body_part, third.view) == ("hand+shoulder", "")  # Two views in one image.
 
 
 def test_each_image_is_its_own_patient(download):
@@ -67,10 +67,10 @@ def test_flat_subset_is_read_too(tmp_path):
     assert (row.path, row.label, row.view) == ("images/IMG1.jpg", 1, "oblique")
 
 
-def test_root_may_be_the_folder_around_it(download, tmp_path_factory):
-    around = tmp_path_factory.mktemp("around")
-    download.rename(around / "FracAtlas")
-    rows = scan(around, FracAtlasSource()).rows
+def test_root_can_be_the_parent_folder(download, tmp_path_factory):
+    parent = tmp_path_factory.mktemp("parent")
+    download.rename(parent / "FracAtlas")
+    rows = scan(parent, FracAtlasSource()).rows
     assert {row.path.split("/")[0] for row in rows} == {"FracAtlas"}
     assert "IMG0000001.jpg" in {row.image_id for row in rows}
 
@@ -90,12 +90,12 @@ def test_image_in_only_one_of_folder_and_table_is_rejected(download):
     found = scan(download, FracAtlasSource())
     assert [row.image_id for row in found.rows] == ["IMG0000001.jpg", "IMG0000003.jpg"]
     assert [(entry.path, entry.reason) for entry in found.rejected] == [
-        ("IMG0000002.jpg", "is listed in dataset.csv but is not there"),
+        ("IMG0000002.jpg", "is listed in dataset.csv but does not exist"),
         ("images/Fractured/IMG0000009.jpg", "is not listed in dataset.csv"),
     ]
 
 
-def test_label_unlike_its_folder_stops_the_scan(download):
+def test_label_that_contradicts_its_folder_is_an_error(download):
     (download / "images/Fractured/IMG0000001.jpg").rename(
         download / "images/Non_fractured/IMG0000001.jpg"
     )
@@ -103,9 +103,9 @@ def test_label_unlike_its_folder_stops_the_scan(download):
         scan(download, FracAtlasSource())
 
 
-def test_name_in_both_folders_stops_the_scan(download):
+def test_name_in_both_folders_is_an_error(download):
     (download / "images/Non_fractured/IMG0000001.jpg").write_bytes(b"x")
-    with pytest.raises(UserError, match="the same name lies at"):
+    with pytest.raises(UserError, match="the same name is also at"):
         scan(download, FracAtlasSource())
 
 
@@ -131,7 +131,7 @@ def test_broken_table_is_named(download, lines, header, message):
 def test_image_that_the_table_lists_twice_is_named(download):
     with (download / "dataset.csv").open("a") as table:
         table.write(f"IMG0000001.jpg,{LINES['IMG0000001.jpg']}\n")
-    with pytest.raises(UserError, match=r"csv:5: IMG0000001\.jpg stands twice"):
+    with pytest.raises(UserError, match=r"csv:5: IMG0000001\.jpg is repeated"):
         scan(download, FracAtlasSource())
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from elbow_core.dataset.splits import check_leakage, count_classes
+from elbow_core.dataset import check_leakage, count_classes
 from elbow_core.errors import UserError
 from elbow_core.sources import MuraSource, scan
 
@@ -58,10 +58,10 @@ def test_same_study_number_of_another_part_is_another_study(mura):
     assert rows[IMAGES[0]].study_id != rows[IMAGES[3]].study_id
 
 
-def test_root_may_be_the_folder_around_it(mura, tmp_path_factory):
-    around = tmp_path_factory.mktemp("around")
-    mura.rename(around / "MURA-v1.1")
-    rows = scan(around, MuraSource()).rows
+def test_root_can_be_the_parent_folder(mura, tmp_path_factory):
+    parent = tmp_path_factory.mktemp("parent")
+    mura.rename(parent / "MURA-v1.1")
+    rows = scan(parent, MuraSource()).rows
     assert [row.path for row in rows] == [f"MURA-v1.1/{path}" for path in IMAGES]
     assert [row.image_id for row in rows] == list(IMAGES)
 
@@ -74,7 +74,7 @@ def test_parts_that_are_not_wanted_are_rejected(mura):
     ]
 
 
-def test_tables_are_not_needed(mura):
+def test_tables_are_optional(mura):
     for table in mura.glob("*.csv"):
         table.unlink()
     assert len(scan(mura, MuraSource()).rows) == 6
@@ -100,8 +100,8 @@ def test_image_in_only_one_of_folder_and_table_is_rejected(mura):
     assert len(found.rows) == 5
     assert [(entry.path, entry.reason) for entry in found.rejected] == [
         (extra.relative_to(mura).as_posix(), "is not listed in train_image_paths.csv"),
-        (IMAGES[5].rpartition("/")[0], "is listed in valid_labeled_studies.csv but is not there"),
-        (IMAGES[5], "is listed in valid_image_paths.csv but is not there"),
+        (IMAGES[5].rpartition("/")[0], "is listed in valid_labeled_studies.csv but does not exist"),
+        (IMAGES[5], "is listed in valid_image_paths.csv but does not exist"),
     ]
 
 
@@ -115,19 +115,19 @@ def test_image_whose_study_the_table_lacks_is_rejected(mura):
     ]
 
 
-def test_study_that_a_table_lists_with_both_labels_stops_the_scan(mura):
+def test_study_listed_with_both_labels_is_an_error(mura):
     lines = studies("train")
     write(mura / "train_labeled_studies.csv", [*lines, lines[0].replace(",1", ",0")])
-    with pytest.raises(UserError, match="stands twice, with both labels"):
+    with pytest.raises(UserError, match="is listed with both labels"):
         scan(mura, MuraSource())
 
 
-def test_missing_image_of_an_unwanted_part_is_no_concern(mura):
+def test_missing_image_of_an_unwanted_part_is_ignored(mura):
     (mura / IMAGES[3]).unlink()
     assert scan(mura, MuraSource(parts=("elbow",))).rejected == []
 
 
-def test_study_whose_table_and_folder_disagree_stops_the_scan(mura):
+def test_study_whose_table_contradicts_its_folder_is_an_error(mura):
     wrong = [line.replace("positive/,1", "positive/,0") for line in studies("train")]
     write(mura / "train_labeled_studies.csv", wrong)
     with pytest.raises(UserError, match=r"contradicts the name of 1 studies: train/.*patient00001"):
@@ -138,7 +138,7 @@ def test_study_whose_table_and_folder_disagree_stops_the_scan(mura):
     ("name", "lines", "message"),
     [
         ("train_image_paths.csv", [], "lists nothing"),
-        ("train_image_paths.csv", ["a", "b"], "csv:2: 'b' is no path in train"),
+        ("train_image_paths.csv", ["a", "b"], "csv:2: 'b' is not a path in train"),
         ("train_labeled_studies.csv", ["MURA-v1.1/train/a/,yes"], "does not end in ,0 or ,1"),
     ],
 )
@@ -155,12 +155,12 @@ def test_other_files_among_the_images_are_rejected(mura):
     assert len(found.rows) == 6
     assert [entry.reason for entry in found.rejected] == [
         "is a hidden file",
-        "lies where MURA has no images",
+        "is in a folder where MURA has no images",
     ]
 
 
 def test_folder_that_is_not_mura_is_named(tmp_path):
-    with pytest.raises(UserError, match=f"{tmp_path}: holds no folder train.*is it MURA"):
+    with pytest.raises(UserError, match=f"{tmp_path}: contains neither train nor.*is it MURA"):
         scan(tmp_path, MuraSource())
 
 
@@ -178,7 +178,7 @@ PATIENTS = {"train": (1, 11_184), "valid": (11_185, 783)}
 
 
 def write_published_tree(root: Path) -> None:
-    """Empty images of as many patients, parts and classes as MURA has, and its tables."""
+    """Write empty image files with the counts of MURA by patient, part and class, and tables."""
     for split, (first, patients) in PATIENTS.items():
         at = 2 * (split == "valid")
         kinds = [
@@ -202,7 +202,7 @@ def write_published_tree(root: Path) -> None:
 
 
 @pytest.mark.slow
-def test_tree_of_muras_own_size_gives_its_published_counts(tmp_path):
+def test_tree_of_the_size_of_mura_gives_its_published_counts(tmp_path):
     write_published_tree(tmp_path / "MURA-v1.1")
     found = scan(tmp_path, MuraSource())
     assert found.rejected == []

@@ -8,6 +8,7 @@ import cv2
 import pytest
 
 from elbow_core.errors import UserError
+from elbow_core.files import locked_folder
 from elbow_core.sources.synthetic import (
     FINDINGS,
     VIEWS,
@@ -58,13 +59,13 @@ def test_every_elbow_finding_occurs(elbows):
     assert {row[2] for row in names(elbows)} == set(FINDINGS) - {"shaft_fracture"}
 
 
-def test_injuries_are_a_little_under_half_and_views_are_even(elbows):
+def test_injuries_are_a_little_under_half_and_views_are_balanced(elbows):
     rows = names(elbows)
     assert 0.36 < sum(label_of(row[2]) for row in rows) / len(rows) < 0.54
     assert 0.45 < sum(row[3] == "ap" for row in rows) / len(rows) < 0.55
 
 
-def test_patients_have_several_images_and_some_come_back_treated(elbows):
+def test_patients_have_several_images_and_some_have_a_treated_follow_up(elbows):
     patients = defaultdict(list)
     for patient, study, finding, _, _ in names(elbows):
         patients[patient].append((study, label_of(finding)))
@@ -74,7 +75,7 @@ def test_patients_have_several_images_and_some_come_back_treated(elbows):
     assert all((study == "1") == bool(label) for images in both for study, label in images)
 
 
-def test_every_file_is_a_radiograph_of_about_the_size_asked(elbows):
+def test_every_file_is_a_radiograph_of_about_the_requested_size(elbows):
     for path in elbows.glob("p*"):
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert image is not None
@@ -87,7 +88,7 @@ def test_no_two_files_are_the_same(elbows):
 
 
 @pytest.mark.parametrize("write", [write_elbow_tree, write_mura_tree])
-def test_two_workers_write_the_bytes_that_one_writes(write, tmp_path):
+def test_two_workers_write_the_same_bytes_as_one(write, tmp_path):
     write(tmp_path / "one", patients=5, seed=8, size=SIZE)
     write(tmp_path / "two", patients=5, seed=8, size=SIZE, workers=2)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
@@ -96,13 +97,13 @@ def test_two_workers_write_the_bytes_that_one_writes(write, tmp_path):
     assert not any(name.endswith((".png", ".jpg")) for name, _ in shared)
 
 
-def test_more_patients_leave_the_first_ones_as_they_are(elbows, tmp_path):
+def test_more_patients_do_not_change_the_first_ones(elbows, tmp_path):
     write_elbow_tree(tmp_path / "few", patients=4, seed=3, size=SIZE)
     few = {name: data for name, data in contents(tmp_path / "few").items() if name != RECORD}
     assert few.items() <= contents(elbows).items()
 
 
-def test_a_complete_tree_is_not_drawn_again(tmp_path):
+def test_a_complete_tree_is_not_rendered_again(tmp_path):
     write_elbow_tree(tmp_path, patients=2, seed=0, size=SIZE)
     image = next(tmp_path.glob("p0001*"))
     image.write_bytes(b"mine")
@@ -110,23 +111,23 @@ def test_a_complete_tree_is_not_drawn_again(tmp_path):
     assert image.read_bytes() == b"mine"
 
 
-def test_a_killed_run_is_taken_up_where_it_was(tmp_path):
+def test_a_killed_run_is_resumed(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     write_elbow_tree(whole, patients=4, seed=0, size=SIZE)
     write_elbow_tree(killed, patients=4, seed=0, size=SIZE)
-    # What a kill leaves: the record under its first name, files missing, one half written.
+    # A kill leaves the record under its first name, missing files and one partial file.
     (killed / RECORD).rename(killed / f"{RECORD}.started")
-    lost = sorted(killed.glob("p*"))[3:]
-    for path in lost:
+    missing = sorted(killed.glob("p*"))[3:]
+    for path in missing:
         path.unlink()
-    (killed / f"{lost[0].name}.part").write_bytes(b"half")
+    (killed / f".{missing[0].name}.4711.partial").write_bytes(b"half")
     write_elbow_tree(killed, patients=4, seed=0, size=SIZE)
     assert contents(killed) == contents(whole)
 
 
 @pytest.mark.parametrize("unfinished", [False, True])
 @pytest.mark.parametrize("change", [{"seed": 1}, {"patients": 3}, {"size": 65}])
-def test_a_tree_of_other_settings_is_refused(change, unfinished, tmp_path):
+def test_a_tree_with_other_settings_is_refused(change, unfinished, tmp_path):
     settings = {"patients": 2, "seed": 0, "size": SIZE}
     write_elbow_tree(tmp_path, **settings)
     if unfinished:
@@ -144,10 +145,18 @@ def test_a_folder_of_other_files_is_refused_and_left_alone(tmp_path):
     assert contents(tmp_path) == {"mine.png": b"mine"}
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
+def test_a_file_instead_of_the_folder_is_refused(tmp_path):
     (tmp_path / "tree").write_bytes(b"mine")
     with pytest.raises(UserError, match="is a file"):
         write_elbow_tree(tmp_path / "tree", patients=2, seed=0, size=SIZE)
+
+
+def test_a_second_writer_is_refused_while_the_first_is_at_work(tmp_path):
+    with (
+        locked_folder(tmp_path, "first"),
+        pytest.raises(UserError, match="is being written by another process"),
+    ):
+        write_elbow_tree(tmp_path, patients=2, seed=0, size=SIZE)
 
 
 def test_a_damaged_record_is_named(tmp_path):
@@ -173,7 +182,7 @@ def test_settings_out_of_range_are_named_before_anything_is_written(write, chang
     assert not (tmp_path / "tree").exists()
 
 
-def test_the_label_is_injury_for_what_is_broken_or_dislocated_and_untreated():
+def test_the_label_is_injury_for_untreated_fractures_and_dislocations():
     injuries = {finding for finding in FINDINGS if label_of(finding)}
     assert injuries == {
         "supracondylar_fracture",
@@ -193,7 +202,7 @@ def table(path: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("split", ["train", "valid"])
-def test_mura_tables_list_what_is_there(mura, split):
+def test_mura_tables_list_the_existing_files(mura, split):
     files = {str(path.relative_to(mura.parent)) for path in (mura / split).rglob("*.png")}
     listed = [line for (line,) in table(mura / f"{split}_image_paths.csv")]
     assert sorted(listed) == sorted(files)
@@ -204,7 +213,7 @@ def test_mura_tables_list_what_is_there(mura, split):
     assert {label for _, label in studies} == {"0", "1"}
 
 
-def test_mura_paths_are_as_mura_writes_them(mura):
+def test_mura_paths_have_the_form_of_mura(mura):
     shape = re.compile(
         r"MURA-v1\.1/(train|valid)/XR_(ELBOW|FOREARM|HUMERUS)"
         r"/patient\d{5}/study[12]_(positive|negative)/image[123]\.png"
@@ -217,7 +226,7 @@ def test_mura_paths_are_as_mura_writes_them(mura):
     assert {match[2] for match in found if match} == {"ELBOW", "FOREARM", "HUMERUS"}
 
 
-def test_mura_patients_are_in_one_split_and_valid_comes_after(mura):
+def test_mura_patients_are_in_one_split_and_valid_ones_come_last(mura):
     numbers = {
         split: {int(path.name[7:]) for path in (mura / split).glob("XR_*/patient*")}
         for split in ("train", "valid")
@@ -226,7 +235,7 @@ def test_mura_patients_are_in_one_split_and_valid_comes_after(mura):
     assert numbers["valid"] == set(range(55, 61))
 
 
-def test_the_record_says_what_drew_the_tree(elbows, mura):
+def test_the_record_contains_the_settings(elbows, mura):
     assert json.loads((elbows / RECORD).read_text()).items() >= {
         "tree": "elbow", "patients": 150, "seed": 3, "size": SIZE,
     }.items()  # fmt: skip

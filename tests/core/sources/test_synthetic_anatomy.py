@@ -3,17 +3,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from elbow_core.sources.synthetic.anatomy import BONES, OUTLINES, draw_anatomy, draw_bones
+from elbow_core.sources.synthetic.anatomy import BONES, render_bones, sample_anatomy
+from elbow_core.sources.synthetic.outlines import OUTLINES
 
 RESOLUTION = 0.6
 
 
 def anatomy(growth_plates: float = 0.0):
-    return replace(draw_anatomy(np.random.default_rng(4)), growth_plates=growth_plates)
+    return replace(sample_anatomy(np.random.default_rng(4)), growth_plates=growth_plates)
 
 
-def near(view: str, bone: str, other: str) -> float:
-    """The least distance (mm) between two outlines near the joint."""
+def joint_distance(view: str, bone: str, other: str) -> float:
+    """Return the smallest distance (mm) between two outlines near the joint."""
     first, second = OUTLINES[bone, view], OUTLINES[other, view]
     first, second = (points[np.abs(points[:, 1]) < 60] for points in (first, second))
     return float(np.hypot(*(first[:, None] - second[None]).transpose(2, 0, 1)).min())
@@ -21,7 +22,7 @@ def near(view: str, bone: str, other: str) -> float:
 
 @pytest.mark.parametrize("view", ["ap", "lateral"])
 def test_the_radius_faces_the_capitellum_across_a_joint_space(view):
-    assert 1.0 < near(view, "radius", "humerus") < 6.0
+    assert 1.0 < joint_distance(view, "radius", "humerus") < 6.0
 
 
 def test_the_trochlear_notch_is_concentric_with_the_trochlea():
@@ -46,8 +47,8 @@ def test_the_radial_line_meets_the_capitellum():
 
 @pytest.mark.parametrize("view", ["ap", "lateral"])
 def test_one_patient_has_the_same_bones_each_time(view):
-    first = draw_bones(anatomy(), view, 100.0, RESOLUTION)
-    second = draw_bones(anatomy(), view, 100.0, RESOLUTION)
+    first = render_bones(anatomy(), view, 100.0, RESOLUTION)
+    second = render_bones(anatomy(), view, 100.0, RESOLUTION)
     assert set(first) == set(BONES)
     for name in BONES:
         assert np.array_equal(first[name].depth, second[name].depth)
@@ -55,25 +56,25 @@ def test_one_patient_has_the_same_bones_each_time(view):
 
 @pytest.mark.parametrize("view", ["ap", "lateral"])
 def test_open_growth_plates_are_lucent_lines_near_the_joint(view):
-    closed = draw_bones(anatomy(0.0), view, 100.0, RESOLUTION)
-    opened = draw_bones(anatomy(1.0), view, 100.0, RESOLUTION)
+    closed = render_bones(anatomy(0.0), view, 100.0, RESOLUTION)
+    opened = render_bones(anatomy(1.0), view, 100.0, RESOLUTION)
     for name in ("humerus", "radius"):
-        lost = closed[name].depth - opened[name].depth
+        removed = closed[name].depth - opened[name].depth
         _, y = closed[name].grid()
-        assert lost.max() > 0.15
-        assert np.abs(lost[np.abs(y[:, 0]) > 40]).max() < 1e-6
+        assert removed.max() > 0.15
+        assert np.abs(removed[np.abs(y[:, 0]) > 40]).max() < 1e-6
 
 
 @pytest.mark.parametrize("view", ["ap", "lateral"])
-def test_bones_reach_as_far_as_asked(view):
-    for name, patch in draw_bones(anatomy(), view, 150.0, RESOLUTION).items():
+def test_bones_extend_to_the_requested_reach(view):
+    for name, patch in render_bones(anatomy(), view, 150.0, RESOLUTION).items():
         _, y = patch.grid()
         rows = np.abs(y[patch.depth.max(axis=1) > 0.1])
         assert rows.max() == pytest.approx(150, abs=8), name
 
 
 def test_thin_cortex_and_thin_marrow_attenuate_less():
-    strong = draw_bones(replace(anatomy(), cortex=1.2, density=1.3), "ap", 80.0, RESOLUTION)
-    weak = draw_bones(replace(anatomy(), cortex=0.75, density=0.7), "ap", 80.0, RESOLUTION)
+    strong = render_bones(replace(anatomy(), cortex=1.2, density=1.3), "ap", 80.0, RESOLUTION)
+    weak = render_bones(replace(anatomy(), cortex=0.75, density=0.7), "ap", 80.0, RESOLUTION)
     for name in BONES:
         assert weak[name].depth.mean() < 0.9 * strong[name].depth.mean()

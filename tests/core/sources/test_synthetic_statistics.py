@@ -1,4 +1,4 @@
-"""No global statistic of the grey values may give the label away, and hardware alone may not."""
+"""Neither a global statistic of the grey values nor hardware alone may predict the label."""
 
 import re
 
@@ -12,21 +12,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from elbow_core.sources.synthetic import FINDINGS, label_of, write_elbow_tree
-from elbow_core.sources.synthetic.anatomy import draw_anatomy, draw_bones
+from elbow_core.sources.synthetic.anatomy import render_bones, sample_anatomy
 from elbow_core.sources.synthetic.pose import pose_limb
 
-LIMIT = 0.65  # AUROC that the requirement allows
-SHIFT = 25  # grey levels: an artefact of acquisition that the same measurement must find
+LIMIT = 0.65  # Largest AUROC allowed.
+SHIFT = 25  # Grey levels: an acquisition artefact that the same measurement must detect.
 
 
 def statistics_of(image: np.ndarray) -> np.ndarray:
-    """Mean, standard deviation and a histogram of 32 bins."""
+    """Return mean, standard deviation and a histogram of 32 bins."""
     histogram = np.bincount(image.ravel() >> 3, minlength=32) / image.size
     return np.concatenate([[image.mean() / 255, image.std() / 255], histogram])
 
 
 def separation(features: np.ndarray, labels: np.ndarray, patients: np.ndarray) -> float:
-    """Cross-validated AUROC of a logistic regression; a patient is in one fold only."""
+    """Return the AUROC of a logistic regression, cross-validated by patient."""
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
     folds = GroupKFold(5)
     scores = cross_val_predict(
@@ -36,7 +36,7 @@ def separation(features: np.ndarray, labels: np.ndarray, patients: np.ndarray) -
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def radiographs(tmp_path_factory):
     root = tmp_path_factory.mktemp("statistics") / "tree"
     write_elbow_tree(root, patients=240, seed=11, size=128)
     paths = sorted(root.glob("p*"))
@@ -46,23 +46,23 @@ def pictures(tmp_path_factory):
     return images, labels, np.array([int(name[1]) for name in names if name])
 
 
-def test_no_global_statistic_separates_the_classes(pictures):
-    images, labels, patients = pictures
+def test_no_global_statistic_separates_the_classes(radiographs):
+    images, labels, patients = radiographs
     features = np.stack([statistics_of(image) for image in images])
     assert len(labels) > 400
     assert separation(features, labels, patients) <= LIMIT
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_neither_mean_nor_spread_alone_separates_the_classes(pictures, number):
-    images, labels, _ = pictures
+def test_neither_mean_nor_spread_alone_separates_the_classes(radiographs, number):
+    images, labels, _ = radiographs
     value = np.array([statistics_of(image)[number] for image in images])
     area = float(roc_auc_score(labels, value))
     assert max(area, 1 - area) <= LIMIT
 
 
-def test_the_same_measurement_finds_a_shift_of_brightness(pictures):
-    images, labels, patients = pictures
+def test_the_same_measurement_detects_a_shift_of_brightness(radiographs):
+    images, labels, patients = radiographs
     shifted = [
         np.clip(image.astype(int) + SHIFT * label, 0, 255).astype(np.uint8)
         for image, label in zip(images, labels, strict=True)
@@ -71,8 +71,8 @@ def test_the_same_measurement_finds_a_shift_of_brightness(pictures):
     assert separation(features, labels, patients) > 0.8
 
 
-def test_size_and_shape_do_not_separate_the_classes(pictures):
-    images, labels, patients = pictures
+def test_size_and_shape_do_not_separate_the_classes(radiographs):
+    images, labels, patients = radiographs
     features = np.array([image.shape for image in images], dtype=np.float64)
     assert separation(features, labels, patients) <= 0.58
 
@@ -82,8 +82,8 @@ def test_metal_is_also_in_injured_limbs_and_not_in_all_treated_ones():
         shares = []
         for number in range(60):
             rng = np.random.default_rng([number, FINDINGS.index(finding)])
-            anatomy = draw_anatomy(rng)
-            bones = draw_bones(anatomy, "ap", 135.0, 1.5)
+            anatomy = sample_anatomy(rng)
+            bones = render_bones(anatomy, "ap", 135.0, 1.5)
             limb = pose_limb(bones, "ap", finding, "elbow", anatomy, rng)
             shares.append(any(piece.metal for piece in limb.pieces))
         return float(np.mean(shares))

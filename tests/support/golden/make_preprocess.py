@@ -1,21 +1,21 @@
-"""Make tests/support/golden/preprocess.npz, which pins the preprocessing.
+"""Write tests/support/golden/preprocess.npz, the golden pixels of the preprocessing.
 
 python tests/support/golden/make_preprocess.py
 
-Run it again only when the preprocessing is meant to change, and say so in docs/decisions.md.
+Run it only when the preprocessing is meant to change, and record that in docs/decisions/data.md.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from elbow_core.radiographs.preprocessing import preprocess
+from elbow_core.radiographs import preprocess
 
 HEIGHT, WIDTH = 90, 70
 
 
 def make_image() -> np.ndarray:
-    """A bright shaft with a dark line over a slope, in whole numbers, the same everywhere."""
+    """Return a bright shaft with a dark line on a gradient, in integer arithmetic."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     image = 20 + y // 3 + (x * 7 + y * 13) % 11
     image[(x > 25) & (x < 45)] += 110

@@ -1,4 +1,4 @@
-"""The ``--help`` of a command that is driven by a configuration."""
+"""The ``--help`` text of the commands that read a configuration."""
 
 import textwrap
 import types
@@ -6,33 +6,33 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from elbow_core.config import fields_of, models_in
+from elbow_core.config.introspection import fields_of, models_in
 
-_DEEPER = " " * 6
+_INDENT = " " * 6
 
 
 def describe_fields(model: type[BaseModel]) -> str:
-    """Return one entry a field, nested fields by dotted name: type, default, documentation."""
+    """Return one entry per field, nested fields by dotted name: type, default, description."""
     return "\n".join(_lines(model, prefix=""))
 
 
 def _lines(model: type, prefix: str) -> list[str]:
     lines = []
     for name, field in fields_of(model).items():
-        inner = models_in(field.annotation)
+        nested = models_in(field.annotation)
         repeated = get_origin(field.annotation) in (tuple, list)
-        single = len(inner) == 1 and not repeated
+        single = len(nested) == 1 and not repeated
         default = "" if single else _default(field)
         kind = "" if single else f" {_type_name(field.annotation)}"
         lines.append(f"  --{prefix}{name}{kind}{default}")
         if field.description:
             lines += textwrap.wrap(
-                field.description, 94, initial_indent=_DEEPER, subsequent_indent=_DEEPER
+                field.description, 94, initial_indent=_INDENT, subsequent_indent=_INDENT
             )
-        for found in inner:
-            if len(inner) > 1:
-                lines.append(f"    {found.__name__}: {(found.__doc__ or '').splitlines()[0]}")
-            lines += _lines(found, f"{prefix}{name}{'[]' if repeated else ''}.")
+        for schema in nested:
+            if len(nested) > 1:
+                lines.append(f"    {schema.__name__}: {(schema.__doc__ or '').splitlines()[0]}")
+            lines += _lines(schema, f"{prefix}{name}{'[]' if repeated else ''}.")
     return lines
 
 

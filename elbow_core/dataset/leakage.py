@@ -1,0 +1,83 @@
+"""Checks that no patient and no image is in two sets."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from elbow_core.dataset.manifest import ManifestRow
+from elbow_core.errors import ManifestError
+
+_MAX_NAMED = 5
+
+
+def check_leakage(rows: Iterable[ManifestRow]) -> None:
+    """Raise `ManifestError` if a patient, or a byte-identical image, is in two splits.
+
+    Images without a digest are compared by patient only.
+    """
+    patients: dict[str, dict[str, str]] = defaultdict(dict)
+    images: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        patients[row.patient_id].setdefault(row.split, row.image_id)
+        if row.sha256:
+            images[row.sha256].setdefault(row.split, row.image_id)
+    shared = [
+        f"{patient} ({_images_by_split(images_of)})"
+        for patient, images_of in patients.items()
+        if len(images_of) > 1
+    ]
+    if shared:
+        raise ManifestError(f"leak: {_first_few('patients in two splits', shared)}")
+    copies = [_images_by_split(copies_of) for copies_of in images.values() if len(copies_of) > 1]
+    if copies:
+        raise ManifestError(f"leak: {_first_few('identical images in two splits', copies)}")
+
+
+def check_disjoint(
+    pretraining_rows: Iterable[ManifestRow], target_rows: Iterable[ManifestRow]
+) -> None:
+    """Raise `ManifestError` if the two sets share an image or a patient.
+
+    Patients are compared within a source: patient 12 of another hospital is another patient. Every
+    row needs its digest, as in a prepared manifest.
+    """
+    target = list(target_rows)
+    pretraining = list(pretraining_rows)
+    for row in (*pretraining, *target):
+        if not row.sha256:
+            raise ManifestError(f"{row.image_id}: has no sha256; use prepared manifests")
+    images = {row.sha256: row for row in target}
+    patients = {(row.source, row.patient_id) for row in target}
+    copies = [
+        f"{row.image_id} is {images[row.sha256].image_id}"
+        for row in pretraining
+        if row.sha256 in images
+    ]
+    if copies:
+        raise ManifestError(f"leak: {_first_few('pretraining images in the target set', copies)}")
+    shared = sorted(
+        {row.patient_id for row in pretraining if (row.source, row.patient_id) in patients}
+    )
+    if shared:
+        raise ManifestError(f"leak: {_first_few('pretraining patients in the target set', shared)}")
+
+
+def find_contradictions(rows: Iterable[ManifestRow]) -> dict[str, str]:
+    """Map each image that has a byte-identical copy with the other label to that copy's id."""
+    first_id: dict[tuple[str, int], str] = {}
+    rows = [row for row in rows if row.sha256]
+    for row in rows:
+        first_id.setdefault((row.sha256, row.label), row.image_id)
+    return {
+        row.image_id: first_id[row.sha256, 1 - row.label]
+        for row in rows
+        if (row.sha256, 1 - row.label) in first_id
+    }
+
+
+def _images_by_split(images: Mapping[str, str]) -> str:
+    return ", ".join(f"{image} in {split or 'no split'}" for split, image in images.items())
+
+
+def _first_few(problem: str, found: Sequence[str]) -> str:
+    more = f"; and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
+    return f"{len(found)} {problem}: {'; '.join(found[:_MAX_NAMED])}{more}"

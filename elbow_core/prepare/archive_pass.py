@@ -1,0 +1,156 @@
+"""The second pass over the files of a data set: decode, preprocess and archive each image."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from elbow_core.dataset import (
+    ManifestRow,
+    Segment,
+    check_segment,
+    perceptual_hash,
+    segment_length,
+    segment_path,
+    write_segment,
+)
+from elbow_core.errors import ArchiveError, RadiographError
+from elbow_core.prepare.rejections import reason_of
+from elbow_core.prepare.resumable_folder import write_json
+from elbow_core.prepare.worker_pool import WorkerPool
+from elbow_core.progress import track
+from elbow_core.radiographs import Preprocessing, decode_radiograph, preprocess, read_bytes
+from elbow_core.sources import Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedImages:
+    """The result of the second pass."""
+
+    rows: list[ManifestRow]
+    """The rows of the archived images, in the archive's order, with height and width."""
+    segments: list[Segment]
+    hashes: UInt8[np.ndarray, "images 32"]
+    """Perceptual hashes, in the same order."""
+    rejected: list[Rejection]
+
+
+def archive_images(
+    pool: WorkerPool,
+    root: Path,
+    rows: Sequence[ManifestRow],
+    settings: Preprocessing,
+    directory: Path,
+    work: Path,
+    strict: bool,
+) -> ArchivedImages:
+    """Decode, preprocess and write every image to segments in ``directory``.
+
+    One process reads, computes and writes a whole segment, so that no pixels are sent between
+    processes. The rows of a segment depend only on the number of rows. A segment that ``work``
+    records as finished is kept.
+
+    If ``strict``, raises `RadiographError` for the first file that cannot be decoded.
+    """
+    length = segment_length(len(rows))
+    tasks = [
+        _Task(number, tuple(row.path for row in rows[first : first + length]))
+        for number, first in enumerate(range(0, len(rows), length))
+    ]
+    finished = {task.number for task in tasks if _is_finished(directory, work, task.number)}
+    missing = [task for task in tasks if task.number not in finished]
+    prepare = partial(_prepare_segment, root, settings, directory, work, strict)
+    done = sum(len(task.paths) for task in tasks if task.number in finished)
+    for _ in track(_count_images(pool, prepare, missing), len(rows), "prepare", done):
+        pass
+    return _collect(rows, work, len(tasks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """The files of one segment."""
+
+    number: int
+    paths: tuple[str, ...]
+
+
+def _prepare_segment(
+    root: Path, settings: Preprocessing, directory: Path, work: Path, strict: bool, task: _Task
+) -> int:
+    """Write a segment, then its record; return the number of files read."""
+    outcomes: list[dict[str, Any]] = []
+    images = _prepared_images(root, settings, strict, task.paths, outcomes)
+    segment = write_segment(segment_path(directory, task.number), settings.size, images)
+    record = {"segment": asdict(segment), "images": outcomes}
+    write_json(_record_path(work, task.number), record)
+    return len(task.paths)
+
+
+def _prepared_images(
+    root: Path,
+    settings: Preprocessing,
+    strict: bool,
+    paths: Iterable[str],
+    outcomes: list[dict[str, Any]],
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (path, pixels) of the files that can be decoded; append an outcome for every file."""
+    for path in paths:
+        file = root / path
+        try:
+            image = decode_radiograph(read_bytes(file), str(file))
+        except RadiographError as error:
+            if strict:
+                raise
+            outcomes.append({"reason": reason_of(error, path)})
+            continue
+        digest = perceptual_hash(image).tobytes().hex()
+        outcomes.append({"height": image.shape[0], "width": image.shape[1], "hash": digest})
+        yield path, preprocess(image, **settings.model_dump())
+
+
+def _collect(rows: Sequence[ManifestRow], work: Path, segments: int) -> ArchivedImages:
+    records = [
+        json.loads(_record_path(work, number).read_text(encoding="utf-8"))
+        for number in range(segments)
+    ]
+    outcomes = [outcome for record in records for outcome in record["images"]]
+    archived, rejected, hashes = [], [], bytearray()
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if "reason" in outcome:
+            rejected.append(Rejection(row.path, outcome["reason"]))
+            continue
+        archived.append(replace(row, height=outcome["height"], width=outcome["width"]))
+        hashes += bytes.fromhex(outcome["hash"])
+    return ArchivedImages(
+        archived,
+        [Segment(**record["segment"]) for record in records],
+        np.frombuffer(bytes(hashes), np.uint8).reshape(len(archived), -1),
+        rejected,
+    )
+
+
+def _count_images(pool: WorkerPool, prepare: Any, tasks: Sequence[_Task]) -> Iterator[None]:
+    """Prepare the segments; yield once for each file read, for the progress bar."""
+    for images in pool.map(prepare, tasks, batch=1):
+        yield from [None] * images
+
+
+def _is_finished(directory: Path, work: Path, number: int) -> bool:
+    record = _record_path(work, number)
+    if not record.is_file():
+        return False
+    try:
+        segment = Segment(**json.loads(record.read_text(encoding="utf-8"))["segment"])
+        check_segment(segment_path(directory, number), segment)
+    except (ArchiveError, ValueError):  # Not everything that was written reached the disk.
+        return False
+    return True
+
+
+def _record_path(work: Path, number: int) -> Path:
+    return work / f"segment-{number:05d}.json"

@@ -1,0 +1,21 @@
+"""The table of rejected files, ``rejected.csv``."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from elbow_core.errors import RadiographError
+from elbow_core.sources import Rejection
+
+
+def reason_of(error: RadiographError, path: str) -> str:
+    """Return an error's message without the file's name, which contains the path of the root."""
+    return str(error).rpartition(f"{path}: ")[2]
+
+
+def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
+    """Write rejected files and reasons as CSV, sorted."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("path", "reason"))
+        writer.writerows(sorted((entry.path, entry.reason) for entry in rejected))

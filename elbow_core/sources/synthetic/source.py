@@ -1,0 +1,44 @@
+"""The synthetic source: radiographs rendered by the project, read as one of the other sources."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from elbow_core.config import StrictModel
+from elbow_core.sources import elbow, mura
+from elbow_core.sources.elbow import ElbowSource
+from elbow_core.sources.mura import MuraSource
+from elbow_core.sources.scan_result import ScanResult
+from elbow_core.sources.synthetic.trees import RECORD, write_elbow_tree, write_mura_tree
+
+
+class SyntheticSource(StrictModel):
+    """Synthetic radiographs, rendered into ``root`` if they do not exist."""
+
+    kind: Literal["synthetic"] = "synthetic"
+    patients: Annotated[int, Field(ge=2)]
+    """Number of patients; each has one or more images."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """The same seed gives the same images."""
+    tree: Annotated[ElbowSource | MuraSource, Field(discriminator="kind")]
+    """The layout in which they are written, and the reader."""
+
+
+def scan(root: Path, config: SyntheticSource, workers: int) -> ScanResult:
+    """Render the data set in ``workers`` processes if it does not exist, and read it.
+
+    Raises `UserError` if ``root`` contains anything else.
+    """
+    workers = max(workers, 1)
+    if isinstance(config.tree, ElbowSource):
+        write_elbow_tree(root, config.patients, config.seed, workers)
+        found = elbow.scan(root, config.tree)
+    else:
+        write_mura_tree(root, config.patients, config.seed, workers)
+        found = mura.scan(root, config.tree)
+    return ScanResult(
+        [replace(row, source=config.kind) for row in found.rows],
+        [entry for entry in found.rejected if Path(entry.path).name != RECORD],
+    )
