@@ -1,7 +1,10 @@
-"""Vision-language models tuned by LoRA, in PyTorch."""
+"""Vision-language models fine-tuned with LoRA, in PyTorch.
 
-import sys
+The modules here are the commands, the configuration schema, and process start-up; the work is in
+`models`, `lora`, `training` and `scoring`. Importing this package imports neither torch nor
+transformers; it only makes sure that transformers, once imported, will not use torchvision.
+"""
 
-from vlm_torch.torchvision_unused import keep_transformers_from_torchvision
+from vlm_torch.hide_torchvision import hide_torchvision_from_transformers
 
-keep_transformers_from_torchvision(sys.modules)
+hide_torchvision_from_transformers()

@@ -1,6 +1,7 @@
-"""A miniature of LLaVA-Rad's published parts, with their real files and keys, and its mathematics.
+"""A miniature of LLaVA-Rad's published parts, with real file and key names, and a reference model.
 
-Two heads of 64 in the tower, as every ViT-B has heads of 64; 28 pixels in patches of 14.
+The tower has two attention heads of width 64, the width in every ViT-B, and sees 28 pixels in
+patches of 14.
 """
 
 import json
@@ -14,7 +15,6 @@ from torch.nn import functional
 
 WIDTH, TOWER_WIDTH, HIDDEN, LAYERS, HEADS, BLOCKS = 32, 128, 64, 2, 4, 3
 IMAGE_SIZE, PATCH, RANK, ALPHA = 28, 14, 4, 8
-PIXELS_PER_TOKEN = PATCH**2
 IMAGE_TOKENS = (IMAGE_SIZE // PATCH) ** 2
 _LINEAR = {
     "self_attn.q_proj": (WIDTH, WIDTH),
@@ -28,7 +28,7 @@ _LINEAR = {
 
 
 def write_release(parts: Path) -> Path:
-    """Write random parts; return the folder."""
+    """Write parts with random weights; return the folder."""
     torch.manual_seed(0)
     parts.mkdir(parents=True)
     torch.save(
@@ -42,8 +42,10 @@ def write_release(parts: Path) -> Path:
         "base_model.model.model.mm_projector.2.bias": _random(WIDTH),
     }
     torch.save(projector, parts / "non_lora_trainables.bin")
-    own = {key.removeprefix("base_model.model."): _random(*v.shape) for key, v in projector.items()}
-    torch.save(own, parts / "mm_projector.bin")
+    user_projector = {
+        key.removeprefix("base_model.model."): _random(*v.shape) for key, v in projector.items()
+    }
+    torch.save(user_projector, parts / "mm_projector.bin")
     torch.save(lora(), parts / "adapter_model.bin")
     settings = {"r": RANK, "lora_alpha": ALPHA, "peft_type": "LORA", "bias": "none"}
     (parts / "adapter_config.json").write_text(json.dumps(settings))
@@ -52,7 +54,7 @@ def write_release(parts: Path) -> Path:
 
 
 def tower() -> dict[str, Tensor]:
-    """An open_clip checkpoint: a timm trunk, its head, and a text tower that is of no use here."""
+    """An open_clip checkpoint: a timm trunk and its head, and a text tower, which is ignored."""
     trunk = {
         "cls_token": _random(1, 1, TOWER_WIDTH),
         "pos_embed": _random(1, IMAGE_TOKENS + 1, TOWER_WIDTH),
@@ -88,7 +90,7 @@ def tower() -> dict[str, Tensor]:
 
 
 def lora() -> dict[str, Tensor]:
-    """Updates of every linear layer of the language model."""
+    """Low-rank updates of every linear layer of the language model."""
     state = {}
     for layer in range(LAYERS):
         for name, (rows, columns) in _LINEAR.items():
@@ -167,13 +169,14 @@ def forward(
     ids: list[int],
     image_token: int,
 ) -> Tensor:
-    """Logits [length, vocabulary] of one dialogue: the published architecture, written out."""
+    """Logits [length, vocabulary] of one dialogue: a plain forward pass of the architecture."""
     features = functional.linear(image_features(trunk, pixels), projector["0.weight"])
     features = functional.gelu(features + projector["0.bias"])
     features = functional.linear(features, projector["2.weight"], projector["2.bias"])
-    table, places = language["model.embed_tokens.weight"], torch.tensor(ids) == image_token
+    table = language["model.embed_tokens.weight"]
+    is_image = torch.tensor(ids) == image_token
     x = table[torch.tensor(ids).clamp(max=len(table) - 1)].clone()
-    x[places] = features
+    x[is_image] = features
     for layer in range(LAYERS):
         part = {
             name.removeprefix(f"model.layers.{layer}."): value
@@ -188,7 +191,7 @@ def forward(
 
 
 def image_features(trunk: dict[str, Tensor], pixels: Tensor) -> Tensor:
-    """What leaves the last block but one of the tower, without the class token [tokens, width]."""
+    """The output of the tower's penultimate block, without the class token [tokens, width]."""
     patches = functional.conv2d(
         pixels, trunk["patch_embed.proj.weight"], trunk["patch_embed.proj.bias"], stride=PATCH
     )
@@ -226,6 +229,6 @@ def _attention(x: Tensor, part: dict[str, Tensor]) -> Tensor:
         y * cosine + torch.cat([-y[..., head // 2 :], y[..., : head // 2]], -1) * sine
         for y in (q, k)
     )
-    hidden = torch.ones(len(x), len(x)).triu(1).bool()
-    scores = (q @ k.mT / head**0.5).masked_fill(hidden, -torch.inf)
+    future = torch.ones(len(x), len(x)).triu(1).bool()
+    scores = (q @ k.mT / head**0.5).masked_fill(future, -torch.inf)
     return (scores.softmax(-1) @ v).transpose(0, 1).flatten(1) @ part["self_attn.o_proj.weight"].T

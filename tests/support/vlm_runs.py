@@ -1,5 +1,6 @@
-"""Tiny LoRA runs on blobs, for the tests of vlm_torch."""
+"""Configurations of tiny LoRA runs, and commands that must fail, for the tests of vlm_torch."""
 
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,11 +13,11 @@ from tests.support.small_data import SIZE
 from vlm_torch.config import FinetuneConfig
 
 ARCHITECTURES = ("medgemma", "llava_rad")
-TUNED_EPOCHS = 12  # of the run that the fixture `tuned` gives
+WORKSPACE_EPOCHS = 12  # of the runs of the fixture `workspace`
 
 
 def settings(folder: Path, architecture: str) -> dict:
-    """A configuration of a tiny model; ``folder`` holds the data, the base and the run."""
+    """Settings of a tiny model; ``folder`` holds the data, the base checkpoint and the run."""
     return {
         "run": str(folder / "run"),
         "data": {"prepared": str(folder / "data"), "copies": 0},
@@ -36,18 +37,32 @@ def settings(folder: Path, architecture: str) -> dict:
 
 
 def write_config(folder: Path, architecture: str, **changes) -> Path:
+    """Write `settings` as a file, with some top-level fields changed."""
     path = folder / "finetune.yaml"
     path.write_text(yaml.safe_dump(settings(folder, architecture) | changes))
     return path
 
 
-def config_of(folder: Path, architecture: str, **changes) -> FinetuneConfig:
+def make_config(folder: Path, architecture: str, **changes) -> FinetuneConfig:
+    """Return `settings` as a configuration, with some top-level fields changed."""
     values = settings(folder, architecture) | changes
     return FinetuneConfig.model_validate(values, strict=False)
 
 
-def fail(capsys, main: Callable[[Sequence[str]], int], *arguments: str) -> str:
-    """Run a command, which must end with status 2 and one line; return the line."""
+def copy_run(workspace: Path, folder: Path) -> Path:
+    """Copy a finished run with its base checkpoint, but not its data; return the copied run."""
+    ignored = shutil.ignore_patterns("checkpoints", "data", "lock")
+    shutil.copytree(workspace, folder, ignore=ignored)
+    return folder / "run"
+
+
+def refused(
+    capsys, main: Callable[[Sequence[str]], int], *arguments: str, other_lines: bool = True
+) -> str:
+    """Run a command, which must exit with status 2 and one error line; return that line.
+
+    ``other_lines`` allows further lines, which are no errors, on standard error.
+    """
     sys_argv = sys.argv
     sys.argv = ["command", *arguments]
     try:
@@ -56,6 +71,8 @@ def fail(capsys, main: Callable[[Sequence[str]], int], *arguments: str) -> str:
     finally:
         sys.argv = sys_argv
     assert ended.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    written = capsys.readouterr().err.splitlines()
+    lines = [line for line in written if line.startswith("error: ")]
     assert len(lines) == 1
+    assert other_lines or written == lines
     return lines[0]

@@ -5,21 +5,21 @@ import pytest
 from elbow_core.config import load_config
 from elbow_core.errors import ConfigError
 from tests.support.paths import ROOT
-from tests.support.vlm_runs import fail, write_config
+from tests.support.vlm_runs import refused, write_config
 from vlm_torch import finetune
 from vlm_torch.config import FinetuneConfig
 
 CONFIGS = ROOT / "configs/vlm"
 
 
-def refuse(folder: Path, *overrides: str) -> str:
+def config_error(folder: Path, *overrides: str) -> str:
     path = write_config(folder, "medgemma")
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as caught:
         load_config(FinetuneConfig, path, overrides)
-    return str(refused.value)
+    return str(caught.value)
 
 
-def test_shipped_configurations_are_the_reports():
+def test_shipped_configurations_have_the_papers_hyperparameters():
     medgemma = load_config(FinetuneConfig, CONFIGS / "medgemma.yaml")
     llava_rad = load_config(FinetuneConfig, CONFIGS / "llava_rad.yaml")
     for config in (medgemma, llava_rad):
@@ -37,38 +37,38 @@ def test_shipped_configurations_are_the_reports():
 
 
 @pytest.mark.parametrize("name", ["tiny_medgemma", "tiny_llava_rad"])
-def test_tiny_configurations_are_of_the_same_schema(name):
+def test_tiny_configurations_load(name):
     assert load_config(FinetuneConfig, CONFIGS / f"{name}.yaml").model.base.kind == "tiny"
 
 
-def test_misspelt_key_is_named_with_the_nearest(tmp_path):
-    message = refuse(tmp_path, "--lora.rnak=8")
+def test_misspelt_key_is_named_with_the_nearest_match(tmp_path):
+    message = config_error(tmp_path, "--lora.rnak=8")
     assert "lora.rnak" in message
     assert "unknown key; did you mean 'rank'?" in message
 
 
-def test_float16_is_refused_for_gemma(tmp_path):
-    message = refuse(tmp_path, "--model.dtype=float16")
+def test_float16_is_refused_for_medgemma(tmp_path):
+    message = config_error(tmp_path, "--model.dtype=float16")
     assert "model" in message
     assert "float16 overflows in Gemma 3" in message
 
 
-def test_parts_that_do_not_divide_a_batch_are_refused(tmp_path):
-    assert "accumulate: 3 does not divide batch_size" in refuse(tmp_path, "--accumulate=3")
+def test_accumulate_that_does_not_divide_the_batch_is_refused(tmp_path):
+    assert "accumulate: 3 does not divide batch_size" in config_error(tmp_path, "--accumulate=3")
 
 
-def test_answers_that_are_the_same_are_refused(tmp_path):
-    assert "answers: both are 'Yes'" in refuse(tmp_path, "--prompt.answers=[Yes, 'yes ']")
+def test_equal_answers_are_refused(tmp_path):
+    assert "answers: both are 'Yes'" in config_error(tmp_path, "--prompt.answers=[Yes, 'yes ']")
 
 
 def test_hub_id_must_name_an_owner(tmp_path):
-    message = refuse(tmp_path, "--model.base={kind: hub, id: medgemma}")
+    message = config_error(tmp_path, "--model.base={kind: hub, id: medgemma}")
     assert "model.base.id" in message
 
 
 def test_command_names_a_wrong_value_before_any_work(tmp_path, capsys):
     path = write_config(tmp_path, "medgemma")
-    message = fail(capsys, finetune.main, "--config", str(path), "--lora.rank", "0")
+    message = refused(capsys, finetune.main, "--config", str(path), "--lora.rank", "0")
     assert "lora.rank (from the command line): 0 is below 1" in message
     assert not (tmp_path / "run").exists()
 

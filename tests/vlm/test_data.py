@@ -3,18 +3,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elbow_core.dataset.prepared import PreparedData, open_prepared
+from elbow_core.dataset import PreparedData, open_prepared
 from elbow_core.errors import ArchiveError, ConfigError, ManifestError
-from elbow_core.radiographs.augmentation import (
+from elbow_core.radiographs import (
     NO_AUGMENTATION,
     Augmentation,
     apply_affine,
     sample_affine,
 )
 from tests.support.small_data import SPLITS, write_prepared
-from tests.support.vlm_runs import fail, write_config
+from tests.support.vlm_runs import refused, write_config
 from vlm_torch import finetune
-from vlm_torch.data import Radiographs, WholeBatches, require_images
+from vlm_torch.inputs import require_images
+from vlm_torch.training.dataset import RadiographDataset, WholeBatchSampler
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def data(tmp_path) -> PreparedData:
 
 
 def damage(directory: Path, position: int, size: int) -> None:
-    """Change a record in the middle of a segment, so that its frame no longer checks out."""
+    """Overwrite part of a record, so that its checksum no longer matches."""
     (segment,) = directory.glob("images-*.array_record")
     content = bytearray(segment.read_bytes())
     data = open_prepared(directory)
@@ -34,9 +35,9 @@ def damage(directory: Path, position: int, size: int) -> None:
     segment.write_bytes(content)
 
 
-def test_training_set_is_the_originals_then_copies_each_by_its_own_seed(data):
+def test_training_set_is_the_originals_then_copies_each_with_its_own_seed(data):
     augmentation = Augmentation()
-    images = Radiographs(data, "train", 7, 2, augmentation)
+    images = RadiographDataset(data, "train", 7, 2, augmentation)
     positions = data.positions("train")
     assert len(images) == 3 * SPLITS["train"]
     original, label = images[5]
@@ -47,15 +48,15 @@ def test_training_set_is_the_originals_then_copies_each_by_its_own_seed(data):
     np.testing.assert_array_equal(images[5 + 2 * len(positions)][0], apply_affine(original, matrix))
 
 
-def test_images_to_be_scored_are_as_they_lie(data):
-    images = Radiographs(data, "test", 0, 0, NO_AUGMENTATION)
+def test_split_without_copies_is_in_manifest_order(data):
+    images = RadiographDataset(data, "test", 0, 0, NO_AUGMENTATION)
     assert [label for _, label in (images[i] for i in range(len(images)))] == [
         data.rows[position].label for position in data.positions("test")
     ]
 
 
-def test_order_is_new_in_each_epoch_whole_and_repeatable():
-    sampler = WholeBatches(images=21, batch_size=8, seed=3)
+def test_order_is_new_in_each_epoch_cut_to_whole_batches_and_repeatable():
+    sampler = WholeBatchSampler(images=21, batch_size=8, seed=3)
     orders = []
     for epoch in range(3):
         sampler.set_epoch(epoch)
@@ -71,19 +72,19 @@ def test_images_of_another_size_are_refused(data):
         require_images(data, ("train",), 896)
 
 
-def test_damaged_image_is_named_before_training(data, tmp_path, capsys):
+def test_damaged_image_is_reported_before_training(data, tmp_path, capsys):
     position = int(data.positions("train")[9])
     damage(tmp_path / "data", position, 64)
     config = write_config(tmp_path, "medgemma")
-    message = fail(capsys, finetune.main, "--config", str(config))
+    message = refused(capsys, finetune.main, "--config", str(config))
     assert "image train_09: " in message
     assert "damaged" in message
     assert not (tmp_path / "run").exists()
 
 
 def test_missing_split_is_refused(data):
-    kept = tuple(row for row in data.rows if row.split != "test")
-    without = PreparedData(data.directory, data.archive, kept)
+    rows = tuple(row for row in data.rows if row.split != "test")
+    without = PreparedData(data.directory, data.archive, rows)
     with pytest.raises(ConfigError, match="no image in split 'test'"):
         require_images(without, ("test",), data.archive.size)
 
@@ -91,13 +92,13 @@ def test_missing_split_is_refused(data):
 def test_manifest_without_labels_is_refused_with_its_line(data):
     manifest = data.directory / "manifest.csv"
     lines = manifest.read_text().splitlines()
-    at = next(number for number, line in enumerate(lines) if "test_00" in line)
+    index = next(number for number, line in enumerate(lines) if "test_00" in line)
     label = lines[0].split(",").index("label")
-    fields = lines[at].split(",")
+    fields = lines[index].split(",")
     fields[label] = ""
-    lines[at] = ",".join(fields)
+    lines[index] = ",".join(fields)
     manifest.write_text("\n".join(lines) + "\n")
-    with pytest.raises(ManifestError, match=rf"manifest\.csv:{at + 1}: label: ''"):
+    with pytest.raises(ManifestError, match=rf"manifest\.csv:{index + 1}: label: ''"):
         open_prepared(data.directory)
 
 

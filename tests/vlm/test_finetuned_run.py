@@ -1,4 +1,4 @@
-"""What a fine-tuned run gives: predictions, a merged checkpoint, its part in a report."""
+"""A finished run: its predictions, its merged checkpoint, and reports on it."""
 
 import json
 from pathlib import Path
@@ -9,48 +9,38 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from elbow_core.dataset.prepared import open_prepared
-from elbow_core.evaluation.predictions import (
-    UNPARSED,
-    Predictions,
-    read_predictions,
-    write_predictions,
-)
+from elbow_core.dataset import open_prepared
+from elbow_core.evaluation import UNPARSED, Predictions, read_predictions, write_predictions
 from elbow_core.evaluation.report.__main__ import main as report_main
 from tests.support.small_data import SPLITS, write_prepared
-from tests.support.vlm_runs import write_config
-from vlm_torch import finetune, merge, predict
-from vlm_torch.lora.adapter import load_adapter
-from vlm_torch.lora.tuned import open_tuned
-from vlm_torch.models.base import load_base, read_processor
-from vlm_torch.scoring.likelihood import generate_answers, injury_probability
+from tests.support.vlm_runs import copy_run, write_config
+from vlm_torch import finetune, merge, predict, scoring
+from vlm_torch.lora import load_adapter, open_finetuned_run
+from vlm_torch.models import load_base, read_input_format
+from vlm_torch.scoring import generate_answers, injury_probability
+from vlm_torch.scoring.answer_log import AnswerLog
 
 MERGED = 1e-4  # absolute, on probabilities
 
 
 @pytest.fixture(scope="module")
-def predicted(tuned) -> Path:
-    assert predict.main(["--run", str(tuned / "run"), "--split", "train"]) == 0
-    assert predict.main(["--run", str(tuned / "run"), "--split", "test", "--batch-size", "4"]) == 0
-    return tuned
+def merged(workspace, tmp_path_factory) -> Path:
+    """A copy of the finished run with its merged checkpoint."""
+    run = copy_run(workspace, tmp_path_factory.mktemp("merged") / workspace.name)
+    assert merge.main(["--run", str(run)]) == 0
+    return run
 
 
-@pytest.fixture(scope="module")
-def merged(predicted) -> Path:
-    assert merge.main(["--run", str(predicted / "run")]) == 0
-    return predicted
-
-
-def test_tuned_model_beats_chance_on_its_training_images(predicted):
-    found = read_predictions(predicted / "run/predictions_train.csv")
+def test_finetuned_model_beats_chance_on_its_training_images(workspace):
+    found = read_predictions(workspace / "run/predictions_train.csv")
     assert len(found) == SPLITS["train"]
-    assert np.mean(found.prediction == found.label) >= 0.8  # a coin would: 0.0008
+    assert np.mean(found.prediction == found.label) >= 0.8  # by chance with probability 0.0008
     assert found.score[found.label == 1].mean() > found.score[found.label == 0].mean() + 0.2
 
 
-def test_predictions_hold_every_image_and_the_answers_text(predicted):
-    found = read_predictions(predicted / "run/predictions_test.csv")
-    data = open_prepared(predicted / "data")
+def test_predictions_hold_every_image_and_the_generated_answers(workspace):
+    found = read_predictions(workspace / "run/predictions_test.csv")
+    data = open_prepared(workspace / "data")
     rows = [data.rows[position] for position in data.positions("test")]
     assert found.image_id.tolist() == [row.image_id for row in rows]
     assert found.model == "run"
@@ -60,56 +50,56 @@ def test_predictions_hold_every_image_and_the_answers_text(predicted):
             assert text.startswith(("No injury", "Fracture or dislocation")[label])
 
 
-def test_predictions_do_not_depend_on_the_batch_or_on_an_interruption(predicted, capsys):
-    run = predicted / "run"
+def test_predictions_do_not_depend_on_the_batch_size_or_on_an_interruption(workspace, tmp_path):
+    run = copy_run(workspace, tmp_path / "copy")
     before = read_predictions(run / "predictions_test.csv")
-    tuned_run = open_tuned(run, None)
-    begun = run / ".predictions_test.jsonl"
-    killed = predict.AnswerLog.append
+    finetuned_run = open_finetuned_run(run, None)
+    log = run / ".predictions_test.jsonl"
+    append = AnswerLog.append
 
-    def append_once(log, answers):
-        killed(log, answers)
+    def append_and_interrupt(log, answers):
+        append(log, answers)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predict.AnswerLog, "append", append_once)
+        patch.setattr(AnswerLog, "append", append_and_interrupt)
         with pytest.raises(KeyboardInterrupt):
-            predict.predict(tuned_run, "test", 3)
-    assert len(begun.read_text().splitlines()) == 1 + 3
-    with begun.open("a") as file:
-        file.write('{"score": 0.5, "te')  # cut short
-    predict.predict(tuned_run, "test", 5)
+            scoring.predict(finetuned_run, "test", 3)
+    assert len(log.read_text().splitlines()) == 1 + 3
+    with log.open("a") as file:
+        file.write('{"score": 0.5, "te')  # an incomplete line
+    scoring.predict(finetuned_run, "test", 5)
     after = read_predictions(run / "predictions_test.csv")
-    assert not begun.exists()
+    assert not log.exists()
     assert after.image_id.tolist() == before.image_id.tolist()
     np.testing.assert_allclose(after.score, before.score, atol=1e-6)
     assert after.prediction.tolist() == before.prediction.tolist()
 
 
-def test_merged_checkpoint_opens_in_plain_transformers_and_scores_alike(merged):
-    run = open_tuned(merged / "run", None)
-    reading = read_processor(run.base, run.config.model, run.config.prompt)
-    data = open_prepared(merged / "data")
+def test_merged_checkpoint_opens_in_plain_transformers_with_equal_scores(workspace, merged):
+    run = open_finetuned_run(merged, None)
+    input_format = read_input_format(run.base, run.config.model, run.config.prompt)
+    data = open_prepared(workspace / "data")
     images = [data.archive[position] for position in data.positions("test").tolist()]
-    pixels = reading.normalise(images)
+    pixels = input_format.normalise(images)
     assert run.adapter is not None
-    beside = load_adapter(load_base(run.base, run.config.model), run.adapter).eval()
-    alone = AutoModelForImageTextToText.from_pretrained(merged / "run/merged").eval()
-    wanted = injury_probability(beside, reading.tokens, pixels)
-    found = injury_probability(alone, reading.tokens, pixels)
-    assert wanted.std() > 0.01
-    assert (found - wanted).abs().max() < MERGED
-    processor = AutoProcessor.from_pretrained(merged / "run/merged")
+    adapted = load_adapter(load_base(run.base, run.config.model), run.adapter).eval()
+    plain = AutoModelForImageTextToText.from_pretrained(merged / "merged").eval()
+    expected = injury_probability(adapted, input_format.tokens, pixels)
+    found = injury_probability(plain, input_format.tokens, pixels)
+    assert expected.std() > 0.01
+    assert (found - expected).abs().max() < MERGED
+    processor = AutoProcessor.from_pretrained(merged / "merged")
     tokenizer = processor.tokenizer
-    assert generate_answers(alone, reading.tokens, tokenizer, pixels) == generate_answers(
-        beside, reading.tokens, tokenizer, pixels
+    assert generate_answers(plain, input_format.tokens, tokenizer, pixels) == generate_answers(
+        adapted, input_format.tokens, tokenizer, pixels
     )
 
 
 def test_merged_checkpoint_differs_from_the_base_in_every_adapted_weight(merged):
-    run = open_tuned(merged / "run", None)
+    run = open_finetuned_run(merged, None)
     base = load_file(run.base.path / "model.safetensors")
-    found = load_file(merged / "run/merged/model.safetensors")
+    found = load_file(merged / "merged/model.safetensors")
     assert base.keys() == found.keys()
     same = {name for name in base if torch.equal(base[name], found[name])}
     linear = {name for name in base if "_proj.weight" in name or ".fc1.weight" in name}
@@ -119,14 +109,14 @@ def test_merged_checkpoint_differs_from_the_base_in_every_adapted_weight(merged)
 
 
 def test_merged_predictions_equal_the_adapters(merged):
-    before = read_predictions(merged / "run/predictions_test.csv")
-    assert predict.main(["--run", str(merged / "run"), "--split", "test", "--merged"]) == 0
-    after = read_predictions(merged / "run/predictions_test.csv")
+    before = read_predictions(merged / "predictions_test.csv")
+    assert predict.main(["--run", str(merged), "--split", "test", "--merged"]) == 0
+    after = read_predictions(merged / "predictions_test.csv")
     np.testing.assert_allclose(after.score, before.score, atol=MERGED)
 
 
-def test_one_report_holds_a_tuned_model_beside_a_network(predicted, tmp_path):
-    found = read_predictions(predicted / "run/predictions_test.csv")
+def test_one_report_holds_a_finetuned_model_and_a_network(workspace, tmp_path):
+    found = read_predictions(workspace / "run/predictions_test.csv")
     network = Predictions(
         image_id=found.image_id,
         patient_id=found.patient_id,
@@ -137,7 +127,7 @@ def test_one_report_holds_a_tuned_model_beside_a_network(predicted, tmp_path):
         model="convnext",
     )
     write_predictions(tmp_path / "network.csv", network)
-    files = [str(predicted / "run/predictions_test.csv"), str(tmp_path / "network.csv")]
+    files = [str(workspace / "run/predictions_test.csv"), str(tmp_path / "network.csv")]
     assert report_main([*files, "--out", str(tmp_path / "report"), "--draws", "100"]) == 0
     content = json.loads((tmp_path / "report/metrics.json").read_text())
     assert content["models"].keys() == {"run", "convnext"}

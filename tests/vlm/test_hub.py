@@ -1,4 +1,4 @@
-"""The hub, offline and as a local server that refuses: nothing leaves the machine."""
+"""Hub errors: offline, and from a local server that refuses; no test uses the network."""
 
 import importlib.util
 import json
@@ -12,15 +12,14 @@ import pytest
 
 from elbow_core.errors import ConfigError, UserError
 from tests.support.small_data import write_prepared
-from tests.support.vlm_runs import config_of, fail, write_config
+from tests.support.vlm_runs import make_config, refused, write_config
 from vlm_torch import finetune
 from vlm_torch.config import FolderBase
-from vlm_torch.models.base import find_base
-from vlm_torch.models.families import FAMILIES
+from vlm_torch.models import FAMILIES, find_base
 from vlm_torch.models.hub import download
 
 HUB = {"kind": "hub", "id": "google/medgemma-4b-it"}
-TWO_COMMANDS = """
+DOWNLOADS = """
 import sys
 from vlm_torch.models.hub import download
 from elbow_core.errors import UserError
@@ -38,7 +37,7 @@ except UserError as error:
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Answers as the hub does: gated, no such revision, no such repository."""
+    """A server that answers like the hub: gated, no such revision, no such repository."""
 
     def do_GET(self) -> None:
         code, status = "RepoNotFound", 404
@@ -58,12 +57,14 @@ class Refusing(BaseHTTPRequestHandler):
         pass
 
 
-def test_hub_offline_says_what_to_accept_fetch_and_give(tmp_path, capsys, monkeypatch):
+def test_offline_error_says_which_terms_to_accept_and_how_to_use_a_folder(
+    tmp_path, capsys, monkeypatch
+):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     write_prepared(tmp_path / "data")
     model = {"architecture": "medgemma", "base": HUB}
     path = write_config(tmp_path, "medgemma", model=model)
-    message = fail(capsys, finetune.main, "--config", str(path))
+    message = refused(capsys, finetune.main, "--config", str(path))
     assert "google/medgemma-4b-it" in message
     assert "Health AI Developer Foundations" in message
     assert "https://huggingface.co/google/medgemma-4b-it" in message
@@ -71,7 +72,7 @@ def test_hub_offline_says_what_to_accept_fetch_and_give(tmp_path, capsys, monkey
     assert not (tmp_path / "run").exists()
 
 
-def test_gated_missing_and_unknown_checkpoints_are_told_apart(tmp_path):
+def test_gated_missing_and_unknown_checkpoints_have_different_errors(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     environment = {
@@ -85,7 +86,7 @@ def test_gated_missing_and_unknown_checkpoints_are_told_apart(tmp_path):
     }
     try:
         done = subprocess.run(
-            [sys.executable, "-c", TWO_COMMANDS],
+            [sys.executable, "-c", DOWNLOADS],
             capture_output=True,
             text=True,
             env=environment,
@@ -102,13 +103,13 @@ def test_gated_missing_and_unknown_checkpoints_are_told_apart(tmp_path):
     assert "owner/nothing: the hub shows no such checkpoint" in unknown
 
 
-def test_checkpoint_in_the_cache_is_used_offline_with_its_commit(tmp_path, monkeypatch):
+def test_cached_checkpoint_is_used_offline_with_its_commit(tmp_path, monkeypatch):
     cache = tmp_path / "hub"
     commit = "a" * 40
     repository = cache / "models--google--medgemma-4b-it"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs/main").write_text(commit)
-    FAMILIES["medgemma"].write_tiny(repository / "snapshots" / commit, 32, 0)
+    FAMILIES["medgemma"].write_tiny_checkpoint(repository / "snapshots" / commit, 32, 0)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     folder, found = download("google/medgemma-4b-it", "main", "the terms")
     assert found == commit
@@ -118,37 +119,37 @@ def test_checkpoint_in_the_cache_is_used_offline_with_its_commit(tmp_path, monke
 
 
 def test_missing_folder_is_named(tmp_path):
-    section = config_of(tmp_path, "medgemma").model
+    section = make_config(tmp_path, "medgemma").model
     section = section.model_copy(update={"base": FolderBase(path=tmp_path / "nothing")})
     with pytest.raises(ConfigError, match=r"model\.base\.path: .*nothing: no such folder"):
         find_base(section, tmp_path)
 
 
 def test_checkpoint_of_another_architecture_is_refused(tmp_path):
-    FAMILIES["llava_rad"].write_tiny(tmp_path / "llava", 32, 0)
-    section = config_of(tmp_path, "medgemma").model
+    FAMILIES["llava_rad"].write_tiny_checkpoint(tmp_path / "llava", 32, 0)
+    section = make_config(tmp_path, "medgemma").model
     section = section.model_copy(update={"base": FolderBase(path=tmp_path / "llava")})
     with pytest.raises(ConfigError, match="holds a model of type 'llava'"):
         find_base(section, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
-def test_incomplete_folder_is_an_error_that_names_it(tmp_path, capsys, name):
+def test_incomplete_folder_is_named(tmp_path, capsys, name):
     write_prepared(tmp_path / "data")
-    FAMILIES["medgemma"].write_tiny(tmp_path / "base", 32, 0)
+    FAMILIES["medgemma"].write_tiny_checkpoint(tmp_path / "base", 32, 0)
     (tmp_path / "base" / name).unlink()
     base = {"kind": "folder", "path": str(tmp_path / "base")}
     model = {"architecture": "medgemma", "base": base, "dtype": "float32"}
     path = write_config(tmp_path, "medgemma", model=model)
-    message = fail(capsys, finetune.main, "--config", str(path))
+    message = refused(capsys, finetune.main, "--config", str(path))
     assert str(tmp_path / "base") in message
     assert not (tmp_path / "run").exists()
 
 
-def test_four_bits_without_their_library_say_what_to_install(tmp_path, capsys):
+def test_four_bits_without_bitsandbytes_say_what_to_install(tmp_path, capsys):
     if importlib.util.find_spec("bitsandbytes"):
         pytest.skip("bitsandbytes is installed")
     write_prepared(tmp_path / "data")
     path = write_config(tmp_path, "medgemma")
-    message = fail(capsys, finetune.main, "--config", str(path), "--model.four_bit", "true")
+    message = refused(capsys, finetune.main, "--config", str(path), "--model.four_bit", "true")
     assert "[vlm,qlora]" in message

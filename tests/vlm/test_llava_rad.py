@@ -1,6 +1,7 @@
+"""The assembly of LLaVA-Rad, on a miniature of its published parts."""
+
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from elbow_core import cli
 from tests.support import llava_rad_release as release
 from tests.support.tolerances import NETWORK
+from tests.support.vlm_runs import refused
 from vlm_torch import assemble_llava_rad
 from vlm_torch.config import FolderBase, ModelSection, PromptSection
-from vlm_torch.models.base import find_base, load_base, read_processor
+from vlm_torch.models import find_base, load_base, read_input_format
 
 MODEL = ModelSection(architecture="llava_rad", base=FolderBase(path=Path("later")), dtype="float32")
 PROMPT = PromptSection(question="Classify this radiograph")
@@ -31,25 +32,15 @@ def assemble(parts: Path, out: Path, *more: str) -> Path:
     return out
 
 
-def fail(capsys, *arguments: str) -> str:
-    """Run the command, which must end with status 2 and one line; return the line."""
-    sys_argv = sys.argv
-    sys.argv = ["assemble_llava_rad", *arguments]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.run(assemble_llava_rad.main)
-    finally:
-        sys.argv = sys_argv
-    assert ended.value.code == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    return lines[0]
+def assembly_error(capsys, *arguments: str) -> str:
+    """Run the command, which must exit with status 2 and print one line; return the line."""
+    return refused(capsys, assemble_llava_rad.main, *arguments, other_lines=False)
 
 
-def published(
+def published_weights(
     parts: Path, init: str
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-    """The parts that a start is made of, as the reference takes them."""
+    """The weights that the reference takes for an initialisation: tower, projector, language."""
     state = torch.load(parts / "biomedclipcxr_518_checkpoint.pt", weights_only=True)["state_dict"]
     start = "module.visual.trunk."
     trunk = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
@@ -70,29 +61,29 @@ def published(
 
 @pytest.mark.parametrize("init", ["merged", "released_projector", "projector"])
 def test_assembled_model_gives_the_logits_of_the_published_architecture(parts, tmp_path, init):
-    own = ["--projector", str(parts / "mm_projector.bin")] if init == "projector" else []
-    out = assemble(parts, tmp_path / "assembled", "--init", init, *own)
+    options = ["--projector", str(parts / "mm_projector.bin")] if init == "projector" else []
+    out = assemble(parts, tmp_path / "assembled", "--init", init, *options)
     section = MODEL.model_copy(update={"base": FolderBase(path=out)})
     base = find_base(section, tmp_path)
-    reading = read_processor(base, section, PROMPT)
+    input_format = read_input_format(base, section, PROMPT)
     model = load_base(base, section)
     image = np.random.default_rng(1).integers(0, 256, (release.IMAGE_SIZE,) * 2).astype(np.uint8)
-    pixels = reading.normalise([image])
-    tokens = reading.tokens
+    pixels = input_format.normalise([image])
+    tokens = input_format.tokens
     ids = [*tokens.prompt, *tokens.answers[1]]
     assert ids.count(tokens.image) == release.IMAGE_TOKENS
     with torch.inference_mode():
         found = model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0]
-    trunk, projector, language = published(parts, init)
-    wanted = release.forward(trunk, projector, language, pixels, ids, tokens.image)
-    # The image's own token has a row of zeros.
-    scale = wanted.abs().max()
+    trunk, projector, language = published_weights(parts, init)
+    expected = release.forward(trunk, projector, language, pixels, ids, tokens.image)
+    # The image token's row of the output layer is zero.
+    scale = expected.abs().max()
     assert scale > 0.5
-    assert (found[:, : wanted.shape[1]] - wanted).abs().max() < NETWORK * scale
-    assert not found[:, wanted.shape[1] :].any()
+    assert (found[:, : expected.shape[1]] - expected).abs().max() < NETWORK * scale
+    assert not found[:, expected.shape[1] :].any()
 
 
-def test_starts_differ(parts, tmp_path):
+def test_merged_init_changes_the_linear_layers_of_the_language_model_only(parts, tmp_path):
     plain = assemble(parts, tmp_path / "plain")
     merged = assemble(parts, tmp_path / "merged", "--init", "merged")
     first, second = (load_file(folder / "model.safetensors") for folder in (plain, merged))
@@ -101,24 +92,26 @@ def test_starts_differ(parts, tmp_path):
     assert len(changed) == release.LAYERS * 7
 
 
-def test_prompt_is_vicunas_and_has_one_beginning(parts, tmp_path):
+def test_prompt_has_vicunas_format_and_one_bos_token(parts, tmp_path):
     out = assemble(parts, tmp_path / "assembled")
     section = MODEL.model_copy(update={"base": FolderBase(path=out)})
     base = find_base(section, tmp_path)
-    reading = read_processor(base, section, PROMPT.model_copy(update={"system": "Be brief."}))
-    tokenizer = reading.processor.tokenizer
-    ids = [*reading.tokens.prompt, *reading.tokens.answers[0]]
+    input_format = read_input_format(
+        base, section, PROMPT.model_copy(update={"system": "Be brief."})
+    )
+    tokenizer = input_format.processor.tokenizer
+    ids = [*input_format.tokens.prompt, *input_format.tokens.answers[0]]
     assert ids.count(tokenizer.bos_token_id) == 1
     assert ids[0] == tokenizer.bos_token_id
     assert ids[-1] == tokenizer.eos_token_id
     image = "<image>" * release.IMAGE_TOKENS
-    said = tokenizer.decode(ids, skip_special_tokens=False)
-    wanted = f"<s> Be brief. USER: {image} \nClassify this radiograph ASSISTANT: No injury</s>"
-    assert said.replace(" ", "") == wanted.replace(" ", "")
+    text = tokenizer.decode(ids, skip_special_tokens=False)
+    expected = f"<s> Be brief. USER: {image} \nClassify this radiograph ASSISTANT: No injury</s>"
+    assert text.replace(" ", "") == expected.replace(" ", "")
 
 
-def change(parts: Path, folder: Path, name: str, update: dict, drop: str = "") -> Path:
-    """Copy the parts with one file changed: keys added, or one taken out."""
+def copy_changed(parts: Path, folder: Path, name: str, update: dict, drop: str = "") -> Path:
+    """Copy the parts with one file changed: keys added, or one key removed."""
     shutil.copytree(parts, folder)
     content = torch.load(folder / name, weights_only=True)
     state = content.get("state_dict", content)
@@ -137,9 +130,9 @@ def change(parts: Path, folder: Path, name: str, update: dict, drop: str = "") -
         ("adapter_model.bin", "base_model.model.lm_head.lora_C.weight"),
     ],
 )
-def test_key_that_is_not_known_is_named(parts, tmp_path, capsys, name, key):
-    folder = change(parts, tmp_path / "parts", name, {key: torch.zeros(1)})
-    message = fail(
+def test_unknown_key_is_named(parts, tmp_path, capsys, name, key):
+    folder = copy_changed(parts, tmp_path / "parts", name, {key: torch.zeros(1)})
+    message = assembly_error(
         capsys, "--parts", str(folder), "--out", str(tmp_path / "out"), "--init", "merged"
     )
     assert name in message
@@ -148,7 +141,7 @@ def test_key_that_is_not_known_is_named(parts, tmp_path, capsys, name, key):
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "said"),
+    ("name", "key", "expected"),
     [
         (
             "biomedclipcxr_518_checkpoint.pt",
@@ -163,30 +156,30 @@ def test_key_that_is_not_known_is_named(parts, tmp_path, capsys, name, key):
         ),
     ],
 )
-def test_key_that_is_missing_is_named(parts, tmp_path, capsys, name, key, said):
-    folder = change(parts, tmp_path / "parts", name, {}, drop=key)
-    message = fail(
+def test_missing_key_is_named(parts, tmp_path, capsys, name, key, expected):
+    folder = copy_changed(parts, tmp_path / "parts", name, {}, drop=key)
+    message = assembly_error(
         capsys, "--parts", str(folder), "--out", str(tmp_path / "out"), "--init", "merged"
     )
-    assert said in message
+    assert expected in message
     assert not (tmp_path / "out").exists()
 
 
 def test_projector_of_another_width_is_refused(parts, tmp_path, capsys):
     key = "base_model.model.model.mm_projector.0.weight"
     update = {key: torch.zeros(release.WIDTH, 5)}
-    folder = change(parts, tmp_path / "parts", "non_lora_trainables.bin", update)
-    message = fail(capsys, "--parts", str(folder), "--out", str(tmp_path / "out"))
+    folder = copy_changed(parts, tmp_path / "parts", "non_lora_trainables.bin", update)
+    message = assembly_error(capsys, "--parts", str(folder), "--out", str(tmp_path / "out"))
     assert "linear_1.weight" in message
 
 
 def test_missing_file_is_named(parts, tmp_path, capsys):
-    message = fail(capsys, "--parts", str(tmp_path), "--out", str(tmp_path / "out"))
+    message = assembly_error(capsys, "--parts", str(tmp_path), "--out", str(tmp_path / "out"))
     assert "biomedclipcxr_518_checkpoint.pt: is missing" in message
 
 
-def test_projector_file_without_its_start_is_refused(parts, tmp_path, capsys):
-    message = fail(
+def test_projector_file_without_init_projector_is_refused(parts, tmp_path, capsys):
+    message = assembly_error(
         capsys,
         *("--parts", str(parts), "--out", str(tmp_path / "out")),
         *("--projector", str(parts / "mm_projector.bin")),
@@ -194,6 +187,6 @@ def test_projector_file_without_its_start_is_refused(parts, tmp_path, capsys):
     assert "--projector" in message
 
 
-def test_assembly_says_how_it_was_made(parts, tmp_path):
+def test_checkpoint_records_how_it_was_assembled(parts, tmp_path):
     out = assemble(parts, tmp_path / "assembled", "--init", "merged")
     assert json.loads((out / "assembly.json").read_text()) == {"init": "merged", "dtype": "float32"}

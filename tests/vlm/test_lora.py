@@ -5,12 +5,11 @@ import torch
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from tests.support.vlm_runs import ARCHITECTURES, config_of
+from tests.support.vlm_runs import ARCHITECTURES, make_config
 from vlm_torch.config import LoraSection
-from vlm_torch.lora.layers import add_lora, count_trained
-from vlm_torch.models.base import find_base, load_base, read_processor
-from vlm_torch.models.families import FAMILIES
-from vlm_torch.tokens import answered_inputs
+from vlm_torch.inputs import answered_inputs
+from vlm_torch.lora import add_lora, count_trainable
+from vlm_torch.models import FAMILIES, find_base, load_base, read_input_format
 
 LORA = LoraSection(rank=4, alpha=8, dropout=0.0)
 
@@ -24,11 +23,13 @@ def architecture(request) -> str:
 def opened(architecture, tmp_path_factory):
     """A tiny model and a batch for it."""
     folder = tmp_path_factory.mktemp(architecture)
-    config = config_of(folder, architecture)
+    config = make_config(folder, architecture)
     base = find_base(config.model, folder)
-    reading = read_processor(base, config.model, config.prompt)
+    input_format = read_input_format(base, config.model, config.prompt)
     torch.manual_seed(0)
-    batch = answered_inputs(reading.tokens, [0, 1]) | {"pixel_values": torch.randn(2, 3, 32, 32)}
+    batch = answered_inputs(input_format.tokens, [0, 1]) | {
+        "pixel_values": torch.randn(2, 3, 32, 32)
+    }
     return load_base(base, config.model), batch
 
 
@@ -41,7 +42,7 @@ def names_of(model: nn.Module, kind: type) -> set[str]:
     return {name for name, module in model.named_modules() if isinstance(module, kind)}
 
 
-def test_every_linear_layer_but_the_output_is_adapted(model):
+def test_every_linear_layer_except_the_output_is_adapted(model):
     linear = names_of(model, nn.Linear)
     add_lora(model, LORA)
     assert names_of(model, LoraLayer) == linear - {"lm_head"}
@@ -51,7 +52,7 @@ def test_every_linear_layer_but_the_output_is_adapted(model):
     }
 
 
-def test_what_is_trained_is_float32_beside_frozen_bfloat16(model):
+def test_trained_weights_are_float32_and_frozen_ones_bfloat16(model):
     adapted = add_lora(model.to(torch.bfloat16), LORA)
     trained = {p.dtype for p in adapted.parameters() if p.requires_grad}
     frozen = {
@@ -85,7 +86,7 @@ def test_every_trained_parameter_gets_a_gradient(model, opened):
     assert without == []
 
 
-def test_model_before_training_is_the_base_model(model, opened):
+def test_untrained_adapter_does_not_change_the_logits(model, opened):
     model.eval()
     with torch.inference_mode():
         before = model(**opened[1]).logits
@@ -93,9 +94,9 @@ def test_model_before_training_is_the_base_model(model, opened):
     torch.testing.assert_close(after, before, rtol=0, atol=0)
 
 
-def test_frozen_embeddings_leave_low_rank_updates_alone(model):
+def test_with_frozen_embeddings_only_low_rank_updates_are_trained(model):
     adapted = add_lora(model, LORA.model_copy(update={"embeddings": "frozen"}))
-    assert count_trained(adapted)[1] == 0
+    assert count_trainable(adapted)[1] == 0
     assert all(".lora_" in n for n, p in adapted.named_parameters() if p.requires_grad)
 
 
@@ -117,16 +118,18 @@ def test_gradient_checkpointing_gives_the_same_gradients(model, opened):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "rank", "low_rank", "whole"),
+    ("architecture", "rank", "low_rank", "other"),
     [
         ("medgemma", 16, 38_497_792, 262_208 * 2560),
         ("llava_rad", 32, 85_680_128, 32_001 * 4096),
     ],
     ids=ARCHITECTURES,
 )
-def test_real_models_have_the_published_numbers_of_parameters(architecture, rank, low_rank, whole):
+def test_published_models_have_the_published_numbers_of_parameters(
+    architecture, rank, low_rank, other
+):
     family = FAMILIES[architecture]
     with torch.device("meta"):
         model = family.model._from_config(family.published_config(), dtype=torch.bfloat16)
         adapted = add_lora(model, LoraSection(rank=rank, alpha=2 * rank))
-    assert count_trained(adapted) == (low_rank, whole)
+    assert count_trainable(adapted) == (low_rank, other)

@@ -3,41 +3,37 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elbow_core.evaluation.predictions import UNPARSED
-from tests.support.vlm_runs import ARCHITECTURES, config_of
-from vlm_torch.models.base import find_base, load_base, read_processor
-from vlm_torch.scoring.likelihood import (
-    MOST_ANSWER_TOKENS,
-    generate_answers,
-    injury_probability,
-    parse_answer,
-)
-from vlm_torch.tokens import question_inputs
+from elbow_core.evaluation import UNPARSED
+from tests.support.vlm_runs import ARCHITECTURES, make_config
+from vlm_torch.inputs import question_inputs
+from vlm_torch.models import find_base, load_base, read_input_format
+from vlm_torch.scoring import generate_answers, injury_probability, parse_answer
+from vlm_torch.scoring.answering import MAX_ANSWER_TOKENS
 
 ANSWERS = ("No injury", "Fracture or dislocation")
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def opened(request, tmp_path_factory):
-    """A tiny model whose answers vary, its reading, and images."""
+    """A tiny model whose answers vary, its input format, and images."""
     folder = tmp_path_factory.mktemp(request.param)
-    config = config_of(folder, request.param)
+    config = make_config(folder, request.param)
     base = find_base(config.model, folder)
-    reading = read_processor(base, config.model, config.prompt)
+    input_format = read_input_format(base, config.model, config.prompt)
     model = load_base(base, config.model).eval()
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in model.model.language_model.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
-    return model, reading, torch.randn(5, 3, 32, 32)
+    return model, input_format, torch.randn(5, 3, 32, 32)
 
 
-def log_likelihood(model, reading, image, answer: int) -> float:
-    """One image, one answer, without a batch, padding or cut logits."""
-    tokens = reading.tokens
+def log_likelihood(model, input_format, image, answer: int) -> float:
+    """One image, one answer, without batching, padding or truncated logits."""
+    tokens = input_format.tokens
     ids = torch.tensor([tokens.prompt + tokens.answers[answer]])
     inputs = {"input_ids": ids, "pixel_values": image[None]}
-    if tokens.marks_image:
+    if tokens.needs_token_type_ids:
         inputs["token_type_ids"] = (ids == tokens.image).long()
     logits = model(**inputs).logits[0].double().log_softmax(-1)
     start = len(tokens.prompt)
@@ -46,35 +42,37 @@ def log_likelihood(model, reading, image, answer: int) -> float:
     )
 
 
-def test_probability_is_the_share_of_the_answers_likelihood(opened):
-    model, reading, images = opened
-    odds = injury_probability(model, reading.tokens, images).logit()
+def test_probability_is_the_softmax_of_the_answers_log_likelihoods(opened):
+    model, input_format, images = opened
+    odds = injury_probability(model, input_format.tokens, images).logit()
     with torch.inference_mode():
         for image, found in zip(images, odds.tolist(), strict=True):
-            normal, injury = (log_likelihood(model, reading, image, answer) for answer in (0, 1))
+            normal, injury = (
+                log_likelihood(model, input_format, image, answer) for answer in (0, 1)
+            )
             assert found == pytest.approx(injury - normal, abs=1e-3)
     assert odds.std() > 0.1
 
 
-def test_generated_text_takes_the_likeliest_token_each_time(opened):
-    model, reading, images = opened
-    tokens = reading.tokens
-    tokenizer = reading.processor.tokenizer
+def test_generated_text_is_greedy(opened):
+    model, input_format, images = opened
+    tokens = input_format.tokens
+    tokenizer = input_format.processor.tokenizer
     found = generate_answers(model, tokens, tokenizer, images[:2])
     for image, text in zip(images[:2], found, strict=True):
         inputs = question_inputs(tokens, 1) | {"pixel_values": image[None]}
-        written: list[int] = []
+        generated: list[int] = []
         with torch.inference_mode():
-            while len(written) < MOST_ANSWER_TOKENS and not (
-                written and written[-1] in tokens.stop
+            while len(generated) < MAX_ANSWER_TOKENS and not (
+                generated and generated[-1] in tokens.stop
             ):
-                written.append(int(model(**inputs).logits[0, -1].argmax()))
-                ids = torch.tensor([list(tokens.prompt) + written])
+                generated.append(int(model(**inputs).logits[0, -1].argmax()))
+                ids = torch.tensor([list(tokens.prompt) + generated])
                 inputs["input_ids"] = ids
                 inputs["attention_mask"] = torch.ones_like(ids)
-                if tokens.marks_image:
+                if tokens.needs_token_type_ids:
                     inputs["token_type_ids"] = (ids == tokens.image).long()
-        assert tokenizer.decode(written, skip_special_tokens=True).strip() == text
+        assert tokenizer.decode(generated, skip_special_tokens=True).strip() == text
 
 
 @pytest.mark.parametrize(
@@ -98,7 +96,7 @@ def test_generated_text_takes_the_likeliest_token_each_time(opened):
         ("An effusion", UNPARSED),
     ],
 )
-def test_answer_is_parsed_only_where_it_is_plain(text, label):
+def test_answer_is_parsed_only_where_it_is_unambiguous(text, label):
     assert parse_answer(text, ANSWERS) == label
 
 
@@ -108,5 +106,5 @@ def test_any_text_is_a_label_or_unparsed(text):
 
 
 @given(st.sampled_from((0, 1)), st.sampled_from(("", "\n", " ", ".", "!")))
-def test_the_answers_own_text_is_always_parsed(label, end):
+def test_the_configured_answers_are_always_parsed(label, end):
     assert parse_answer(ANSWERS[label] + end, ANSWERS) == label

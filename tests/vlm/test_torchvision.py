@@ -1,4 +1,4 @@
-"""vlm_torch where torchvision cannot be imported: each command in a fresh process."""
+"""vlm_torch where torchvision cannot be imported, in a fresh process."""
 
 import subprocess
 import sys
@@ -10,48 +10,65 @@ from tests.support.paths import ROOT
 from tests.support.small_data import write_prepared
 from tests.support.vlm_runs import write_config
 
-FALLING = "raise RuntimeError('operator torchvision::nms does not exist')\n"
+BROKEN = "raise RuntimeError('operator torchvision::nms does not exist')\n"
+
+COMMANDS = """
+import importlib.util, sys
+from pathlib import Path
+from vlm_torch import finetune, predict
+
+def print_torchvision(when):
+    found = importlib.util.find_spec("torchvision") is not None
+    print(when, "torchvision found:", found, "imported:", "torchvision" in sys.modules)
+
+config, run = sys.argv[1:]
+print_torchvision("before")
+assert "transformers" not in sys.modules
+assert finetune.main(["--config", config]) == 0
+assert "transformers" in sys.modules
+assert predict.main(["--run", run]) == 0
+print_torchvision("after")
+"""
 
 
-def run(folder: Path, *arguments: str) -> str:
-    """Run a command where the first torchvision that is found cannot be imported."""
-    root = ROOT
-    paths = f"import sys; sys.path[:0] = [{str(folder / 'broken')!r}, {str(root)!r}]; "
-    command = f"import runpy; sys.argv = {list(arguments)!r}; "
-    command += f"runpy.run_module({arguments[0]!r}, run_name='__main__', alter_sys=False)"
-    done = subprocess.run(
-        [sys.executable, "-c", paths + command], capture_output=True, text=True, check=False
+def run_python(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code where the first torchvision on the path cannot be imported."""
+    path = f"import sys; sys.path[:0] = [{str(folder / 'broken')!r}, {str(ROOT)!r}]\n"
+    return subprocess.run(
+        [sys.executable, "-c", path + code, *arguments], capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("torchvision")
+    (folder / "broken/torchvision").mkdir(parents=True)
+    (folder / "broken/torchvision/__init__.py").write_text(BROKEN)
+    write_prepared(folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def output(folder) -> str:
+    """The output of both commands, run one after the other in one process."""
+    config = write_config(folder, "medgemma", epochs=1)
+    done = run_python(folder, COMMANDS, str(config), str(folder / "run"))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    (tmp_path / "broken/torchvision").mkdir(parents=True)
-    (tmp_path / "broken/torchvision/__init__.py").write_text(FALLING)
-    write_prepared(tmp_path / "data")
-    return tmp_path
-
-
-def test_torchvision_there_really_falls(folder):
-    command = f"import sys; sys.path.insert(0, {str(folder / 'broken')!r}); import torchvision"
-    done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=False)
+def test_torchvision_of_this_test_cannot_be_imported(folder):
+    done = run_python(folder, "import torchvision")
     assert done.returncode != 0
+    assert "operator torchvision::nms does not exist" in done.stderr
 
 
-def test_finetune_and_predict_do_without_torchvision(folder):
-    config = write_config(folder, "medgemma", epochs=1)
-    assert "adapter:" in run(folder, "vlm_torch.finetune", "--config", str(config))
-    assert "unparsed:" in run(folder, "vlm_torch.predict", "--run", str(folder / "run"))
+def test_finetune_and_predict_run_without_torchvision(folder, output):
+    assert "adapter:" in output
+    assert "unparsed:" in output
     assert (folder / "run/predictions_test.csv").is_file()
 
 
-def test_other_packages_still_find_torchvision(folder):
-    command = (
-        f"import sys; sys.path.insert(0, {str(folder / 'broken')!r}); import vlm_torch.tokens\n"
-        "import importlib.util\n"
-        "assert importlib.util.find_spec('torchvision')\n"
-        "assert 'torchvision' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=True)
+def test_other_packages_still_find_torchvision(output):
+    assert "before torchvision found: True imported: False" in output
+    assert "after torchvision found: True imported: False" in output

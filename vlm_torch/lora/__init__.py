@@ -1,1 +1,43 @@
-"""LoRA layers, adapters on disk, and tuned runs."""
+"""LoRA: trainable layers, adapters on disk, finished runs, and merging into the base model.
+
+`add_lora` makes a model trainable; `write_adapter` and `load_adapter` store and restore the result.
+`open_finetuned_run` and `open_merged_run` open what `vlm_torch.finetune` wrote; `merge` merges it.
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from vlm_torch.lora.adapter import (
+        AdapterCard,
+        installed_versions,
+        load_adapter,
+        write_adapter,
+    )
+    from vlm_torch.lora.finetuned_run import FinetunedRun, open_finetuned_run, open_merged_run
+    from vlm_torch.lora.layers import add_lora, count_trainable
+    from vlm_torch.lora.merging import merge
+
+__all__ = [
+    "AdapterCard",
+    "FinetunedRun",
+    "add_lora",
+    "count_trainable",
+    "installed_versions",
+    "load_adapter",
+    "merge",
+    "open_finetuned_run",
+    "open_merged_run",
+    "write_adapter",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "adapter": ["AdapterCard", "installed_versions", "load_adapter", "write_adapter"],
+        "finetuned_run": ["FinetunedRun", "open_finetuned_run", "open_merged_run"],
+        "layers": ["add_lora", "count_trainable"],
+        "merging": ["merge"],
+    },
+)

@@ -1,4 +1,4 @@
-"""Low-rank updates of every linear layer, and the embeddings whole."""
+"""Adds LoRA to a model: low-rank updates of the linear layers, and trainable embeddings."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from vlm_torch.config import LoraSection
 
 
 def add_lora(model: Any, lora: LoraSection) -> PeftModel:
-    """Freeze a model and add what is trained: float32, whatever the frozen weights are.
+    """Freeze a model and add trainable weights, in float32 whatever the type of the frozen ones.
 
-    LoRA stands beside every linear layer but the output, the tower's and the projector's too.
-    Trained embeddings are a copy of the frozen ones; where the output is tied to the embeddings it
-    is tied to the copy.
+    Every linear layer gets a low-rank update, those of tower and projector included and the output
+    layer excluded. Trained embeddings are a copy of the frozen ones; an output layer tied to the
+    embeddings is tied to the copy.
 
     Reference: Hu et al., "LoRA: low-rank adaptation of large language models", ICLR 2022.
     """
@@ -31,33 +31,36 @@ def add_lora(model: Any, lora: LoraSection) -> PeftModel:
         ensure_weight_tying=trained and tied,
         task_type="CAUSAL_LM",
     )
-    with without_deprecations():
+    with without_deprecation_warnings():
         adapted = get_peft_model(model, config)
     assert isinstance(adapted, PeftModel)
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             # Adam's steps of 1e-4 are below bfloat16's resolution for most embedding weights.
             parameter.data = parameter.data.float()
-    for block in _unused_blocks(model):
+    for block in _blocks_after_features(model):
         block.requires_grad_(False)
     return adapted
 
 
-def count_trained(model: torch.nn.Module) -> tuple[int, int]:
-    """Return how many parameters LoRA adds, and how many others are trained; shared ones once."""
-    low_rank = whole = 0
+def count_trainable(model: torch.nn.Module) -> tuple[int, int]:
+    """Count LoRA parameters, and other trainable parameters; shared ones count once.
+
+    LoRA parameters that get no gradient count too.
+    """
+    low_rank = other = 0
     for name, parameter in model.named_parameters():
         if ".lora_" in name:
             low_rank += parameter.numel()
         elif parameter.requires_grad:
-            whole += parameter.numel()
-    return low_rank, whole
+            other += parameter.numel()
+    return low_rank, other
 
 
-def _unused_blocks(model: Any) -> list[torch.nn.Module]:
-    """Return the tower's blocks behind the features that LLaVA takes.
+def _blocks_after_features(model: Any) -> list[torch.nn.Module]:
+    """Return the tower's blocks after the one whose output LLaVA takes as features.
 
-    No gradient reaches them, which several processes would wait for.
+    They get no gradient, for which distributed training would wait.
     """
     layer = getattr(model.config, "vision_feature_layer", -1)
     blocks = model.model.vision_tower.encoder.layer if layer < -1 else []
@@ -65,8 +68,8 @@ def _unused_blocks(model: Any) -> list[torch.nn.Module]:
 
 
 @contextmanager
-def without_deprecations() -> Iterator[None]:
-    """Pass over what transformers deprecates and peft still asks for; no user can mend it."""
+def without_deprecation_warnings() -> Iterator[None]:
+    """Ignore the warning that peft causes by using a deprecated attribute of transformers."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         yield

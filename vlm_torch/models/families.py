@@ -1,4 +1,4 @@
-"""The two models that are tuned, and what the rest of the package needs to know of each."""
+"""The two architectures: class, prompt format, shapes and licence of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,42 +19,43 @@ from vlm_torch.models import llava_rad, medgemma
 class Family:
     """One architecture.
 
-    ``dialogue(processor, prompt, answer)`` gives its text, ``write_tiny(folder, image_size, seed)``
-    a small random checkpoint, ``published_config()`` the real model's shapes, and
-    ``image_tokens(config)`` how many tokens an image has. ``marks_image`` says that it must be told
-    by ``token_type_ids`` which tokens are the image's. ``licence`` is what a user accepts before
-    the weights can be downloaded.
+    ``format_dialogue(processor, prompt, answer)`` returns the dialogue's text,
+    ``write_tiny_checkpoint(folder, image_size, seed)`` writes a small random checkpoint,
+    ``published_config()`` returns the published model's shapes, and ``image_tokens(config)`` the
+    number of tokens of an image. ``needs_token_type_ids`` says whether the model needs
+    ``token_type_ids`` to recognise image tokens. ``licence`` names the terms that a user accepts
+    before downloading.
     """
 
     model: type
     model_type: str
-    dialogue: Callable[[Any, PromptSection, str | None], str]
-    write_tiny: Callable[[Path, int, int], None]
+    format_dialogue: Callable[[Any, PromptSection, str | None], str]
+    write_tiny_checkpoint: Callable[[Path, int, int], None]
     published_config: Callable[[], PretrainedConfig]
     image_tokens: Callable[[Any], int]
-    marks_image: bool
+    needs_token_type_ids: bool
     licence: str
 
 
 FAMILIES: dict[Architecture, Family] = {
     "medgemma": Family(
-        Gemma3ForConditionalGeneration,
-        "gemma3",
-        medgemma.dialogue,
-        medgemma.write_tiny,
-        medgemma.published_config,
-        lambda config: config.mm_tokens_per_image,
-        True,
-        medgemma.LICENCE,
+        model=Gemma3ForConditionalGeneration,
+        model_type="gemma3",
+        format_dialogue=medgemma.format_dialogue,
+        write_tiny_checkpoint=medgemma.write_tiny_checkpoint,
+        published_config=medgemma.published_config,
+        image_tokens=lambda config: config.mm_tokens_per_image,
+        needs_token_type_ids=True,
+        licence=medgemma.LICENCE,
     ),
     "llava_rad": Family(
-        LlavaForConditionalGeneration,
-        "llava",
-        llava_rad.dialogue,
-        llava_rad.write_tiny,
-        llava_rad.published_config,
-        lambda config: config.image_seq_length,
-        False,
-        llava_rad.LICENCE,
+        model=LlavaForConditionalGeneration,
+        model_type="llava",
+        format_dialogue=llava_rad.format_dialogue,
+        write_tiny_checkpoint=llava_rad.write_tiny_checkpoint,
+        published_config=llava_rad.published_config,
+        image_tokens=lambda config: config.image_seq_length,
+        needs_token_type_ids=False,
+        licence=llava_rad.LICENCE,
     ),
 }

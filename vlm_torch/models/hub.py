@@ -1,4 +1,4 @@
-"""Checkpoints from the Hugging Face hub, and what to do where it does not give them."""
+"""Downloads checkpoints from the Hugging Face hub; errors say how to get access."""
 
 from pathlib import Path
 
@@ -18,15 +18,15 @@ _FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]
 
 
 def download(name: str, revision: str, licence: str) -> tuple[Path, str]:
-    """Return the folder of a checkpoint in the hub's cache, and the commit that it is of.
+    """Return the folder of a checkpoint in the local cache, and its commit.
 
     Args:
-        name: such as ``google/medgemma-4b-it``.
+        name: owner and name, such as ``google/medgemma-4b-it``.
         revision: branch, tag or commit.
-        licence: what has to be accepted first, for the message.
+        licence: the terms that a user must accept first, for the message.
 
     Raises:
-        UserError: one line that says what to accept, and where, or how to do without the hub.
+        UserError: one line that says which terms to accept, or how to use a local folder instead.
     """
     page = f"https://huggingface.co/{name}"
     try:

@@ -1,6 +1,6 @@
-"""LLaVA-Rad: LLaVA with a DINOv2-shaped tower and Vicuna, as transformers has them.
+"""LLaVA-Rad: transformers' LLaVA with a DINOv2-shaped image tower and Vicuna.
 
-`python -m vlm_torch.assemble_llava_rad` makes an ordinary checkpoint of the published parts.
+`python -m vlm_torch.assemble_llava_rad` converts the published parts into such a checkpoint.
 """
 
 from pathlib import Path
@@ -21,15 +21,15 @@ from vlm_torch.models.tiny_tokenizer import train_tokenizer
 
 LICENCE = "the research-only terms of microsoft/llava-rad and the Llama 2 licence"
 IMAGE_TOKEN = "<image>"
-# OpenAI CLIP's, which the tower was trained with.
+# Those of OpenAI's CLIP, with which the tower was trained.
 IMAGE_MEAN = (0.48145466, 0.4578275, 0.40821073)
 IMAGE_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 
-def join_configs(vision: Dinov2Config, text: LlamaConfig, image_token: int) -> LlavaConfig:
-    """Return LLaVA-Rad's way of joining a tower and a language model.
+def make_config(vision: Dinov2Config, text: LlamaConfig, image_token: int) -> LlavaConfig:
+    """Return the configuration of LLaVA-Rad with this image tower and this language model.
 
-    The features are those of the last block but one, without the class token and without the final
+    The features are those of the penultimate block, without the class token and without the final
     normalisation; the projector has two layers with an exact GELU between them.
     """
     assert isinstance(vision.image_size, int)
@@ -46,20 +46,20 @@ def join_configs(vision: Dinov2Config, text: LlamaConfig, image_token: int) -> L
 
 
 def published_config() -> LlavaConfig:
-    """Return the shapes of the real model, for counting without its weights: 1369 image tokens."""
+    """Return the published model's shapes, with 1369 image tokens; needs no weights."""
     text = LlamaConfig(vocab_size=32_001, max_position_embeddings=4096, rms_norm_eps=1e-5)
-    return join_configs(tower_config(), text, image_token=32_000)
+    return make_config(tower_config(), text, image_token=32_000)
 
 
 def tower_config() -> Dinov2Config:
-    """Return the shapes of the published tower: ViT-B/14 at 518 pixels."""
+    """Return the published tower's shapes: ViT-B/14 at 518 pixels."""
     return Dinov2Config(image_size=518, patch_size=14, use_mask_token=False)
 
 
 def make_processor(tokenizer: Any, vision: Dinov2Config) -> LlavaProcessor:
-    """Return the processor of a checkpoint; it resizes and does not crop.
+    """Return a processor that resizes without cropping.
 
-    The published one crops the centre, which cuts the ends off a radiograph.
+    The published one takes a centre crop, which cuts off the ends of a radiograph.
     """
     assert isinstance(vision.image_size, int)
     size = {"height": vision.image_size, "width": vision.image_size}
@@ -79,20 +79,20 @@ def make_processor(tokenizer: Any, vision: Dinov2Config) -> LlavaProcessor:
     )
 
 
-def dialogue(processor: Any, prompt: PromptSection, answer: str | None) -> str:
-    """Return the text of a dialogue in LLaVA's version of Vicuna's format, image tokens in place.
+def format_dialogue(processor: Any, prompt: PromptSection, answer: str | None) -> str:
+    """Return the text of a dialogue in LLaVA's version of Vicuna's format, with image tokens.
 
     Without an ``answer`` it ends where the model's turn begins.
     """
     side = processor.image_processor.size["height"] // processor.patch_size
-    head = f"{prompt.system} " if prompt.system else ""
+    system = f"{prompt.system} " if prompt.system else ""
     image = IMAGE_TOKEN * side**2
-    text = f"{head}USER: {image}\n{prompt.question} ASSISTANT:"
+    text = f"{system}USER: {image}\n{prompt.question} ASSISTANT:"
     return text if answer is None else f"{text} {answer}{processor.tokenizer.eos_token}"
 
 
-def write_tiny(folder: Path, image_size: int, seed: int) -> None:
-    """Write a checkpoint of the same classes with random weights, some 0.2 million of them."""
+def write_tiny_checkpoint(folder: Path, image_size: int, seed: int) -> None:
+    """Write a checkpoint of the same classes with about 0.2 million random weights."""
     tokenizer = train_tokenizer(
         ["<unk>", "<s>", "</s>"],
         {"image_token": IMAGE_TOKEN},
@@ -123,8 +123,9 @@ def write_tiny(folder: Path, image_size: int, seed: int) -> None:
         pad_token_id=ids["<unk>"],
     )
     torch.manual_seed(seed)
-    model = LlavaForConditionalGeneration(join_configs(vision, text, ids[IMAGE_TOKEN]))
-    # LoRA leaves the output alone; at transformers' 0.02 it could be sure of nothing.
+    model = LlavaForConditionalGeneration(make_config(vision, text, ids[IMAGE_TOKEN]))
+    # LoRA does not train the output layer; at transformers' standard deviation of 0.02 its logits
+    # would be too small for a confident answer.
     torch.nn.init.normal_(model.lm_head.weight, std=0.3)
     model.save_pretrained(folder)
     make_processor(tokenizer, vision).save_pretrained(folder)

@@ -1,6 +1,6 @@
-"""LLaVA-Rad's published files, read strictly: every key is used, or listed as ignored.
+"""Readers of LLaVA-Rad's published files; every key is used, or is on a list of ignored keys.
 
-Names on the right are those of checkpoints on the hub, which transformers renames as it loads them.
+The readers return the key names of checkpoints on the hub, which transformers renames on loading.
 """
 
 import json
@@ -25,9 +25,10 @@ LORA = "adapter_model.bin"
 LORA_CONFIG = "adapter_config.json"
 
 _TRUNK = "module.visual.trunk."
-# The other half of the contrastive model that the tower comes from, and the tower's head.
+# The text half of the contrastive model from which the tower comes, and the tower's head.
 _TOWER_IGNORED = ("module.text.", "module.visual.head.", "module.logit_scale", "module.logit_bias")
-_LANGUAGE_IGNORED = re.compile(r".*\.rotary_emb\.inv_freq")  # computed, in old checkpoints
+# A computed buffer, which old checkpoints store.
+_LANGUAGE_IGNORED = re.compile(r".*\.rotary_emb\.inv_freq")
 _TRUNK_NAMES = {
     r"cls_token": "embeddings.cls_token",
     r"pos_embed": "embeddings.position_embeddings",
@@ -43,19 +44,19 @@ _PROJECTOR_NAMES = {
     r"(?:base_model\.model\.)?model\.mm_projector\.2\.(weight|bias)": r"linear_2.\1",
 }
 _LORA_KEY = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
-_HEAD_WIDTH = 64  # of every ViT-B
+_HEAD_WIDTH = 64  # of an attention head, in every ViT-B
 
 
 @dataclass(frozen=True)
 class Lora:
-    """Low-rank updates by the weight that each is added to: scale * (up @ down)."""
+    """Low-rank updates, scale * (up @ down), by the name of the weight that each changes."""
 
     scale: float
     pairs: dict[str, tuple[Tensor, Tensor]]
 
 
 def read_tower(path: Path) -> tuple[Dinov2Config, dict[str, Tensor]]:
-    """Read the image tower out of an open_clip checkpoint: its shapes, and its weights."""
+    """Read the image tower from an open_clip checkpoint: its configuration and its weights."""
     content = _load(path)
     state = content.get("state_dict", content)
     trunk = {}
@@ -63,21 +64,21 @@ def read_tower(path: Path) -> tuple[Dinov2Config, dict[str, Tensor]]:
         if key.startswith(_TRUNK):
             trunk[key.removeprefix(_TRUNK)] = value
         elif not key.startswith(_TOWER_IGNORED):
-            raise UserError(f"{path}: {key}: is no part of the tower that is known")
+            raise UserError(f"{path}: {key}: is not a known key of the tower")
     renamed = {}
     for key, value in trunk.items():
         if match := _TRUNK_ATTENTION.fullmatch(key):
             for name, part in zip(("query", "key", "value"), value.chunk(3), strict=True):
-                place = f"encoder.layer.{match[1]}.attention.attention.{name}.{match[2]}"
-                renamed[place] = part.contiguous()
+                hub_key = f"encoder.layer.{match[1]}.attention.attention.{name}.{match[2]}"
+                renamed[hub_key] = part.contiguous()
         else:
             renamed[_rename(key, _TRUNK_NAMES, path)] = value
-    return _tower_shapes(trunk, path), renamed
+    return _infer_tower_config(trunk, path), renamed
 
 
-def _tower_shapes(trunk: Mapping[str, Tensor], path: Path) -> Dinov2Config:
-    needed = ("cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1.weight")
-    for key in needed:
+def _infer_tower_config(trunk: Mapping[str, Tensor], path: Path) -> Dinov2Config:
+    required = ("cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1.weight")
+    for key in required:
         if key not in trunk:
             raise UserError(f"{path}: {_TRUNK}{key}: is missing")
     width = trunk["cls_token"].shape[-1]
@@ -95,67 +96,67 @@ def _tower_shapes(trunk: Mapping[str, Tensor], path: Path) -> Dinov2Config:
 
 
 def read_projector(path: Path) -> dict[str, Tensor]:
-    """Read a projector of two layers, as LLaVA saves it after either of its steps."""
+    """Read a two-layer projector, as LLaVA saves it after pretraining or after tuning."""
     return {_rename(key, _PROJECTOR_NAMES, path): value for key, value in _load(path).items()}
 
 
 def read_lora(weights: Path, settings: Path) -> Lora:
-    """Read an adapter over the language model; its keys must come in pairs."""
+    """Read the language model's LoRA adapter; its keys must come in pairs."""
     try:
         config = json.loads(settings.read_text(encoding="utf-8"))
         rank, alpha = config["r"], config["lora_alpha"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{settings}: is not an adapter's configuration ({error!r})") from error
+        raise UserError(f"{settings}: is not an adapter configuration ({error!r})") from error
     for key in ("use_rslora", "use_dora", "fan_in_fan_out"):
         if config.get(key):
-            raise UserError(f"{settings}: {key}: is on, and is not understood here")
+            raise UserError(f"{settings}: {key}: is on, which is not supported")
     halves: dict[str, dict[str, Tensor]] = {}
     for key, value in _load(weights).items():
         match = _LORA_KEY.fullmatch(key)
         if match is None:
-            raise UserError(f"{weights}: {key}: is no low-rank update")
+            raise UserError(f"{weights}: {key}: is not a low-rank update")
         if value.shape[0 if match[2] == "A" else 1] != rank:
             raise UserError(f"{weights}: {key}: has shape {tuple(value.shape)}, not rank {rank}")
         halves.setdefault(f"{match[1]}.weight", {})[match[2]] = value
-    for name, found in halves.items():
-        if len(found) != 2:
+    for name, update in halves.items():
+        if len(update) != 2:
             raise UserError(f"{weights}: {name}: one half of its update is missing")
-    pairs = {name: (found["B"], found["A"]) for name, found in halves.items()}
+    pairs = {name: (update["B"], update["A"]) for name, update in halves.items()}
     return Lora(alpha / rank, pairs)
 
 
 def read_language(folder: Path) -> dict[str, Tensor]:
-    """Read the language model's weights, in either of the hub's formats."""
+    """Read the language model's weights, from safetensors or PyTorch files."""
     files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
     if not files:
         raise UserError(f"{folder}: holds no weights of the language model")
-    merged: dict[str, Tensor] = {}
+    state: dict[str, Tensor] = {}
     for file in files:
-        merged |= _load(file)
-    return {key: value for key, value in merged.items() if not _LANGUAGE_IGNORED.fullmatch(key)}
+        state |= _load(file)
+    return {key: value for key, value in state.items() if not _LANGUAGE_IGNORED.fullmatch(key)}
 
 
-def add_lora_to(language: dict[str, Tensor], lora: Lora, path: Path) -> dict[str, Tensor]:
-    """Return the language model's weights with the updates added, the sums made in float32."""
-    added = dict(language)
+def merge_lora(language: dict[str, Tensor], lora: Lora, path: Path) -> dict[str, Tensor]:
+    """Return the language model's weights with the updates added in float32."""
+    merged = dict(language)
     for name, (up, down) in lora.pairs.items():
         if name not in language:
-            raise UserError(f"{path}: {name}: is no weight of the language model")
+            raise UserError(f"{path}: {name}: is not a weight of the language model")
         update = lora.scale * (up.float() @ down.float())
         if update.shape != language[name].shape:
             raise UserError(
-                f"{path}: {name}: is {tuple(update.shape)}, the language model's is "
+                f"{path}: {name}: has shape {tuple(update.shape)}, the language model's is "
                 f"{tuple(language[name].shape)}"
             )
-        added[name] = (language[name].float() + update).to(language[name].dtype)
-    return added
+        merged[name] = (language[name].float() + update).to(language[name].dtype)
+    return merged
 
 
 def _rename(key: str, names: Mapping[str, str], path: Path) -> str:
     for pattern, name in names.items():
         if match := re.fullmatch(pattern, key):
             return match.expand(name)
-    raise UserError(f"{path}: {key}: is not a key that is known")
+    raise UserError(f"{path}: {key}: is not a known key")
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -169,7 +170,7 @@ def _load(path: Path) -> dict[str, Any]:
         content = load(path, **options)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: not a file of weights ({reason})") from error
+        raise UserError(f"{path}: is not a file of weights ({reason})") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path}: holds no table of tensors by name")
+        raise UserError(f"{path}: holds no dictionary of tensors")
     return content

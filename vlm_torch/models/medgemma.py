@@ -1,4 +1,4 @@
-"""MedGemma: Gemma 3 with a SigLIP tower, as transformers has it.
+"""MedGemma: transformers' Gemma 3 with a SigLIP image tower.
 
 Reference: the published configuration of ``google/medgemma-4b-it``, which is Gemma 3 4B's.
 """
@@ -14,7 +14,7 @@ from vlm_torch.models.tiny_tokenizer import train_tokenizer
 
 LICENCE = "the Health AI Developer Foundations terms"
 
-# Gemma 3's format of a dialogue: a system text opens the first turn of the user.
+# Gemma 3's dialogue format: the system prompt opens the first user turn.
 _TINY_TEMPLATE = """{{ bos_token }}{% set first = '' %}\
 {% if messages[0]['role'] == 'system' %}\
 {% set first = messages[0]['content'][0]['text'] + '\n\n' %}\
@@ -29,7 +29,7 @@ _TINY_TEMPLATE = """{{ bos_token }}{% set first = '' %}\
 
 
 def published_config() -> Gemma3Config:
-    """Return the shapes of the real model, for counting without its weights."""
+    """Return the published model's shapes; needs no weights."""
     text = {
         "hidden_size": 2560,
         "intermediate_size": 10240,
@@ -54,8 +54,8 @@ def published_config() -> Gemma3Config:
     return Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=256)
 
 
-def dialogue(processor: Gemma3Processor, prompt: PromptSection, answer: str | None) -> str:
-    """Return the text of a dialogue by the checkpoint's own template, its image tokens in place.
+def format_dialogue(processor: Gemma3Processor, prompt: PromptSection, answer: str | None) -> str:
+    """Return the text of a dialogue by the checkpoint's chat template, with image tokens.
 
     Without an ``answer`` it ends where the model's turn begins.
     """
@@ -72,8 +72,8 @@ def dialogue(processor: Gemma3Processor, prompt: PromptSection, answer: str | No
     return str(text).replace(processor.boi_token, processor.full_image_sequence)
 
 
-def write_tiny(folder: Path, image_size: int, seed: int) -> None:
-    """Write a checkpoint of the same classes with random weights, some 0.2 million of them."""
+def write_tiny_checkpoint(folder: Path, image_size: int, seed: int) -> None:
+    """Write a checkpoint of the same classes with about 0.2 million random weights."""
     special = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"]
     image = {
         "image_token": "<image_soft_token>",
@@ -120,7 +120,8 @@ def write_tiny(folder: Path, image_size: int, seed: int) -> None:
     )
     torch.manual_seed(seed)
     model = Gemma3ForConditionalGeneration(config)
-    # transformers begins with zeros here, through which no image would be seen: LoRA leaves it.
+    # transformers initialises this matrix with zeros, which block the image, and LoRA does not
+    # train it.
     torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.1)
     generation = model.generation_config
     assert generation is not None

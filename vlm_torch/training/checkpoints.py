@@ -1,26 +1,26 @@
-"""The Trainer's checkpoints of a run: which are whole, which is the newest, which is the best."""
+"""Selects among the Trainer's checkpoints of a run: complete, latest, best."""
 
 import json
 import shutil
 from pathlib import Path
 
-_STATE = "trainer_state.json"  # the last file that the Trainer writes of a checkpoint
+_STATE = "trainer_state.json"  # the last file of a checkpoint that the Trainer writes
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest whole checkpoint of a run, or None; what a kill left half-written goes."""
-    whole = {}
+    """Return the latest complete checkpoint of a run, or None; partial ones are skipped."""
+    complete = {}
     for checkpoint in folder.glob("checkpoint-*"):
         try:
             json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        whole[int(checkpoint.name.removeprefix("checkpoint-"))] = checkpoint
-    return whole[max(whole)] if whole else None
+        complete[int(checkpoint.name.removeprefix("checkpoint-"))] = checkpoint
+    return complete[max(complete)] if complete else None
 
 
 def remove_partial_checkpoints(folder: Path) -> None:
-    """Delete checkpoints newer than the newest whole one, which a kill has left."""
+    """Delete the incomplete checkpoints that a killed run left."""
     latest = latest_checkpoint(folder)
     for checkpoint in folder.glob("checkpoint-*"):
         if checkpoint != latest and not (checkpoint / _STATE).is_file():
@@ -28,7 +28,7 @@ def remove_partial_checkpoints(folder: Path) -> None:
 
 
 def best_checkpoint(folder: Path) -> tuple[Path, int, float]:
-    """Return the checkpoint of lowest validation loss, its step and that loss."""
+    """Return the checkpoint of lowest validation loss, its step and its loss."""
     latest = latest_checkpoint(folder)
     assert latest is not None, f"{folder}: no checkpoint after training"
     state = json.loads((latest / _STATE).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What a model answers, and how sure it is."""
+"""Generated answers, and the probability of injury from the answers' likelihoods."""
 
 import re
 from typing import Any
@@ -8,19 +8,19 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from transformers import GenerationConfig
 
-from elbow_core.evaluation.predictions import UNPARSED
-from vlm_torch.tokens import IGNORED, PromptTokens, answered_inputs, question_inputs
+from elbow_core.evaluation import UNPARSED
+from vlm_torch.inputs import IGNORE_INDEX, PromptTokens, answered_inputs, question_inputs
 
-MOST_ANSWER_TOKENS = 32
+MAX_ANSWER_TOKENS = 32
 
 
 @torch.inference_mode()
 def injury_probability(
     model: Any, tokens: PromptTokens, images: Float[Tensor, "images channels size size"]
 ) -> Float64[Tensor, " images"]:
-    """Return P(injury): the two answers' likelihoods, shared out between them.
+    """Return P(injury): a softmax over the log-likelihoods of the two answers.
 
-    An answer's log-likelihood is the sum over its tokens, the one that ends it included.
+    An answer's log-likelihood is the sum over its tokens, the end token included.
     """
     likelihoods = [_log_likelihood(model, tokens, images, answer) for answer in (0, 1)]
     return torch.sigmoid(likelihoods[1] - likelihoods[0])
@@ -31,12 +31,13 @@ def _log_likelihood(
 ) -> Float64[Tensor, " images"]:
     inputs = answered_inputs(tokens, [answer] * len(images))
     labels = inputs.pop("labels")
-    kept = len(tokens.answers[answer]) + 1  # a vocabulary's logits for a whole prompt fill a GPU
+    # The logits of a whole prompt, over the vocabulary, would fill a GPU.
+    kept = len(tokens.answers[answer]) + 1
     inputs = {name: value.to(images.device) for name, value in inputs.items()}
     logits = model(**inputs, pixel_values=images, logits_to_keep=kept).logits
-    # A position's logits tell of the next one.
+    # The logits at a position are of the next token.
     targets = labels[:, 1 - kept :].to(images.device)
-    assert not (targets == IGNORED).any()
+    assert not (targets == IGNORE_INDEX).any()
     chosen = logits[:, :-1].double().log_softmax(-1).gather(-1, targets[..., None])
     return chosen[..., 0].sum(-1)
 
@@ -48,30 +49,30 @@ def generate_answers(
     tokenizer: Any,
     images: Float[Tensor, "images channels size size"],
 ) -> list[str]:
-    """Return the text that the model writes, always taking the likeliest token."""
+    """Return the text that the model generates by greedy decoding."""
     inputs = question_inputs(tokens, len(images))
     settings = GenerationConfig(
         do_sample=False,
-        max_new_tokens=MOST_ANSWER_TOKENS,
+        max_new_tokens=MAX_ANSWER_TOKENS,
         eos_token_id=list(tokens.stop),
         pad_token_id=tokens.padding,
     )
-    written = model.generate(
+    generated = model.generate(
         **{name: value.to(images.device) for name, value in inputs.items()},
         pixel_values=images,
         generation_config=settings,
     )
-    answers = written[:, len(tokens.prompt) :]
+    answers = generated[:, len(tokens.prompt) :]
     return [text.strip() for text in tokenizer.batch_decode(answers, skip_special_tokens=True)]
 
 
 def parse_answer(text: str, answers: tuple[str, str]) -> int:
-    """Return the label that an answer names: 0, 1, or `UNPARSED`.
+    """Return the label that a generated text names: 0, 1, or `UNPARSED`.
 
-    It must begin with the answer, its letter (A or B), or both; what follows must be set off by
-    punctuation. So "No fracture or dislocation" is not taken for a fracture.
+    The text must begin with one of the answers, its letter (A or B), or both; punctuation must
+    separate any further text. So "No fracture or dislocation" is not read as a fracture.
     """
-    found = {
+    labels = {
         label
         for label, answer in enumerate(answers)
         if re.fullmatch(
@@ -81,4 +82,4 @@ def parse_answer(text: str, answers: tuple[str, str]) -> int:
             re.IGNORECASE | re.DOTALL,
         )
     }
-    return found.pop() if len(found) == 1 else UNPARSED
+    return labels.pop() if len(labels) == 1 else UNPARSED

@@ -1,0 +1,58 @@
+"""Opens a finished fine-tuning run, for prediction or for merging."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from elbow_core.errors import ConfigError
+from vlm_torch.config import ADAPTER, MERGED, FinetuneConfig, FolderBase, HubBase, read_run_config
+from vlm_torch.lora.adapter import AdapterCard, read_card, require_base
+from vlm_torch.models import BaseCheckpoint, find_base
+
+
+@dataclass(frozen=True)
+class FinetunedRun:
+    """A run's configuration and card, its base checkpoint, and the adapter to add to it.
+
+    For a merged checkpoint, ``base`` is that checkpoint and ``adapter`` is None.
+    """
+
+    path: Path
+    config: FinetuneConfig
+    card: AdapterCard
+    base: BaseCheckpoint
+    adapter: Path | None
+
+
+def open_finetuned_run(path: Path, base: Path | None) -> FinetunedRun:
+    """Open a finished run; ``base`` is the base model's folder, if it was moved.
+
+    Raises:
+        UserError: no finished run, another base model, or other library versions.
+    """
+    config = read_run_config(path)
+    card = read_card(path / ADAPTER)
+    model = config.model
+    if base is not None:
+        model = model.model_copy(update={"base": FolderBase(path=base)})
+    elif isinstance(model.base, HubBase):
+        pinned = model.base.model_copy(update={"revision": card.base_revision})
+        model = model.model_copy(update={"base": pinned})
+    checkpoint = find_base(model, path.parent)
+    require_base(path / ADAPTER, card, checkpoint)
+    return FinetunedRun(path, config, card, checkpoint, path / ADAPTER)
+
+
+def open_merged_run(path: Path) -> FinetunedRun:
+    """Open a finished run with its merged checkpoint.
+
+    Raises:
+        UserError: no finished run, not merged, or other library versions.
+    """
+    if not (path / MERGED).is_dir():
+        raise ConfigError(f"{path / MERGED}: is missing; run `python -m vlm_torch.merge` first")
+    config = read_run_config(path)
+    update = {"base": FolderBase(path=path / MERGED), "four_bit": False}
+    model = config.model.model_copy(update=update)
+    card = read_card(path / ADAPTER)
+    checkpoint = find_base(model, path.parent)
+    return FinetunedRun(path, config.model_copy(update={"model": model}), card, checkpoint, None)

@@ -1,0 +1,106 @@
+"""Opens a base checkpoint: its processor and prompt format, and its weights."""
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig, GenerationConfig
+
+from elbow_core.errors import ConfigError
+from vlm_torch.config import ModelSection, PromptSection
+from vlm_torch.inputs import Normalisation, PromptTokens, tokenise
+from vlm_torch.models.base_checkpoint import BaseCheckpoint
+from vlm_torch.models.families import FAMILIES
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """How a checkpoint takes text and images; holds no weights."""
+
+    tokens: PromptTokens
+    normalise: Normalisation
+    image_size: int
+    processor: Any
+
+
+def read_input_format(
+    base: BaseCheckpoint, model: ModelSection, prompt: PromptSection
+) -> InputFormat:
+    """Open a checkpoint's processor and tokenise the prompt with it.
+
+    Raises:
+        ConfigError: missing or inconsistent files, or a prompt that does not fit.
+    """
+    family = FAMILIES[model.architecture]
+    try:
+        config = AutoConfig.from_pretrained(base.path, local_files_only=True)
+        processor = AutoProcessor.from_pretrained(base.path, local_files_only=True)
+        generation = GenerationConfig.from_pretrained(base.path, local_files_only=True)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{base.path}: cannot be opened as a checkpoint: {reason}") from error
+    end_tokens = generation.eos_token_id
+    images: Any = processor.image_processor
+    tokens = tokenise(
+        processor,
+        family.format_dialogue,
+        prompt,
+        stop=tuple(end_tokens) if isinstance(end_tokens, list) else (end_tokens,),
+        context=config.get_text_config().max_position_embeddings,
+        image=config.image_token_id,
+        image_tokens=family.image_tokens(config),
+        needs_token_type_ids=family.needs_token_type_ids,
+    )
+    return InputFormat(
+        tokens=tokens,
+        normalise=Normalisation(tuple(images.image_mean), tuple(images.image_std)),
+        image_size=config.vision_config.image_size,
+        processor=processor,
+    )
+
+
+def load_base(base: BaseCheckpoint, model: ModelSection) -> Any:
+    """Load all weights, in the type that the configuration asks for.
+
+    Raises:
+        ConfigError: missing, unexpected or misshapen weights, or 4 bits without bitsandbytes.
+    """
+    quantisation = _four_bit_config(model) if model.four_bit else None
+    try:
+        loaded, loading_info = FAMILIES[model.architecture].model.from_pretrained(
+            base.path,
+            dtype=getattr(torch, model.dtype),
+            attn_implementation=model.attention,
+            quantization_config=quantisation,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{base.path}: its weights cannot be loaded: {reason}") from error
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if keys := sorted(map(str, loading_info[kind])):
+            raise ConfigError(
+                f"{base.path}: {len(keys)} {kind.replace('_', ' ')}, first {keys[0]}; "
+                "the weights do not match config.json"
+            )
+    return loaded
+
+
+def _four_bit_config(model: ModelSection) -> BitsAndBytesConfig:
+    """Return NF4 with double quantisation, as in QLoRA.
+
+    Reference: Dettmers et al., "QLoRA: efficient finetuning of quantized LLMs", NeurIPS 2023.
+    """
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ConfigError(
+            "model.four_bit: needs bitsandbytes; install it with `pip install -e '.[vlm,qlora]'`"
+        )
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, model.dtype),
+    )

@@ -1,0 +1,104 @@
+"""Predictions of a finished run on a split: scores and answers for every image, resumable."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from elbow_core.dataset import PreparedData, open_prepared
+from elbow_core.errors import ConfigError
+from elbow_core.evaluation import UNPARSED, Predictions, predictions_of_rows, write_predictions
+from elbow_core.progress import track
+from elbow_core.runs import data_fingerprint
+from vlm_torch.inputs import require_images
+from vlm_torch.lora import FinetunedRun, load_adapter
+from vlm_torch.models import InputFormat, load_base, read_input_format
+from vlm_torch.scoring.answer_log import Answer, AnswerLog
+from vlm_torch.scoring.answering import generate_answers, injury_probability, parse_answer
+
+
+def answer_batch(
+    model: Any, inputs: InputFormat, answers: tuple[str, str], images: Sequence[np.ndarray]
+) -> list[Answer]:
+    """Return score, text and label for each image, uint8 [size, size]."""
+    pixels = inputs.normalise(images).to(model.device)
+    scores = injury_probability(model, inputs.tokens, pixels).tolist()
+    texts = generate_answers(model, inputs.tokens, inputs.processor.tokenizer, pixels)
+    return [
+        Answer(score, text, parse_answer(text, answers))
+        for score, text in zip(scores, texts, strict=True)
+    ]
+
+
+def predict_split(
+    model: Any,
+    inputs: InputFormat,
+    run: FinetunedRun,
+    data: PreparedData,
+    split: str,
+    batch_size: int,
+    log: AnswerLog,
+) -> Predictions:
+    """Return the predictions for a split, in manifest order; answers in the log are reused."""
+    positions = data.positions(split).tolist()
+    done = len(log.read(len(positions)))
+    starts = range(done, len(positions), batch_size)
+    model.eval()
+    for start in track(starts, -(-len(positions) // batch_size), split, done // batch_size):
+        batch = [data.archive[position] for position in positions[start : start + batch_size]]
+        log.append(answer_batch(model, inputs, run.config.prompt.answers, batch))
+    answers = log.read(len(positions))
+    return predictions_of_rows(
+        [data.rows[position] for position in positions],
+        [answer.score for answer in answers],
+        [answer.label for answer in answers],
+        run.path.name,
+        [answer.text for answer in answers],
+    )
+
+
+def predict(run: FinetunedRun, split: str, batch_size: int) -> Path:
+    """Write the predictions of a finished run on a split of its data; return the file.
+
+    Raises:
+        UserError: differently prepared data, an empty split, or an unreadable image; always before
+            the first answer.
+    """
+    data = open_prepared(run.config.data.prepared)
+    expected = run.card.preprocessing.model_dump(mode="json")
+    if expected != data.archive.settings:
+        raise ConfigError(
+            f"{data.directory}: prepared with {data.archive.settings}, the model needs {expected}"
+        )
+    inputs = read_input_format(run.base, run.config.model, run.config.prompt)
+    require_images(data, (split,), inputs.image_size)
+    model: Any = load_base(run.base, run.config.model)
+    if run.adapter is not None:
+        model = load_adapter(model, run.adapter)
+    if torch.cuda.is_available() and not run.config.model.four_bit:
+        model = model.to("cuda")
+    path = run.path / f"predictions_{split}.csv"
+    log = AnswerLog(
+        run.path / f".predictions_{split}.jsonl",
+        {
+            "model": run.base.fingerprint,
+            "adapter": run.card.weights_sha256,
+            "data": data_fingerprint(data.directory),
+        },
+    )
+    predictions = predict_split(model, inputs, run, data, split, batch_size, log)
+    write_predictions(path, predictions)
+    log.remove()
+    _print_unparsed(predictions)
+    return path
+
+
+def _print_unparsed(predictions: Predictions) -> None:
+    assert predictions.answer is not None
+    unparsed = predictions.prediction == UNPARSED
+    print(f"unparsed: {int(unparsed.sum())} of {len(predictions)} answers name neither class")
+    for text, count in Counter(predictions.answer[unparsed].tolist()).most_common(3):
+        print(f"  {count} times {text!r}")

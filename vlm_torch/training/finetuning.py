@@ -1,0 +1,133 @@
+"""One LoRA run: checks, model, data and Trainer, from configuration to adapter."""
+
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import TrainingArguments, set_seed
+from transformers.trainer_callback import PrinterCallback
+
+from elbow_core.dataset import PreparedData, open_prepared
+from elbow_core.errors import ConfigError
+from elbow_core.radiographs import NO_AUGMENTATION, Preprocessing
+from elbow_core.runs import METRICS, MetricsLog, begin_run, describe_run, resume_run
+from vlm_torch.config import ADAPTER, CHECKPOINTS, FinetuneConfig
+from vlm_torch.inputs import require_images
+from vlm_torch.lora import add_lora, count_trainable, installed_versions, write_adapter
+from vlm_torch.models import BaseCheckpoint, InputFormat, find_base, load_base, read_input_format
+from vlm_torch.training.checkpoints import (
+    best_checkpoint,
+    latest_checkpoint,
+    remove_partial_checkpoints,
+)
+from vlm_torch.training.dataset import Collator, RadiographDataset
+from vlm_torch.training.trainer import LoraTrainer, MetricsCallback, training_arguments
+
+
+def finetune(config: FinetuneConfig, resume: bool) -> Path:
+    """Train from configuration to adapter; return the adapter's folder.
+
+    Raises:
+        UserError: any problem with what the user gave, before the first step; later only a loss
+            that is not finite.
+    """
+    data = open_prepared(config.data.prepared)
+    arguments = training_arguments(config, config.run / CHECKPOINTS)
+    is_main = arguments.process_index == 0
+    with arguments.main_process_first(local=False):
+        base = find_base(config.model, config.run.parent)
+    inputs = read_input_format(base, config.model, config.prompt)
+    require_images(data, ("train", "validation"), inputs.image_size)
+    _require_one_batch(config, data)
+    model = _build_model(config, base)
+    with arguments.main_process_first(local=False):
+        if is_main:
+            record = _describe(data, base, model, arguments)
+            (resume_run if resume else begin_run)(config.run, config, record)
+    adapter = config.run / ADAPTER
+    if adapter.is_dir():
+        print(f"{config.run}: is finished already")
+        return adapter
+    checkpoints = config.run / CHECKPOINTS
+    latest = latest_checkpoint(checkpoints)
+    log = None
+    if is_main:
+        remove_partial_checkpoints(checkpoints)
+        step = 0 if latest is None else int(latest.name.removeprefix("checkpoint-"))
+        log = MetricsLog(config.run / METRICS, after=step)
+        _print_parameters(config, model)
+    trainer = _build_trainer(config, data, inputs, model)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(MetricsCallback(config.run.name, log, config.checkpoint_every))
+    trainer.train(resume_from_checkpoint=None if latest is None else str(latest))
+    if is_main:
+        checkpoint, step, loss = best_checkpoint(checkpoints)
+        write_adapter(
+            adapter,
+            checkpoint,
+            base,
+            model=config.model,
+            prompt=config.prompt,
+            preprocessing=Preprocessing.model_validate(data.archive.settings),
+            step=step,
+            validation_loss=loss,
+        )
+        print(f"adapter: {adapter} (step {step}, validation loss {loss:.4f})")
+    return adapter
+
+
+def _require_one_batch(config: FinetuneConfig, data: PreparedData) -> None:
+    images = len(data.positions("train")) * (1 + config.data.copies)
+    if images < config.batch_size:
+        raise ConfigError(
+            f"{data.directory}: {images} training images, copies included, do not fill a batch "
+            f"of {config.batch_size}; lower batch_size or raise data.copies"
+        )
+
+
+def _build_model(config: FinetuneConfig, base: BaseCheckpoint) -> PeftModel:
+    set_seed(config.seed)
+    return add_lora(load_base(base, config.model), config.lora)
+
+
+def _describe(
+    data: PreparedData,
+    base: BaseCheckpoint,
+    model: PeftModel,
+    arguments: TrainingArguments,
+) -> dict[str, Any]:
+    low_rank, other = count_trainable(model)
+    return describe_run(
+        tuple(installed_versions()),
+        data.directory,
+        processes=arguments.world_size,
+        device=str(arguments.device),
+        base={"origin": base.origin, "revision": base.revision},
+        lora_parameters=low_rank,
+        other_trained_parameters=other,
+    )
+
+
+def _print_parameters(config: FinetuneConfig, model: PeftModel) -> None:
+    low_rank, other = count_trainable(model)
+    print(
+        f"{config.run.name}: {low_rank:,} LoRA parameters and {other:,} other trainable ones; "
+        f"{model.num_parameters() - low_rank - other:,} are frozen"
+    )
+
+
+def _build_trainer(
+    config: FinetuneConfig, data: PreparedData, inputs: InputFormat, model: PeftModel
+) -> LoraTrainer:
+    section = config.data
+    return LoraTrainer(
+        model=model,
+        args=training_arguments(config, config.run / CHECKPOINTS),
+        data_collator=Collator(inputs.tokens, inputs.normalise, config.loss),
+        train_dataset=RadiographDataset(
+            data, "train", config.seed, section.copies, section.augmentation
+        ),
+        eval_dataset=RadiographDataset(data, "validation", config.seed, 0, NO_AUGMENTATION),
+        batch_size=config.batch_size,
+        needs_token_type_ids=inputs.tokens.needs_token_type_ids,
+    )
