@@ -1,24 +1,24 @@
-"""From prediction files to metrics, tables and a report."""
+"""From prediction files to metrics, tables and a report.
+
+Offered here: the predictions table and its file, the report, and the two functions on arrays that
+outsiders use most; `elbow_core.evaluation.statistics` offers the other functions on arrays.
+"""
 
 from typing import TYPE_CHECKING
 
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.evaluation.predictions import (
-        UNPARSED,
-        Predictions,
-        predictions_of_rows,
-        read_predictions,
-        write_predictions,
-    )
-    from elbow_core.evaluation.report.write import write_report
-    from elbow_core.evaluation.statistics.feasibility import feasible_confusions
-    from elbow_core.evaluation.statistics.metrics import binary_metrics
+    from elbow_core.evaluation.prediction_files import read_predictions, write_predictions
+    from elbow_core.evaluation.predictions import UNPARSED, Predictions, predictions_of_rows
+    from elbow_core.evaluation.report import ReportInputs, ReportSettings, write_report
+    from elbow_core.evaluation.statistics import binary_metrics, feasible_confusions
 
 __all__ = [
     "UNPARSED",
     "Predictions",
+    "ReportInputs",
+    "ReportSettings",
     "binary_metrics",
     "feasible_confusions",
     "predictions_of_rows",
@@ -30,15 +30,9 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "statistics.metrics": ["binary_metrics"],
-        "statistics.feasibility": ["feasible_confusions"],
-        "predictions": [
-            "UNPARSED",
-            "Predictions",
-            "predictions_of_rows",
-            "read_predictions",
-            "write_predictions",
-        ],
-        "report.write": ["write_report"],
+        "prediction_files": ["read_predictions", "write_predictions"],
+        "predictions": ["UNPARSED", "Predictions", "predictions_of_rows"],
+        "report": ["ReportInputs", "ReportSettings", "write_report"],
+        "statistics": ["binary_metrics", "feasible_confusions"],
     },
 )

@@ -1,10 +1,10 @@
-"""Whether published figures can come from the test set they are said to come from.
+"""Check whether published metrics can come from the test set that they are reported for.
 
     python -m elbow_core.evaluation.audit RESULTS.csv --sets SETS.csv
 
-RESULTS.csv has a row a model: its name, then any of accuracy, precision, recall, sensitivity,
+RESULTS.csv has one row per model: its name, then any of accuracy, precision, recall, sensitivity,
 specificity, npv, f1, kappa, mcc and balanced_accuracy as printed (0.925 or 92.5%; - or empty for
-none). SETS.csv has a row a set: set,positives,negatives. Lines that begin with # are passed over.
+none). SETS.csv has one row per set: set,positives,negatives. Lines that begin with # are ignored.
 """
 
 import argparse
@@ -19,20 +19,21 @@ from pathlib import Path
 
 from elbow_core.cli import run
 from elbow_core.errors import UserError
-from elbow_core.evaluation.statistics.feasibility import (
-    FIGURES,
+from elbow_core.evaluation.statistics import (
+    MATRIX_METRICS,
     implied_prevalence,
     search_confusions,
 )
 
-# Printed beside the others, but no confusion matrix decides them.
+# Often printed with the others, but not determined by a confusion matrix.
 IGNORED = ("auroc", "average_precision", "brier", "ece")
+COLUMNS = (*MATRIX_METRICS, *IGNORED)
 PRINTED = re.compile(r"(-?\d+(?:\.(\d+))?)(%?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One row of a table of results: figures as fractions, and half a unit of the last digit."""
+    """One row of a table of results: metrics as fractions, and the number of printed decimals."""
 
     name: str
     metrics: dict[str, float]
@@ -41,7 +42,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class ClassCounts:
-    """A set that the figures may come from."""
+    """A set that the metrics may come from."""
 
     name: str
     positives: int
@@ -49,16 +50,14 @@ class ClassCounts:
 
 
 def read_results(path: Path) -> list[Published]:
-    """Published figures, row by row; raises `UserError` naming file and line."""
+    """Read published metrics, one item per row; raises `UserError` with file and line."""
     published = []
     for line, row in _rows(path):
         name, *cells = row.items()
         metrics, decimals = {}, set()
         for column, text in cells:
-            if column not in (*FIGURES, *IGNORED):
-                raise UserError(
-                    f"{path}: column {column!r} is not one of {', '.join((*FIGURES, *IGNORED))}"
-                )
+            if column not in COLUMNS:
+                raise UserError(f"{path}: column {column!r} is not one of {', '.join(COLUMNS)}")
             if text in ("", "-", "–") or column in IGNORED:
                 continue
             printed = PRINTED.fullmatch(text)
@@ -70,14 +69,14 @@ def read_results(path: Path) -> list[Published]:
             if not -1 <= metrics[column] <= 1:
                 raise UserError(f"{path}:{line}: {column} {text} is above 1; write 92.5% or 0.925")
         if not metrics:
-            raise UserError(f"{path}:{line}: no figure that a confusion matrix decides")
-        # Trailing zeros may have been dropped: the longest figure tells the rounding.
+            raise UserError(f"{path}:{line}: no metric that a confusion matrix determines")
+        # Trailing zeros may have been dropped: the longest number shows the rounding.
         published.append(Published(name[1], metrics, max(decimals)))
     return published
 
 
 def read_sets(path: Path) -> list[ClassCounts]:
-    """Class counts, row by row; raises `UserError` naming file and line."""
+    """Read class counts, one item per row; raises `UserError` with file and line."""
     sets = []
     for line, row in _rows(path):
         if list(row) != ["set", "positives", "negatives"]:
@@ -105,7 +104,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise UserError(f"{path}: no rows below a header")
     header = [name.strip() for name in numbered[0][1]]
     if len(set(header)) < len(header):
-        raise UserError(f"{path}:{numbered[0][0]}: a column stands twice")
+        raise UserError(f"{path}:{numbered[0][0]}: a column name is repeated")
     for number, cells in numbered[1:]:
         if len(cells) != len(header):
             raise UserError(f"{path}:{number}: {len(cells)} values under {len(header)} columns")
@@ -118,7 +117,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
 def audit(
     published: Sequence[Published], sets: Sequence[ClassCounts], tolerance: float | None = None
 ) -> str:
-    """The audit as text: a line for each row and set, then what follows from them."""
+    """Return the audit as text: one line per row and set, then the conclusions."""
     table = [("row", "set", "positives", "negatives", "matrices", "nearest tp fp tn fn", "off by")]
     explained = set()
     for row, counts in itertools.product(published, sets):
@@ -129,7 +128,11 @@ def audit(
         table.append(
             (
                 *(row.name, counts.name, f"{counts.positives}", f"{counts.negatives}"),
-                *(f"{len(found.feasible)}", " ".join(map(str, found.nearest)), f"{found.off:.4f}"),
+                *(
+                    f"{len(found.feasible)}",
+                    " ".join(map(str, found.nearest)),
+                    f"{found.deviation:.4f}",
+                ),
             )
         )
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -147,7 +150,7 @@ def audit(
 
 
 def _implied(published: Sequence[Published]) -> list[str]:
-    """The share of positives that each row needs, whatever the set; rounding gives its range."""
+    """Return the range of the share of positives that each row implies, given its rounding."""
     lines, ranges = [], []
     for row in published:
         try:
@@ -168,7 +171,7 @@ def _implied(published: Sequence[Published]) -> list[str]:
     if not lines:
         return []
     if max(low for low, _ in ranges) > min(high for _, high in ranges):
-        lines.append("No one share is within every range: the rows are not figures of one set.")
+        lines.append("No one share is within every range: the rows are not metrics of one set.")
     return ["", "Share of positives that accuracy, precision and recall need:", *lines]
 
 
@@ -182,12 +185,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("results", type=Path, metavar="RESULTS.csv")
     parser.add_argument("--sets", type=Path, required=True, metavar="SETS.csv")
     parser.add_argument(
-        "--tolerance", type=float, help="allowed on each figure; half its last digit if not given"
+        "--tolerance",
+        type=float,
+        help="allowed deviation of each metric; default: half a unit of its last digit",
     )
     parser.add_argument(
         "--not-swapped",
         action="store_true",
-        help="do not also try each set with its classes swapped",
+        help="do not try each set with its classes swapped as well",
     )
     options = parser.parse_args(arguments)
     if options.tolerance is not None and not 0 <= options.tolerance < 1:

@@ -1,4 +1,4 @@
-"""A table of scores from any system, made into a predictions file.
+"""Convert a table of scores from any system to a predictions file.
 
     python -m elbow_core.evaluation.import_scores SCORES.csv --image-id file --label truth \\
         --score probability --patient-id patient --model NAME --out predictions.csv
@@ -13,18 +13,19 @@ import numpy as np
 
 from elbow_core.cli import run
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.operating_points import DEFAULT_THRESHOLD
-from elbow_core.evaluation.predictions import Predictions, write_predictions
+from elbow_core.evaluation.prediction_files import write_predictions
+from elbow_core.evaluation.predictions import Predictions
+from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD
 
 
 def read_scores(
     path: Path, columns: Mapping[str, str], labels: Mapping[str, int], model: str, threshold: float
 ) -> Predictions:
-    """Predictions from a table with other column names and labels.
+    """Read predictions from a table with other column names and labels.
 
-    ``columns`` names the table's columns for ``image_id``, ``label``, ``score`` and, where it has
-    them, ``patient_id`` and ``study_id``; ``labels`` says which of its labels are 0 and 1. Raises
-    `PredictionsError` naming file and line.
+    ``columns`` maps ``image_id``, ``label``, ``score`` and optionally ``patient_id`` and
+    ``study_id`` to the table's columns; ``labels`` maps its labels to 0 and 1. Raises
+    `PredictionsError` with file and line.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -32,7 +33,7 @@ def read_scores(
             missing = [name for name in columns.values() if name not in (reader.fieldnames or [])]
             if missing:
                 raise PredictionsError(
-                    f"{path}:1: no column {', '.join(map(repr, missing))}; there are "
+                    f"{path}:1: no column {', '.join(map(repr, missing))}; the columns are "
                     f"{', '.join(map(repr, reader.fieldnames or []))}"
                 )
             rows = [(reader.line_num, row) for row in reader]
@@ -56,11 +57,11 @@ def read_scores(
             ) from None
     table = {name: [row[column] for _, row in rows] for name, column in columns.items()}
     score = np.array(table["score"], np.float64)
-    nothing = [""] * len(rows)
+    unknown = [""] * len(rows)
     return Predictions(
         image_id=np.array(table["image_id"]),
-        patient_id=np.array(table.get("patient_id", nothing)),
-        study_id=np.array(table.get("study_id", nothing)),
+        patient_id=np.array(table.get("patient_id", unknown)),
+        study_id=np.array(table.get("study_id", unknown)),
         label=np.array([labels[label] for label in table["label"]], np.int64),
         score=score,
         prediction=(score >= threshold).astype(np.int64),
@@ -81,23 +82,27 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--image-id", required=True, metavar="COLUMN")
     parser.add_argument("--label", required=True, metavar="COLUMN")
     parser.add_argument("--score", required=True, metavar="COLUMN", help="P(injury), 0 to 1")
-    parser.add_argument("--patient-id", metavar="COLUMN", help="without it images are independent")
+    parser.add_argument("--patient-id", metavar="COLUMN", help="default: images are independent")
     parser.add_argument("--study-id", metavar="COLUMN")
-    parser.add_argument("--injury", default="1", metavar="LABEL", help="as the table has it")
-    parser.add_argument("--normal", default="0", metavar="LABEL", help="as the table has it")
-    parser.add_argument("--model", required=True, metavar="NAME", help="to stand in the report")
+    parser.add_argument(
+        "--injury", default="1", metavar="LABEL", help="label of injury in the table"
+    )
+    parser.add_argument(
+        "--normal", default="0", metavar="LABEL", help="label of normal in the table"
+    )
+    parser.add_argument("--model", required=True, metavar="NAME", help="model name in the report")
     parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
     parser.add_argument("--out", type=Path, required=True, metavar="PREDICTIONS.csv")
     options = parser.parse_args(arguments)
     if options.injury == options.normal:
         parser.error(f"--injury and --normal are both {options.injury!r}")
-    named = {
+    columns = {
         name: getattr(options, name)
         for name in ("image_id", "label", "score", "patient_id", "study_id")
     }
     predictions = read_scores(
         options.scores,
-        {name: column for name, column in named.items() if column is not None},
+        {name: column for name, column in columns.items() if column is not None},
         {options.normal: 0, options.injury: 1},
         options.model,
         options.threshold,

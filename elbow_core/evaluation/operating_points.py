@@ -1,4 +1,4 @@
-"""Thresholds and temperature for a test set: given, or chosen on validation, never on the test."""
+"""Thresholds and temperature for a test set: released with the model, or chosen on validation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,18 @@ import numpy as np
 
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.statistics.calibration import fit_temperature
-from elbow_core.evaluation.statistics.thresholds import choose_thresholds
+from elbow_core.evaluation.statistics import (
+    DEFAULT_THRESHOLD,
+    choose_thresholds,
+    fit_temperature,
+)
 
 DEFAULT = "default"
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """A threshold and where it comes from: ``fixed``, ``validation`` or ``released model``."""
+    """A threshold and its origin: ``fixed``, ``validation`` or ``released model``."""
 
     threshold: float
     chosen_on: str
@@ -25,10 +27,10 @@ class OperatingPoint:
 def operating_points(
     thresholds: Mapping[str, float] | None, validation: Predictions | None
 ) -> dict[str, OperatingPoint]:
-    """The points to report one model at; the first is ``default``, 0.5 unless the model froze it.
+    """Return one model's operating points; the first is ``default``, 0.5 unless released otherwise.
 
-    Frozen ``thresholds`` go before what ``validation`` would choose. Raises `PredictionsError` for
-    validation predictions without both classes.
+    The ``thresholds`` of a released model take precedence over a choice on ``validation``. Raises
+    `PredictionsError` for validation predictions without both classes.
     """
     points = {DEFAULT: OperatingPoint(DEFAULT_THRESHOLD, "fixed")}
     if thresholds is not None:
@@ -43,7 +45,7 @@ def operating_points(
 
 
 def temperature_of(validation: Predictions | None) -> float | None:
-    """The temperature fitted on validation; None without validation."""
+    """Fit the temperature on validation; None without validation."""
     if validation is None:
         return None
     return fit_temperature(_of_both_classes(validation).label, validation.score)
@@ -52,10 +54,10 @@ def temperature_of(validation: Predictions | None) -> float | None:
 def validation_of(
     predictions: Sequence[Predictions], validation: Sequence[Predictions]
 ) -> dict[str, Predictions]:
-    """Each model's validation predictions by model name.
+    """Return each model's validation predictions by model name.
 
-    Raises `PredictionsError` for a model without one or one without a model, and where an image or
-    a patient is in both validation and test.
+    Raises `PredictionsError` unless each model has exactly one validation file and each file a
+    model, and if an image or a patient is in both validation and test.
     """
     by_model = {found.model: found for found in validation}
     if len(by_model) < len(validation):
@@ -66,7 +68,7 @@ def validation_of(
         if model.model not in by_model:
             raise PredictionsError(
                 f"{model.path or model.model}: no validation predictions of the model "
-                f"{model.model!r}; there are those of {', '.join(map(repr, by_model))}"
+                f"{model.model!r}; given are {', '.join(map(repr, by_model))}"
             )
     tested = predictions[0]
     names = {model.model for model in predictions}
@@ -82,7 +84,7 @@ def validation_of(
                 row = int(np.argmax(shared))
                 raise PredictionsError(
                     f"{found.where(row)}: {kind} {str(values[row])!r} is in the test set too; "
-                    "thresholds chosen on the test set flatter the model"
+                    "thresholds chosen on the test set bias its metrics upwards"
                 )
     return by_model
 

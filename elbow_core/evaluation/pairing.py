@@ -1,4 +1,4 @@
-"""Several models on the same images: rows in one order, or an error that names file and line."""
+"""Alignment of several models' predictions on the same images."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from elbow_core.evaluation.predictions import Predictions
 
 
 def align(predictions: Sequence[Predictions]) -> list[Predictions]:
-    """The predictions with every file's rows in the first file's order.
+    """Return the predictions with every file's rows in the first file's order.
 
     Raises `PredictionsError` if two files cover different images, give one image two labels,
     patients or studies, or name the same model.

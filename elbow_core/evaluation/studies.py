@@ -1,4 +1,4 @@
-"""From images to studies: a study is what a radiologist reports on."""
+"""Scores and labels per study, the unit that a radiologist reports on."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,10 @@ from elbow_core.evaluation.predictions import Predictions
 
 @dataclass(frozen=True, slots=True)
 class Studies:
-    """One row a study; ``mean`` and ``highest`` are of its images' scores.
+    """One row per study; ``mean`` and ``highest`` are the mean and maximum of its images' scores.
 
-    A study is injured if any of its images is; ``mixed`` counts the studies whose images differ.
+    A study is injured if any of its images is; ``mixed`` counts the studies with images of both
+    labels.
     """
 
     patient_id: Shaped[np.ndarray, " studies"]
@@ -24,10 +25,10 @@ class Studies:
 
 
 def by_study(predictions: Predictions) -> Studies | None:
-    """Scores and labels by study; None if no image names its study.
+    """Group scores and labels by study; None if no image names its study.
 
-    A study is known by its patient too, since names like ``study1`` recur from patient to patient.
-    An image without a study is a study of its own.
+    Patient and study together identify a study, because names like ``study1`` occur for many
+    patients. An image without a study is a study of its own.
     """
     if (predictions.study_id == "").all():
         return None
@@ -47,7 +48,7 @@ def by_study(predictions: Predictions) -> Studies | None:
     return Studies(
         patient_id=predictions.patient_id[first],
         label=(injured > 0).astype(np.int64),
-        # Rounding may carry a mean of ones above 1.
+        # The mean of ones may round to more than 1.
         mean=np.minimum(np.bincount(study, weights=predictions.score) / images, 1.0),
         highest=highest,
         images=images,

@@ -1,4 +1,4 @@
-"""Figures by subgroup: view, body part, source, hardware, finding."""
+"""Metrics by subgroup: view, body part, source, hardware, finding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,26 +6,27 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from elbow_core.dataset.manifest import ManifestRow
+from elbow_core.dataset import ManifestRow
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.statistics.comparison import area_interval
-from elbow_core.evaluation.statistics.intervals import Interval, proportion_interval
-from elbow_core.evaluation.statistics.metrics import (
+from elbow_core.evaluation.statistics import (
     NO_NEGATIVES,
     NO_POSITIVES,
+    Interval,
     Labels,
+    area_interval,
     auroc,
+    proportion_interval,
 )
 
 UNKNOWN = "unknown"
-# Of a table that is to be read; the smaller groups are counted together.
+# Limit for a readable table; the smallest groups are combined.
 MOST_GROUPS = 30
 OTHERS = "all others"
 
 
 @dataclass(frozen=True, slots=True)
-class GroupFigures:
+class GroupMetrics:
     """Accuracy, sensitivity, specificity and AUROC of one subgroup: values and intervals."""
 
     images: int
@@ -35,10 +36,10 @@ class GroupFigures:
 
 
 def attributes_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> dict[str, np.ndarray]:
-    """What the manifest says of each image, by attribute, in the order of the predictions.
+    """Return each attribute's values from the manifest, in the order of the predictions.
 
-    An image whose finding speaks of hardware has it. Raises `PredictionsError` naming file and line
-    of an image that the manifest lacks or labels otherwise.
+    Hardware is present where the finding contains the word. Raises `PredictionsError` with file and
+    line for an image that the manifest lacks or labels differently.
     """
     by_id = {row.image_id: row for row in rows}
     found = []
@@ -72,9 +73,9 @@ def attributes_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> dict
 def groups_of(
     attributes: Mapping[str, np.ndarray],
 ) -> list[tuple[str, str, Bool[np.ndarray, " n"]]]:
-    """Attribute, group and its images; attributes of one group alone are left out.
+    """Return attribute, group and a mask of its images; an attribute needs two groups or more.
 
-    Groups stand largest first; beyond `MOST_GROUPS` the rest are taken together.
+    Groups are in descending size; beyond `MOST_GROUPS` the smallest are combined.
     """
     groups = []
     for attribute, column in attributes.items():
@@ -89,10 +90,10 @@ def groups_of(
     return groups
 
 
-def group_figures(
+def group_metrics(
     labels: Labels, scores: np.ndarray, predicted: Labels, clusters: np.ndarray
-) -> GroupFigures:
-    """Figures of the images of one subgroup; Wilson's intervals, and DeLong's for the area."""
+) -> GroupMetrics:
+    """Return the metrics of one subgroup; intervals are Wilson's, and DeLong's for the area."""
     positive, called = labels.astype(bool), predicted.astype(bool)
     proportions = {
         "accuracy": (positive == called, np.ones_like(positive), ""),
@@ -108,4 +109,4 @@ def group_figures(
     missing = NO_POSITIVES if not positive.any() else NO_NEGATIVES if positive.all() else ""
     reason = missing or ("" if low == low else "fewer than two patients of a class, or no overlap")
     intervals["auroc"] = Interval(low, high, "DeLong", reason)
-    return GroupFigures(positive.size, int(positive.sum()), values, intervals)
+    return GroupMetrics(positive.size, int(positive.sum()), values, intervals)

@@ -10,19 +10,18 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from elbow_core.evaluation.statistics.calibration import (
-    TEMPERATURE_LIMITS,
+from elbow_core.evaluation.statistics import (
     apply_temperature,
+    auroc,
     calibration_line,
     fit_temperature,
-    log_odds,
-    reliability,
+    reliability_bins,
 )
-from elbow_core.evaluation.statistics.metrics import auroc
+from elbow_core.evaluation.statistics.recalibration import TEMPERATURE_LIMITS, log_odds
 
 
-def drawn(seed: int, sharpness: float, shift: float = 0.0, n: int = 2000):
-    """Labels drawn from the true probability, and scores whose log-odds are distorted."""
+def simulated(seed: int, sharpness: float, shift: float = 0.0, n: int = 2000):
+    """Sample labels from the true probability, and distort the log-odds of the scores."""
     rng = np.random.default_rng(seed)
     true = rng.normal(0, 2, n)
     labels = (rng.random(n) < expit(true)).astype(int)
@@ -31,10 +30,10 @@ def drawn(seed: int, sharpness: float, shift: float = 0.0, n: int = 2000):
 
 @pytest.mark.parametrize("bins", [5, 10])
 def test_bins_equal_scikit_learn(bins):
-    labels, scores = drawn(0, 1.5)
+    labels, scores = simulated(0, 1.5)
     scores = np.round(scores, 1)  # many scores on an edge
     fraction, mean_score = calibration_curve(labels, scores, n_bins=bins)
-    ours = reliability(labels, scores, bins)
+    ours = reliability_bins(labels, scores, bins)
     np.testing.assert_allclose(ours.injured_fraction[ours.count > 0], fraction)
     np.testing.assert_allclose(ours.mean_score[ours.count > 0], mean_score)
     assert ours.count.sum() == labels.size
@@ -42,14 +41,14 @@ def test_bins_equal_scikit_learn(bins):
 
 
 def test_empty_bin_is_nan():
-    ours = reliability(np.array([0, 1]), np.array([0.05, 0.95]))
+    ours = reliability_bins(np.array([0, 1]), np.array([0.05, 0.95]))
     assert np.isnan(ours.mean_score[1:-1]).all()
     assert ours.injured_fraction[[0, -1]].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("sharpness", [0.4, 1.0, 2.5])
 def test_temperature_equals_a_general_optimiser_and_undoes_the_sharpening(sharpness):
-    labels, scores = drawn(1, sharpness)
+    labels, scores = simulated(1, sharpness)
     found = minimize(
         lambda t: log_loss(labels, expit(log_odds(scores) / t[0])), [1.0], method="Nelder-Mead"
     )
@@ -62,7 +61,7 @@ def test_temperature_equals_a_general_optimiser_and_undoes_the_sharpening(sharpn
 
 
 def test_temperature_of_swapped_classes_is_the_same():
-    labels, scores = drawn(2, 1.7)
+    labels, scores = simulated(2, 1.7)
     swapped = fit_temperature(1 - labels, 1 - scores)
     assert swapped == pytest.approx(fit_temperature(labels, scores), rel=1e-6)
 
@@ -79,7 +78,7 @@ def test_temperature_needs_both_classes():
 
 @pytest.mark.parametrize(("sharpness", "shift"), [(0.5, 0.0), (1.0, -1.0), (2.0, 0.7)])
 def test_line_equals_logistic_regression_without_penalty(sharpness, shift):
-    labels, scores = drawn(3, sharpness, shift)
+    labels, scores = simulated(3, sharpness, shift)
     regression = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000)
     regression.fit(log_odds(scores)[:, None], labels)
     ours = calibration_line(labels, scores)

@@ -9,19 +9,13 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2, false_discovery_control
 from sklearn.metrics import roc_auc_score
 
-from elbow_core.evaluation.statistics.comparison import (
-    area_covariance,
-    delong,
-    holm,
-    mcnemar,
-    mcnemar_exact,
-    mcnemar_mid_p,
-    mcnemar_statistic,
-)
+from elbow_core.evaluation.statistics import delong, holm, mcnemar
+from elbow_core.evaluation.statistics.comparison import area_covariance, mcnemar_mid_p
+from tests.support.mcnemar import mcnemar_exact, mcnemar_statistic
 
 # Albumin, total protein, K-G score and benefit from surgery of the 43 complete patients of DeLong,
 # DeLong and Clarke-Pearson (1988), as printed in SAS/STAT User's Guide, LOGISTIC procedure,
-# "Comparing Receiver Operating Characteristic Curves", whose output gives the figures below.
+# "Comparing Receiver Operating Characteristic Curves", whose output gives the numbers below.
 OVARIAN_CANCER = """
 3.0 5.8 10 0  3.2 6.3 5 1  3.9 6.8 3 1  2.8 4.8 6 0  3.2 5.8 3 1  0.9 4.0 5 0  2.5 5.7 8 0
 1.6 5.6 5 1   3.8 5.7 5 1  3.7 6.7 6 1  3.2 5.4 4 1  3.8 6.6 6 1  4.1 6.6 5 1  3.6 5.7 5 1
@@ -92,7 +86,7 @@ def paired_scores(seed: int, patients: int, images: int, dependence: float, adva
     return labels, labels * np.array([[1.0 + advantage], [1.0]]) + noise + shared, cluster
 
 
-def test_order_sign_and_scale_change_only_what_they_must():
+def test_order_of_images_and_monotone_transforms_change_nothing_and_exchange_changes_the_sign():
     labels, scores, cluster = paired_scores(0, 60, 3, 0.5, 0.3)
     here = delong(labels, scores[0], scores[1], cluster)
     order = np.random.default_rng(1).permutation(labels.size)
@@ -107,7 +101,7 @@ def test_order_sign_and_scale_change_only_what_they_must():
     assert (exchanged.low, exchanged.high) == pytest.approx((-here.high, -here.low), abs=1e-12)
 
 
-def test_every_image_written_twice_is_no_more_evidence():
+def test_duplicated_images_of_a_patient_add_no_evidence():
     labels, scores, cluster = paired_scores(2, 80, 1, 0.0, 0.4)
     first, second = np.tile(scores, 2)
     once = delong(labels, scores[0], scores[1], cluster)
@@ -131,7 +125,7 @@ def test_area_difference_without_a_variance_is_nan_with_a_reason(labels, first, 
     assert reason in found.reason
 
 
-def test_equal_scores_differ_by_nothing():
+def test_equal_scores_have_difference_0_and_p_1():
     labels, scores, _ = paired_scores(3, 40, 1, 0.0)
     same = delong(labels, scores[0], scores[0])
     assert (same.estimate, same.p) == (0, 1)
@@ -182,7 +176,7 @@ def test_models_right_on_the_same_images_do_not_differ():
     assert mcnemar(right, right, np.array([0, 0, 1, 1])).p == 1
 
 
-def test_holm_equals_its_definition_and_is_no_milder_than_benjamini_hochberg():
+def test_holm_equals_its_definition_and_is_at_least_benjamini_hochberg():
     # Holm (1979): each p times the number of hypotheses left, never below an earlier one.
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]

@@ -1,6 +1,6 @@
-"""How often each interval holds the truth, by simulation; the table of docs/evaluation.md.
+"""Coverage of each interval by simulation: the tables of docs/evaluation.md.
 
-``python -m tests.test_evaluation_coverage`` prints the table.
+``python -m tests.evaluation.test_coverage`` prints the tables.
 """
 
 import math
@@ -10,15 +10,15 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
+from elbow_core.evaluation.statistics import binary_metrics, metric_intervals
 from elbow_core.evaluation.statistics.bootstrap import resample_scores
-from elbow_core.evaluation.statistics.intervals import calibration_error_interval, metric_intervals
-from elbow_core.evaluation.statistics.metrics import binary_metrics
+from elbow_core.evaluation.statistics.intervals import calibration_error_interval
 
 SIMULATIONS = 4000
 PREVALENCE = 0.45
 SEPARATION = 2.2  # of the classes' mean log-likelihood ratio, in standard deviations
 
-# images, images a patient, dependence within a patient, sharpening of the log-odds
+# images, images per patient, dependence within a patient, sharpening of the log-odds
 SCENARIOS = {
     "400 patients, overconfident": (400, 1, 0.0, 1.8),
     "200 patients of two, overconfident": (400, 2, 0.5, 1.8),
@@ -26,7 +26,7 @@ SCENARIOS = {
 
 
 def simulate(generator, images, per_patient, dependence, sharpening):
-    """Binormal scores; label and score of a patient's images depend on each other equally."""
+    """Simulate binormal scores; labels and scores are equally dependent within a patient."""
     patients = images // per_patient
     cluster = np.repeat(np.arange(patients), per_patient)
 
@@ -41,22 +41,22 @@ def simulate(generator, images, per_patient, dependence, sharpening):
 
 
 def coverage(scenario: str, simulations: int, draws: int = 1000) -> dict[str, float]:
-    """Share of simulations whose 95 % interval holds the figure of four million images."""
+    """Return each interval's share of simulations in which it contains the true metric."""
     images, per_patient, dependence, sharpening = SCENARIOS[scenario]
     population = simulate(np.random.default_rng(0), 4_000_000, 1, 0.0, sharpening)
     truth = binary_metrics(population[0], population[1])
-    held: dict[str, int] = {}
+    covered: dict[str, int] = {}
     for seed in range(simulations):
         generator = np.random.default_rng((1, seed))
         labels, scores, cluster = simulate(generator, images, per_patient, dependence, sharpening)
         intervals = metric_intervals(labels, scores, cluster, draws=draws, seed=seed)
         for name, interval in intervals.items():
-            held[name] = held.get(name, 0) + (interval.low <= truth[name] <= interval.high)
-    return {name: count / simulations for name, count in held.items()}
+            covered[name] = covered.get(name, 0) + (interval.low <= truth[name] <= interval.high)
+    return {name: count / simulations for name, count in covered.items()}
 
 
 def calibration_coverage(sharpening: float, simulations: int) -> tuple[float, float]:
-    """Coverage of the calibration error: by our interval, and by the bootstrap's percentiles."""
+    """Return the coverage of our calibration error interval, and of bootstrap percentiles."""
     population = simulate(np.random.default_rng(0), 4_000_000, 1, 0.0, sharpening)
     truth = binary_metrics(population[0], population[1])["ece"]
     ours = percentile = 0
@@ -73,17 +73,17 @@ def calibration_coverage(sharpening: float, simulations: int) -> tuple[float, fl
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_intervals_hold_the_truth_in_94_to_96_of_100_studies(scenario):
+def test_coverage_of_every_interval_is_94_to_96_percent(scenario):
     found = coverage(scenario, SIMULATIONS)
     assert {name: rate for name, rate in found.items() if not 0.94 <= rate <= 0.96} == {}
 
 
 if __name__ == "__main__":
     tables = [coverage(scenario, SIMULATIONS) for scenario in SCENARIOS]
-    print("| figure | " + " | ".join(SCENARIOS) + " |")
+    print("| metric | " + " | ".join(SCENARIOS) + " |")
     print("|---" * (len(SCENARIOS) + 1) + "|")
-    for figure in tables[0]:
-        print(f"| {figure} | " + " | ".join(f"{table[figure]:.1%}" for table in tables) + " |")
+    for metric in tables[0]:
+        print(f"| {metric} | " + " | ".join(f"{table[metric]:.1%}" for table in tables) + " |")
     print(
         "\n| log-odds too large by | calibration error | its percentile interval |\n|---|---|---|"
     )

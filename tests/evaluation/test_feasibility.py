@@ -1,4 +1,4 @@
-"""Feasible confusion matrices: complete against brute force, and the audit as a user runs it."""
+"""Feasible confusion matrices against brute force, and the audit command."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from elbow_core.errors import UserError
 from elbow_core.evaluation.audit import main, read_results, read_sets
-from elbow_core.evaluation.statistics.feasibility import (
+from elbow_core.evaluation.statistics import (
     Confusion,
     feasible_confusions,
     implied_prevalence,
@@ -23,7 +23,7 @@ AUDIT = ROOT / "configs" / "audit"
 RESULTS, SETS = AUDIT / "paper_results.csv", AUDIT / "paper_sets.csv"
 
 
-def figures(tp: int, fp: int, tn: int, fn: int) -> dict[str, float]:
+def exact_metrics(tp: int, fp: int, tn: int, fn: int) -> dict[str, float]:
     return {
         "accuracy": (tp + tn) / (tp + fp + tn + fn),
         "precision": tp / (tp + fp),
@@ -43,7 +43,7 @@ def within_half_a_unit(exact: float, printed: float, decimals: int) -> bool:
     st.integers(1, 3),
     st.lists(st.floats(0, 1), min_size=4, max_size=4),
 )
-def test_answer_is_every_matrix_that_a_plain_search_finds(positives, negatives, decimals, values):
+def test_feasible_matrices_equal_those_of_a_full_search(positives, negatives, decimals, values):
     printed = {
         name: round(value, decimals)
         for name, value in zip(("accuracy", "precision", "recall", "f1"), values, strict=True)
@@ -54,7 +54,7 @@ def test_answer_is_every_matrix_that_a_plain_search_finds(positives, negatives, 
         if tp + fp
         and all(
             within_half_a_unit(value, printed[name], decimals)
-            for name, value in figures(tp, fp, negatives - fp, positives - tp).items()
+            for name, value in exact_metrics(tp, fp, negatives - fp, positives - tp).items()
         )
     ]
     assert feasible_confusions(printed, positives, negatives, decimals) == expected
@@ -62,15 +62,15 @@ def test_answer_is_every_matrix_that_a_plain_search_finds(positives, negatives, 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.integers(1, 300), st.integers(1, 300), st.integers(2, 4))
-def test_matrix_behind_rounded_figures_is_always_found(data, positives, negatives, decimals):
+def test_matrix_of_rounded_metrics_is_always_found(data, positives, negatives, decimals):
     tp, fp = data.draw(st.integers(1, positives)), data.draw(st.integers(0, negatives))
     matrix = Confusion(tp, fp, negatives - fp, positives - tp)
-    printed = {name: round(value, decimals) for name, value in figures(*matrix).items()}
+    printed = {name: round(value, decimals) for name, value in exact_metrics(*matrix).items()}
     assert matrix in feasible_confusions(printed, positives, negatives, decimals)
 
 
-def test_undefined_figure_fits_no_matrix():
-    # Precision 0 cannot come from a model that calls nothing injured: that has no precision.
+def test_matrix_with_an_undefined_metric_is_not_feasible():
+    # Without a predicted injury precision is undefined, not 0.
     found = feasible_confusions({"precision": 0.0}, 2, 2, 3)
     assert Confusion(0, 0, 2, 2) not in found
     assert Confusion(0, 1, 1, 2) in found
@@ -78,7 +78,7 @@ def test_undefined_figure_fits_no_matrix():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 60), st.integers(1, 60), st.lists(st.floats(0, 1), min_size=4, max_size=4))
-def test_search_that_stops_early_finds_the_nearest_of_all(positives, negatives, values):
+def test_early_stopping_finds_the_nearest_matrix(positives, negatives, values):
     names: tuple[str, ...] = ("accuracy", "npv", "recall", "specificity")
     printed: dict[str, float] = dict(zip(names, values, strict=True))
     least: float = min(
@@ -94,15 +94,15 @@ def test_search_that_stops_early_finds_the_nearest_of_all(positives, negatives, 
             }
         ]
     )
-    assert search_confusions(printed, positives, negatives, 3).off == pytest.approx(least)
+    assert search_confusions(printed, positives, negatives, 3).deviation == pytest.approx(least)
 
 
-def test_nearest_matrix_is_off_by_its_worst_figure():
-    exact = figures(9, 1, 9, 1)
+def test_deviation_of_the_nearest_matrix_is_that_of_its_worst_metric():
+    exact = exact_metrics(9, 1, 9, 1)
     found = search_confusions(exact | {"accuracy": 0.93}, 10, 10, 3)
     assert found.feasible == []
     assert found.nearest == Confusion(9, 1, 9, 1)
-    assert found.off == pytest.approx(0.03)
+    assert found.deviation == pytest.approx(0.03)
     assert feasible_confusions(exact | {"accuracy": 0.93}, 10, 10, 3, tolerance=0.03) != []
 
 
@@ -110,22 +110,22 @@ def test_nearest_matrix_is_off_by_its_worst_figure():
     ("metrics", "positives", "negatives"),
     [({"auroc": 0.9}, 5, 5), ({}, 5, 5), ({"recall": 0.5}, -1, 5), ({"recall": 0.5}, 0, 0)],
 )
-def test_question_without_an_answer_is_refused(metrics, positives, negatives):
-    with pytest.raises(ValueError, match=r"set|figure"):
+def test_invalid_search_is_refused(metrics, positives, negatives):
+    with pytest.raises(ValueError, match=r"set|metric"):
         feasible_confusions(metrics, positives, negatives, 3)
 
 
 @given(st.integers(1, 200), st.integers(1, 200), st.data())
-def test_accuracy_precision_and_recall_fix_the_share_of_positives(positives, negatives, data):
+def test_accuracy_precision_and_recall_imply_the_share_of_positives(positives, negatives, data):
     tp, fp = data.draw(st.integers(1, positives)), data.draw(st.integers(0, negatives))
-    exact = figures(tp, fp, negatives - fp, positives - tp)
+    exact = exact_metrics(tp, fp, negatives - fp, positives - tp)
     if fp or tp < positives:
         share = implied_prevalence(exact["accuracy"], exact["precision"], exact["recall"])
         assert share == pytest.approx(positives / (positives + negatives))
 
 
-def test_the_reports_figures_cannot_come_from_its_test_set():
-    """DESIGN, section 4: no matrix for any row, swapped or over validation, even within 0.0015."""
+def test_the_papers_metrics_cannot_come_from_its_test_set():
+    """No matrix for any row, with classes swapped or over validation, even within 0.0015."""
     sets = {counts.name: (counts.positives, counts.negatives) for counts in read_sets(SETS)}
     assert sets["test"] == (251, 186)
     tried = [sets["test"], sets["test"][::-1], sets["validation"], sets["validation"][::-1]]
@@ -136,7 +136,7 @@ def test_the_reports_figures_cannot_come_from_its_test_set():
             assert within.feasible == []
 
 
-def test_command_says_so_in_one_sentence():
+def test_command_reports_the_papers_metrics_as_infeasible():
     ran = subprocess.run(
         [sys.executable, "-m", "elbow_core.evaluation.audit", RESULTS, "--sets", SETS],
         capture_output=True,
@@ -145,14 +145,14 @@ def test_command_says_so_in_one_sentence():
     )
     assert "No confusion matrix over any of these sets gives any row as printed." in ran.stdout
     assert re.search(r"^LLaVA-Rad +test, swapped +186 +251 +0 ", ran.stdout, re.MULTILINE)
-    assert "the rows are not figures of one set" in ran.stdout
+    assert "the rows are not metrics of one set" in ran.stdout
 
 
-def test_command_finds_the_matrix_of_honest_figures(tmp_path, capsys):
+def test_command_finds_the_matrix_of_consistent_metrics(tmp_path, capsys):
     results, sets = tmp_path / "results.csv", tmp_path / "sets.csv"
     sets.write_text("# a comment\nset,positives,negatives\ntest,28,22\n")
-    # 25 of 28 found and 2 false alarms: 0.90 (two digits), 0.926 and 0.893.
-    results.write_text("model,accuracy,precision,recall\nhonest,90.0%,0.926,0.893\n")
+    # 25 of 28 true positives and 2 false positives: 0.90 (two digits), 0.926 and 0.893.
+    results.write_text("model,accuracy,precision,recall\nconsistent,90.0%,0.926,0.893\n")
     assert main([str(results), "--sets", str(sets), "--not-swapped"]) == 0
     printed = capsys.readouterr().out
     assert "25 2 20 3" in printed
@@ -166,12 +166,12 @@ def test_command_finds_the_matrix_of_honest_figures(tmp_path, capsys):
         ("model,accuracy\nx,92.5\n", "results.csv:2: accuracy 92.5 is above 1"),
         ("model,speed\nx,0.5\n", "column 'speed'"),
         ("model,accuracy\nx\n", "results.csv:2: 1 values under 2"),
-        ("model,accuracy,accuracy\nx,0.1,0.2\n", "stands twice"),
-        ("model,auroc\nx,0.9\n", "results.csv:2: no figure"),
+        ("model,accuracy,accuracy\nx,0.1,0.2\n", "a column name is repeated"),
+        ("model,auroc\nx,0.9\n", "results.csv:2: no metric"),
         ("model,accuracy\n", "no rows"),
     ],
 )
-def test_faulty_table_of_results_is_named(tmp_path, text, message):
+def test_fault_in_a_table_of_results_is_located(tmp_path, text, message):
     path = tmp_path / "results.csv"
     path.write_text(text)
     with pytest.raises(UserError, match=re.escape(message)):
@@ -186,7 +186,7 @@ def test_faulty_table_of_results_is_named(tmp_path, text, message):
         ("set,positives,negatives\ntest,0,0\n", "empty"),
     ],
 )
-def test_faulty_table_of_sets_is_named(tmp_path, text, message):
+def test_fault_in_a_table_of_sets_is_located(tmp_path, text, message):
     path = tmp_path / "sets.csv"
     path.write_text(text)
     with pytest.raises(UserError, match=re.escape(message)):

@@ -1,4 +1,4 @@
-"""Scores of another system become a predictions file, or an error that names the line."""
+"""Import of another system's scores: a predictions file, or an error with the line."""
 
 import re
 import sys
@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from elbow_core import cli
+from elbow_core.evaluation import read_predictions
 from elbow_core.evaluation.import_scores import main
-from elbow_core.evaluation.predictions import read_predictions
 
 TABLE = "file,truth,probability,who,comment\nx/1.png,fracture,0.9,A,\nx/2.png,none,0.2,B,odd\n"
 OPTIONS = ["--image-id", "file", "--label", "truth", "--score", "probability"]
@@ -17,8 +17,8 @@ LABELS = ["--injury", "fracture", "--normal", "none"]
 def test_table_of_another_system_becomes_predictions(tmp_path):
     table, out = tmp_path / "scores.csv", tmp_path / "predictions.csv"
     table.write_text(TABLE)
-    named = ["--patient-id", "who", "--model", "vendor", "--out", str(out)]
-    assert main([str(table), *OPTIONS, *LABELS, *named]) == 0
+    options = ["--patient-id", "who", "--model", "vendor", "--out", str(out)]
+    assert main([str(table), *OPTIONS, *LABELS, *options]) == 0
     read = read_predictions(out)
     assert read.image_id.tolist() == ["x/1.png", "x/2.png"]
     assert read.patient_id.tolist() == ["A", "B"]
@@ -33,7 +33,7 @@ def test_table_of_another_system_becomes_predictions(tmp_path):
     ("table", "options", "message"),
     [
         (TABLE, ["--injury", "break"], "scores.csv:2: label 'fracture'"),
-        (TABLE, ["--study-id", "exam"], "scores.csv:1: no column 'exam'; there are 'file'"),
+        (TABLE, ["--study-id", "exam"], "scores.csv:1: no column 'exam'; the columns are 'file'"),
         (TABLE.replace("0.9", "high"), LABELS, "scores.csv:2: score 'high' is not a number"),
         (TABLE.replace("0.2", "1.2"), LABELS, "scores.csv:3: score of 'x/2.png' is 1.2"),
         (TABLE.replace("2.png", "1.png"), LABELS, "scores.csv:3: image_id 'x/1.png' appears"),

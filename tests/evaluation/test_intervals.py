@@ -8,20 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, bootstrap
 
-from elbow_core.evaluation.statistics.bootstrap import resample_decisions, resample_scores
-from elbow_core.evaluation.statistics.clusters import clusters_of, effective_size, multiplicities
-from elbow_core.evaluation.statistics.intervals import (
+from elbow_core.evaluation.statistics import (
+    binary_metrics,
+    clusters_of,
     decision_intervals,
+    expected_calibration_error,
     metric_intervals,
     proportion_interval,
     score_intervals,
     wilson,
 )
-from elbow_core.evaluation.statistics.metrics import binary_metrics, expected_calibration_error
+from elbow_core.evaluation.statistics.bootstrap import resample_decisions, resample_scores
+from elbow_core.evaluation.statistics.clusters import effective_size, multiplicities
 
 
-def drawn(seed: int, patients: int, images: int = 1, levels: int = 0, sharpness: float = 1.8):
-    """Labels, scores and patients; ``levels`` > 0 rounds scores, which makes ties."""
+def simulated(seed: int, patients: int, images: int = 1, levels: int = 0, sharpness: float = 1.8):
+    """Simulate labels, scores and patients; ``levels`` > 0 rounds the scores, which makes ties."""
     rng = np.random.default_rng(seed)
     cluster = np.repeat(np.arange(patients), images)
     labels = rng.random(cluster.size) < 0.45
@@ -51,28 +53,28 @@ def test_wilson_equals_scipy(counts):
     assert wilson(*counts) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_wilson_of_nothing_is_nan():
+def test_wilson_of_no_images_is_nan():
     assert all(map(math.isnan, wilson(0, 0)))
 
 
-def test_images_without_a_patient_are_their_own():
+def test_an_image_without_a_patient_is_its_own_cluster():
     clusters = clusters_of(np.array(["b", "", "a", "b", ""]))
     assert clusters[0] == clusters[3]
     assert len(set(clusters.tolist())) == 4
 
 
-def test_one_image_a_patient_gives_wilsons_interval():
+def test_one_image_per_patient_gives_wilsons_interval():
     rng = np.random.default_rng(0)
     success = rng.random(90) < 0.8
     interval = proportion_interval(success, rng.permutation(90), "")
     assert (interval.low, interval.high) == pytest.approx(wilson(int(success.sum()), 90))
 
 
-def test_copies_of_an_image_add_nothing_to_a_proportion():
+def test_copies_of_an_image_do_not_raise_the_effective_size():
     success = np.random.default_rng(1).random(500) < 0.8
     size = effective_size(np.tile(success, 3), np.tile(np.arange(500), 3))
     assert size == pytest.approx(500, rel=0.01)
-    # All right: no spread to estimate dependence from, so the most dependence is assumed.
+    # All right: without spread, full dependence is assumed.
     assert effective_size(np.ones(30, bool), np.tile(np.arange(10), 3)) == pytest.approx(10)
 
 
@@ -87,8 +89,8 @@ def test_effective_size_follows_the_dependence_within_patients():
 
 
 @pytest.mark.parametrize("levels", [0, 4])
-def test_every_draw_equals_the_figures_of_the_images_drawn(levels):
-    labels, scores, cluster = drawn(3, 15, 2, levels)
+def test_every_draw_equals_the_metrics_of_the_drawn_images(levels):
+    labels, scores, cluster = simulated(3, 15, 2, levels)
     decisions = resample_decisions(labels, scores >= 0.5, cluster, 40, seed=5)
     areas, gaps = resample_scores(labels, scores, cluster, 40, seed=5)
     (times,) = multiplicities(15, 40, 5, 0)
@@ -114,8 +116,8 @@ def test_draws_do_not_depend_on_the_size_of_a_block():
 
 
 @pytest.mark.parametrize("levels", [0, 5])
-def test_influence_equals_what_a_patient_more_would_change(levels):
-    labels, scores, cluster = drawn(4, 300, 1, levels)
+def test_influence_equals_the_change_by_one_more_patient(levels):
+    labels, scores, cluster = simulated(4, 300, 1, levels)
     areas, _ = resample_scores(labels, scores, cluster, 2, seed=0)
     for name, resampled in areas.items():
         for patient in range(0, 300, 29):
@@ -125,7 +127,7 @@ def test_influence_equals_what_a_patient_more_would_change(levels):
 
 
 def test_interval_of_the_brier_score_is_nearly_scipys():
-    labels, scores, cluster = drawn(5, 400)
+    labels, scores, cluster = simulated(5, 400)
     expected = bootstrap(
         ((scores - labels) ** 2,), np.mean, n_resamples=4000, rng=np.random.default_rng(1)
     ).confidence_interval
@@ -137,8 +139,8 @@ def test_interval_of_the_brier_score_is_nearly_scipys():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 25), st.integers(1, 3), st.integers(1, 6))
-def test_interval_is_a_part_of_the_figures_range_or_has_a_reason(seed, patients, images, levels):
-    labels, scores, cluster = drawn(seed, patients, images, levels)
+def test_interval_is_within_the_metrics_range_or_has_a_reason(seed, patients, images, levels):
+    labels, scores, cluster = simulated(seed, patients, images, levels)
     for name, interval in metric_intervals(labels, scores, cluster, draws=60).items():
         if math.isnan(interval.low):
             assert math.isnan(interval.high)
@@ -149,7 +151,7 @@ def test_interval_is_a_part_of_the_figures_range_or_has_a_reason(seed, patients,
 
 
 def test_order_of_images_changes_no_proportion_and_a_seed_fixes_the_rest():
-    labels, scores, cluster = drawn(6, 60, 2)
+    labels, scores, cluster = simulated(6, 60, 2)
     here = metric_intervals(labels, scores, cluster, draws=100, seed=3)
     assert here == metric_intervals(labels, scores, cluster, draws=100, seed=3)
     order = np.random.default_rng(0).permutation(labels.size)
@@ -161,7 +163,7 @@ def test_order_of_images_changes_no_proportion_and_a_seed_fixes_the_rest():
 
 
 def test_dependent_images_widen_every_interval():
-    labels, scores, cluster = drawn(7, 150)
+    labels, scores, cluster = simulated(7, 150)
     once = metric_intervals(labels, scores, cluster)
     labels, scores, cluster = (np.tile(column, 4) for column in (labels, scores, cluster))
     clustered = metric_intervals(labels, scores, cluster)
@@ -183,12 +185,12 @@ def test_faultless_model_has_wilson_but_no_bootstrap_interval():
 
 
 def test_one_patient_gives_no_bootstrap_interval():
-    labels, scores, _ = drawn(8, 20)
+    labels, scores, _ = simulated(8, 20)
     intervals = metric_intervals(labels, scores, np.zeros(20, np.int64))
     assert "patients" in intervals["f1"].reason
 
 
-def test_rare_class_leaves_figures_undefined_in_many_draws():
+def test_rare_class_leaves_metrics_undefined_in_many_draws():
     labels = np.zeros(100, bool)
     labels[:2] = True
     predicted = np.zeros(100, bool)
@@ -198,7 +200,7 @@ def test_rare_class_leaves_figures_undefined_in_many_draws():
 
 
 @pytest.mark.parametrize("sharpness", [1.0, 1.8])
-def test_calibration_error_may_be_zero_only_where_the_scores_may_be_calibrated(sharpness):
+def test_calibration_error_interval_contains_0_only_for_calibrated_scores(sharpness):
     rng = np.random.default_rng(9)
     true = rng.normal(0, 2, 4000)
     labels = rng.random(4000) < 1 / (1 + np.exp(-true))

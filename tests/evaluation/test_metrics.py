@@ -1,4 +1,4 @@
-"""Every figure against scikit-learn, over inputs with ties, one class, all right and all wrong."""
+"""Every metric against scikit-learn, over inputs with ties, one class, all right and all wrong."""
 
 import math
 import warnings
@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from elbow_core.evaluation.statistics.curves import precision_recall_curve, roc_curve
-from elbow_core.evaluation.statistics.metrics import (
+from elbow_core.evaluation.statistics import (
     auroc,
     average_precision,
     binary_metrics,
-    calibration_bins,
     expected_calibration_error,
 )
+from elbow_core.evaluation.statistics.ranking import counts_by_threshold, midranks
+from elbow_core.evaluation.statistics.reliability import bin_indices
 
 # Few distinct scores, so that ties and scores on a threshold or a bin's edge are common.
 SCORES = st.one_of(st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.6, 0.75, 1.0]), st.floats(0, 1))
@@ -44,7 +45,7 @@ def examples(test):
 @examples
 @settings(max_examples=80, deadline=None)
 @given(rows=ROWS, threshold=st.sampled_from([0.0, 0.3, 0.5, 1.0]))
-def test_figures_equal_scikit_learn_or_are_nan_with_a_reason(rows, threshold):
+def test_metrics_equal_scikit_learn_or_are_nan_with_a_reason(rows, threshold):
     labels, scores = arrays(rows)
     predicted = (scores >= threshold).astype(int)
     ours = binary_metrics(labels, scores, threshold)
@@ -96,7 +97,7 @@ def test_figures_equal_scikit_learn_or_are_nan_with_a_reason(rows, threshold):
         (ALL_WRONG, set()),
     ],
 )
-def test_exactly_the_figures_without_a_denominator_are_undefined(rows, undefined):
+def test_exactly_the_metrics_without_a_denominator_are_undefined(rows, undefined):
     ours = binary_metrics(*arrays(rows))
     assert set(ours["undefined"]) == undefined
     assert {name for name, value in ours.items() if value != value} == undefined
@@ -108,7 +109,7 @@ def test_exactly_the_figures_without_a_denominator_are_undefined(rows, undefined
 def test_calibration_error_equals_the_one_from_scikit_learns_curve(rows, threshold):
     labels, scores = arrays(rows)
     fraction, mean_score = calibration_curve(labels, scores, n_bins=10, pos_label=1)
-    counts = np.bincount(calibration_bins(scores))
+    counts = np.bincount(bin_indices(scores))
     expected = np.sum(counts[counts > 0] * np.abs(fraction - mean_score)) / len(rows)
     assert expected_calibration_error(labels, scores) == pytest.approx(expected, abs=1e-12)
 
@@ -116,22 +117,36 @@ def test_calibration_error_equals_the_one_from_scikit_learns_curve(rows, thresho
 @examples
 @settings(max_examples=100, deadline=None)
 @given(rows=ROWS, threshold=st.just(0.5))
-def test_curves_equal_scikit_learn(rows, threshold):
+def test_counts_by_threshold_equal_scikit_learns_curves(rows, threshold):
     labels, scores = arrays(rows)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = sk.roc_curve(labels, scores, drop_intermediate=False)
+        false_rate, true_rate, thresholds = sk.roc_curve(labels, scores, drop_intermediate=False)
         precision, recall, _ = sk.precision_recall_curve(labels, scores)
-    np.testing.assert_allclose(roc_curve(labels, scores), expected[:2], atol=1e-12)
+    candidates, true_positives, false_positives = counts_by_threshold(labels, scores)
+    # scikit-learn's first threshold is infinity, its last point of precision is (0, 1).
+    np.testing.assert_array_equal(candidates, thresholds[1:])
+    with np.errstate(invalid="ignore"):
+        ours_false, ours_true = (
+            counts / counts[-1] for counts in (false_positives, true_positives)
+        )
+    np.testing.assert_allclose(ours_false, false_rate[1:], atol=1e-12)
+    np.testing.assert_allclose(ours_true, true_rate[1:], atol=1e-12)
     if labels.any():
-        ours = precision_recall_curve(labels, scores)
-        np.testing.assert_allclose(ours[0], recall[:-1][::-1], atol=1e-12)
-        np.testing.assert_allclose(ours[1], precision[:-1][::-1], atol=1e-12)
+        ours = true_positives / (true_positives + false_positives)
+        np.testing.assert_allclose(ours_true, recall[:-1][::-1], atol=1e-12)
+        np.testing.assert_allclose(ours, precision[:-1][::-1], atol=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(SCORES, min_size=1, max_size=40))
+def test_midranks_equal_scipy(scores):
+    np.testing.assert_array_equal(midranks(np.array(scores)), rankdata(scores))
 
 
 @settings(max_examples=100, deadline=None)
 @given(rows=ROWS, seed=st.integers(0, 99))
-def test_order_of_images_changes_no_figure(rows, seed):
+def test_order_of_images_changes_no_metric(rows, seed):
     labels, scores = arrays(rows)
     order = np.random.default_rng(seed).permutation(len(rows))
     here, there = binary_metrics(labels, scores), binary_metrics(labels[order], scores[order])
@@ -154,7 +169,7 @@ def test_monotone_transform_changes_neither_area(rows):
 
 @settings(max_examples=100, deadline=None)
 @given(rows=ROWS)
-def test_swapping_the_classes_swaps_the_figures(rows):
+def test_swapping_the_classes_swaps_the_metrics(rows):
     labels, scores = arrays(rows)
     # Away from 0.5 the swapped prediction is the complement; a score of 0.5 is injury both ways.
     scores = np.where(scores == 0.5, 0.75, scores)
@@ -164,7 +179,7 @@ def test_swapping_the_classes_swaps_the_figures(rows):
         ("precision", "npv"),
         *((same, same) for same in ("accuracy", "kappa", "mcc", "auroc", "brier")),
     ):
-        # 1 - score rounds, which may make or break a tie of two scores: only the area may move.
+        # 1 - score rounds, which may create or remove a tie: only then may the area change.
         if name == "auroc" and len(np.unique(1 - scores)) != len(np.unique(scores)):
             continue
         assert there[swapped] == pytest.approx(here[name], abs=1e-9, nan_ok=True)
@@ -184,6 +199,6 @@ def test_auroc_counts_every_tied_pair_as_half():
         ([], [], "no images"),
     ],
 )
-def test_inputs_that_are_not_labels_and_probabilities_are_refused(labels, scores, message):
+def test_invalid_labels_and_scores_are_refused(labels, scores, message):
     with pytest.raises(ValueError, match=message):
         binary_metrics(np.array(labels, int), np.array(scores, float))

@@ -1,4 +1,4 @@
-"""The report's page: for a phone, for a screen reader, in a real browser."""
+"""The report's HTML page: on a phone, for a screen reader, in a real browser."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ import cv2
 import pytest
 
 from elbow_core.evaluation.report.__main__ import main
-from tests.support.report_inputs import options_with_everything, write_inputs
+from tests.support.report_inputs import every_option, write_inputs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -20,12 +20,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 def report(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     write_inputs(folder)
-    assert main(options_with_everything(folder, folder / "out")) == 0
+    assert main(every_option(folder, folder / "out")) == 0
     return folder / "out"
 
 
 class Outline(HTMLParser):
-    """Collects what a screen reader steers by."""
+    """The tags of a page, which a screen reader navigates by."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -79,14 +79,14 @@ def test_headings_step_down_by_one_and_links_lead_to_them(page):
     assert {(link["href"] or "")[1:] for link in page.all("a")} == set(ids)
 
 
-def test_every_picture_has_words_and_every_table_header_a_scope(page):
+def test_every_picture_has_a_description_and_every_table_header_a_scope(page):
     assert all(image["alt"] for image in page.all("img"))
     assert all(header["scope"] in ("row", "col") for header in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table")) > 0
 
 
 def browse(page: Path, *options: str) -> tuple[str, str]:
-    """What a real browser makes of a page: its document, and what it logs."""
+    """Open a page in a real browser; return the document and the log."""
     assert CHROMIUM is not None
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
     home = f"--user-data-dir={page.parent.parent / 'browser'}"
@@ -104,14 +104,14 @@ def test_browser_shows_the_page_without_an_error(report, tmp_path):
     image = cv2.imread(str(shot))
     assert image is not None
     assert image.shape[1] == 390
-    # Text and figures are there, and nothing runs off the phone's right edge.
+    # The page is not blank, and nothing reaches the phone's right edge.
     assert (image < 128).any(axis=2).mean() > 0.01
     assert (image[:, -8:] > 200).all()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_browser_would_say_so_if_a_page_had_an_error(tmp_path):
-    """What the test above looks for does appear on a page that is wrong."""
+def test_browser_logs_the_error_of_a_faulty_page(tmp_path):
+    """Prove that the log line that the test above excludes exists."""
     folder = tmp_path / "pages"
     folder.mkdir()
     (folder / "wrong.html").write_text("<script>console.error('wrong')</script>")

@@ -1,4 +1,4 @@
-"""Prediction files: what is written is read again, and every fault is named by file and line."""
+"""Prediction files: round trips, and errors with file and line."""
 
 import dataclasses
 from pathlib import Path
@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elbow_core.dataset import ManifestRow
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.pairing import align
-from elbow_core.evaluation.predictions import (
+from elbow_core.evaluation import (
     UNPARSED,
     Predictions,
+    predictions_of_rows,
     read_predictions,
     write_predictions,
 )
+from elbow_core.evaluation.pairing import align
 
 HEADER = "image_id,patient_id,study_id,label,score,prediction,model\n"
 ROW = "a,p1,s1,1,0.75,1,convnext\n"
@@ -35,7 +37,7 @@ def predictions(n: int = 3, model: str = "convnext", **changes) -> Predictions:
     return Predictions(**columns)
 
 
-# What a model may answer, commas, quotes and line breaks included; surrogates cannot be UTF-8.
+# Any answer, with commas, quotes and line breaks; surrogates cannot be encoded in UTF-8.
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 
 
@@ -48,7 +50,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=1
     ),
     model=TEXT.filter(bool),
 )
-def test_file_gives_back_every_bit_that_was_written(tmp_path_factory, rows, model):
+def test_written_predictions_are_read_back_exactly(tmp_path_factory, rows, model):
     path = tmp_path_factory.getbasetemp() / "any.csv"
     label, score, prediction, patient, answer = zip(*rows, strict=True)
     # Object arrays, because a fixed-width NumPy string would drop a trailing NUL.
@@ -82,7 +84,7 @@ def test_byte_order_mark_and_crlf_of_a_spreadsheet_are_read(tmp_path):
     assert read_predictions(path).score.tolist() == [0.75]
 
 
-def test_empty_lines_are_passed_over_and_counted(tmp_path):
+def test_empty_lines_are_skipped_but_counted(tmp_path):
     path = tmp_path / "edited.csv"
     path.write_text(HEADER + "\n" + ROW + "\n\n" + ROW)
     with pytest.raises(PredictionsError, match=r"edited\.csv:6: image_id 'a'"):
@@ -114,7 +116,7 @@ def test_empty_lines_are_passed_over_and_counted(tmp_path):
         (HEADER + ROW.replace("a,", '"a,', 1), "unexpected end of data"),
     ],
 )
-def test_fault_is_named_with_file_and_line(tmp_path, text, message):
+def test_fault_is_reported_with_file_and_line(tmp_path, text, message):
     path = tmp_path / "predictions.csv"
     path.write_text(text)
     with pytest.raises(PredictionsError, match=r"predictions\.csv") as error:
@@ -123,7 +125,7 @@ def test_fault_is_named_with_file_and_line(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
-def test_line_counts_the_lines_of_an_answer(tmp_path):
+def test_line_number_counts_line_breaks_within_answers(tmp_path):
     path = tmp_path / "vlm.csv"
     path.write_text(
         HEADER[:-1] + ",answer\n" + 'a,p,s,1,0.5,1,m,"two\nlines"\n' + "a,p,s,1,0.5,1,m,x\n"
@@ -133,7 +135,7 @@ def test_line_counts_the_lines_of_an_answer(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
-def test_unreadable_file_is_one_line(tmp_path, content):
+def test_unreadable_file_is_a_one_line_error(tmp_path, content):
     path = tmp_path / "absent.csv"
     if content is not None:
         path.write_bytes(content)
@@ -141,7 +143,7 @@ def test_unreadable_file_is_one_line(tmp_path, content):
         read_predictions(path)
 
 
-def test_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+def test_failed_write_leaves_the_old_file_and_no_partial_file(tmp_path):
     path = tmp_path / "predictions.csv"
     write_predictions(path, predictions())
     before = path.read_bytes()
@@ -168,7 +170,7 @@ def test_write_into_a_missing_folder_is_an_error_that_names_it(tmp_path):
         ({"model": ""}, "no name"),
     ],
 )
-def test_predictions_made_in_memory_obey_the_same_rules(changes, message):
+def test_predictions_in_memory_obey_the_same_rules(changes, message):
     with pytest.raises(PredictionsError, match=message):
         predictions(**changes)
 
@@ -209,7 +211,7 @@ def test_patient_that_differs_between_files_names_both_lines(tmp_path):
 
 
 @pytest.mark.parametrize("sizes", [(3, 4), (4, 3)])
-def test_files_over_different_images_name_the_line_of_the_odd_one(tmp_path, sizes):
+def test_missing_image_is_reported_with_the_line_of_the_other_file(tmp_path, sizes):
     names = ("a.csv", "b.csv")
     files = [
         written(tmp_path / name, predictions(size, model=name))
@@ -223,3 +225,21 @@ def test_files_over_different_images_name_the_line_of_the_odd_one(tmp_path, size
 def test_one_model_name_in_two_files_is_refused():
     with pytest.raises(PredictionsError, match="--names"):
         align([predictions(), predictions()])
+
+
+def test_rows_of_a_manifest_become_predictions_in_their_order():
+    rows = [
+        ManifestRow(name, f"{name}.png", label, "test", f"p{name}", "study1", "ap", "elbow", "", "")
+        for name, label in (("b", 1), ("a", 0))
+    ]
+    found = predictions_of_rows(rows, [0.75, 0.5], [1, UNPARSED], "m", ["A", "neither"])
+    assert found.image_id.tolist() == ["b", "a"]
+    assert found.patient_id.tolist() == ["pb", "pa"]
+    assert found.study_id.tolist() == ["study1", "study1"]
+    assert found.label.tolist() == [1, 0]
+    assert found.score.tolist() == [0.75, 0.5]
+    assert found.prediction.tolist() == [1, UNPARSED]
+    assert found.answer is not None
+    assert found.answer.tolist() == ["A", "neither"]
+    with pytest.raises(PredictionsError, match="no predictions"):
+        predictions_of_rows([], [], [], "m")

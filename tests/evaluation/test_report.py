@@ -1,4 +1,4 @@
-"""A whole report over two models with everything on: what it holds."""
+"""The content of a report over two models with every option."""
 
 import json
 import re
@@ -10,13 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from elbow_core.evaluation.predictions import Predictions, read_predictions
-from elbow_core.evaluation.report import write_report
+from elbow_core.evaluation import Predictions, ReportSettings, read_predictions, write_report
 from elbow_core.evaluation.report.__main__ import main
-from elbow_core.evaluation.report.markdown import escape
-from elbow_core.evaluation.statistics.metrics import binary_metrics
-from elbow_core.evaluation.statistics.thresholds import choose_thresholds
-from tests.support.report_inputs import IMAGES, options_with_everything, write_inputs
+from elbow_core.evaluation.report.rendering.markdown import escape
+from elbow_core.evaluation.statistics import binary_metrics, choose_thresholds
+from tests.support.report_inputs import IMAGES, every_option, write_inputs
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +26,9 @@ def inputs(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(inputs, tmp_path_factory) -> Path:
-    """A report with every option, made by the command itself."""
+    """Write a report with every option by the command."""
     out = tmp_path_factory.mktemp("reports") / "report"
-    options = [*options_with_everything(inputs, out), "--title", "Elbows & <others>"]
+    options = [*every_option(inputs, out), "--title", "Elbows & <others>"]
     command = [sys.executable, "-m", "elbow_core.evaluation.report", *options]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
@@ -54,7 +52,7 @@ def test_folder_holds_the_report_and_nothing_else(report):
     assert [path.name for path in report.parent.iterdir()] == ["report"]
 
 
-def test_figures_are_those_of_the_metrics(content, inputs):
+def test_metrics_equal_those_of_the_statistics(content, inputs):
     assert list(content["models"]) == ["convnext", "medgemma"]
     for file, found in zip(("a.csv", "b.csv"), content["models"].values(), strict=True):
         given = read_predictions(inputs / file)
@@ -85,7 +83,7 @@ def test_unparsed_answers_count_as_wrong(content, inputs):
     assert "answers" not in content["models"]["convnext"]
 
 
-def test_pairs_are_compared_by_four_figures(content):
+def test_pairs_are_compared_by_four_metrics(content):
     assert [row["figure"] for row in content["comparisons"]] == [
         *("auroc", "accuracy", "sensitivity", "specificity")
     ]
@@ -107,7 +105,7 @@ def test_subgroups_by_view_hardware_and_finding(content):
     assert "unknown" in {row["group"] for row in views}
 
 
-def test_worst_errors_are_the_farthest_wrong_ones_and_their_images_are_shown(
+def test_worst_errors_are_farthest_from_their_label_and_their_images_are_shown(
     content, report, inputs
 ):
     given = read_predictions(inputs / "a.csv")
@@ -123,7 +121,7 @@ def test_worst_errors_are_the_farthest_wrong_ones_and_their_images_are_shown(
         assert (image == int(error["image_id"].split("_")[1])).all()
 
 
-def test_markdown_tables_are_rectangular_and_its_pictures_exist(report):
+def test_markdown_tables_are_rectangular_and_pictures_exist(report):
     text = (report / "report.md").read_text()
     assert text.startswith("# Elbows & \\<others\\>\n")
     for table in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
@@ -135,11 +133,11 @@ def test_markdown_tables_are_rectangular_and_its_pictures_exist(report):
     )
 
 
-def test_markup_in_a_name_stays_text():
+def test_markup_in_a_name_is_escaped():
     assert escape("a|b_c*d\n<e>") == r"a\|b\_c\*d \<e\>"
 
 
-def test_checklist_marks_what_only_the_author_knows(report):
+def test_checklist_marks_items_that_only_the_author_can_answer(report):
     text = (report / "checklist.md").read_text()
     assert "BMJ 385:e078378" in text
     assert "e240300" in text
@@ -150,23 +148,20 @@ def test_checklist_marks_what_only_the_author_knows(report):
     assert re.search(r"\| 20 \|[^|]*\| Patients: no patient is in two partitions\.", text)
 
 
-def test_nothing_tells_where_the_files_lay(report, inputs):
+def test_report_does_not_reveal_the_folder_of_its_inputs(report, inputs):
     for path in report.glob("*.*"):
         assert str(inputs) not in path.read_text()
 
 
-def test_same_input_gives_the_same_bytes(report, inputs, tmp_path):
-    assert (
-        main([*options_with_everything(inputs, tmp_path / "again"), "--title", "Elbows & <others>"])
-        == 0
-    )
+def test_equal_inputs_give_equal_bytes(report, inputs, tmp_path):
+    assert main([*every_option(inputs, tmp_path / "again"), "--title", "Elbows & <others>"]) == 0
     for path in report.rglob("*.*"):
         assert (tmp_path / "again" / path.relative_to(report)).read_bytes() == path.read_bytes(), (
             path
         )
 
 
-def test_least_report_is_made_of_two_images_and_says_what_is_missing(tmp_path):
+def test_smallest_report_has_two_images_and_explains_missing_parts(tmp_path):
     bare = Predictions(
         image_id=np.array(["a", "b"]),
         patient_id=np.array(["", ""]),
@@ -176,7 +171,7 @@ def test_least_report_is_made_of_two_images_and_says_what_is_missing(tmp_path):
         prediction=np.array([0, 0]),
         model="$x_1$",
     )
-    content = write_report([bare], tmp_path / "out", draws=100)
+    content = write_report([bare], tmp_path / "out", settings=ReportSettings(draws=100))
     assert content["models"]["$x_1$"]["auroc"] is None
     text = (tmp_path / "out" / "report.md").read_text()
     assert "images count as independent" in text
@@ -184,7 +179,7 @@ def test_least_report_is_made_of_two_images_and_says_what_is_missing(tmp_path):
     assert "ROC" not in text.split("## Methods")[0].replace("AUC-ROC", "")
 
 
-def test_thresholds_of_the_released_model_go_before_validation(inputs, tmp_path):
+def test_thresholds_of_the_released_model_precede_validation(inputs, tmp_path):
     arguments = [
         *(str(inputs / "a.csv"), "--out", str(tmp_path / "out"), "--draws", "100"),
         *("--validation", str(inputs / "va.csv")),

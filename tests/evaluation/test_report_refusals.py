@@ -1,4 +1,4 @@
-"""What the report refuses, before it has written anything."""
+"""Inputs and folders that the report refuses before it writes anything."""
 
 import sys
 from pathlib import Path
@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from elbow_core import cli
-from elbow_core.dataset.archive import write_archive
+from elbow_core.dataset import write_archive
 from elbow_core.errors import ManifestError, PredictionsError
-from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.report import write_report
+from elbow_core.evaluation import Predictions, ReportInputs, ReportSettings, write_report
 from elbow_core.evaluation.report.__main__ import main
 from tests.support.report_inputs import predictions, write_inputs
+
+FEW_DRAWS = ReportSettings(draws=100)
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +23,22 @@ def inputs(tmp_path_factory) -> Path:
     return folder
 
 
-def test_report_is_replaced_by_the_next_but_not_by_one_that_fails(tmp_path):
+def test_next_report_replaces_the_former_unless_it_fails(tmp_path):
     out = tmp_path / "out"
-    write_report([predictions("convnext", 1)], out, draws=100)
-    (out / "leftover").write_text("of the old report")
-    write_report([predictions("convnext", 2)], out, draws=100)
+    write_report([predictions("convnext", 1)], out, settings=FEW_DRAWS)
+    (out / "leftover").write_text("from the old report")
+    write_report([predictions("convnext", 2)], out, settings=FEW_DRAWS)
     assert not (out / "leftover").exists()
     before = (out / "metrics.json").read_bytes()
     archive = tmp_path / "archive"
     write_archive(archive, ["other"], [np.zeros((8, 8), np.uint8)], {"size": 8})
     with pytest.raises(PredictionsError, match="not in the archive"):
-        write_report([predictions("convnext", 5)], out, archive=archive, draws=100)
+        write_report([predictions("convnext", 5)], out, ReportInputs(archive=archive), FEW_DRAWS)
     assert (out / "metrics.json").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "out"]
 
 
-def test_folder_of_something_else_is_left_alone(tmp_path):
+def test_folder_with_other_files_is_not_touched(tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(PredictionsError, match="holds other files"):
         write_report([predictions("convnext", 1)], tmp_path)
@@ -47,7 +48,7 @@ def test_folder_of_something_else_is_left_alone(tmp_path):
 def test_validation_that_overlaps_the_test_is_refused(tmp_path):
     test, other = predictions("convnext", 1), predictions("convnext", 2)
     with pytest.raises(PredictionsError, match="image 't_000' is in the test set too"):
-        write_report([test], tmp_path / "out", validation=[other])
+        write_report([test], tmp_path / "out", ReportInputs(validation=[other]))
     moved = Predictions(
         image_id=np.char.add("v", other.image_id),
         patient_id=other.patient_id,
@@ -58,7 +59,7 @@ def test_validation_that_overlaps_the_test_is_refused(tmp_path):
         model="convnext",
     )
     with pytest.raises(PredictionsError, match="patient 'tp0' is in the test set too"):
-        write_report([test], tmp_path / "out", validation=[moved])
+        write_report([test], tmp_path / "out", ReportInputs(validation=[moved]))
 
 
 @pytest.mark.parametrize(
@@ -69,16 +70,16 @@ def test_validation_that_overlaps_the_test_is_refused(tmp_path):
         (["convnext", "convnext"], "given twice"),
     ],
 )
-def test_validation_belongs_to_the_models_reported(validation, message, tmp_path):
+def test_validation_must_match_the_reported_models(validation, message, tmp_path):
     given = [predictions(model, 3, "v") for model in validation]
     with pytest.raises(PredictionsError, match=message):
-        write_report([predictions("convnext", 1)], tmp_path / "out", validation=given)
+        write_report([predictions("convnext", 1)], tmp_path / "out", ReportInputs(validation=given))
 
 
 def test_validation_of_one_class_is_refused(tmp_path):
     one = predictions("convnext", 3, "v", n=1)
     with pytest.raises(PredictionsError, match="both classes"):
-        write_report([predictions("convnext", 1)], tmp_path / "out", validation=[one])
+        write_report([predictions("convnext", 1)], tmp_path / "out", ReportInputs(validation=[one]))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_validation_of_one_class_is_refused(tmp_path):
         (["absent.csv", "--out", "out"], "absent.csv: cannot be read"),
         (["a.csv", "a.csv", "--out", "out"], "--names"),
         (["a.csv", "--out", "a.csv"], "a.csv: is a file"),
-        (["a.csv", "--out", "a.csv/out"], "cannot be made"),
+        (["a.csv", "--out", "a.csv/out"], "cannot be created"),
         (["a.csv", "--out", "out", "--draws", "5"], "--draws"),
         (["a.csv", "--out", "out", "--seed", "-5"], "--seed"),
         (["a.csv", "--out", "out", "--names", "x", "y"], "--names: 2 given for 1"),
@@ -119,5 +120,7 @@ def test_rejected_without_its_header_is_refused(tmp_path):
     (tmp_path / "rejected.csv").write_text("x.png,truncated\n")
     with pytest.raises(ManifestError, match="path,reason"):
         write_report(
-            [predictions("convnext", 1)], tmp_path / "o", rejected=tmp_path / "rejected.csv"
+            [predictions("convnext", 1)],
+            tmp_path / "o",
+            ReportInputs(rejected=tmp_path / "rejected.csv"),
         )

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from elbow_core.evaluation.statistics.metrics import binary_metrics
-from elbow_core.evaluation.statistics.thresholds import NONE_INJURED, choose_thresholds
+from elbow_core.evaluation.statistics import binary_metrics, choose_thresholds
+from elbow_core.evaluation.statistics.thresholds import NONE_INJURED
 
 SCORES = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(0, 1))
 BOTH_CLASSES = st.lists(st.tuples(st.integers(0, 1), SCORES), min_size=2, max_size=40).filter(
@@ -40,7 +40,7 @@ def test_operating_points_are_the_best_of_all_candidates(rows):
 
 @settings(max_examples=50, deadline=None)
 @given(rows=BOTH_CLASSES)
-def test_chosen_point_keeps_its_promise_on_the_data_it_was_chosen_on(rows):
+def test_chosen_points_reach_their_sensitivity_and_specificity_on_validation(rows):
     labels, scores = (np.array(column) for column in zip(*rows, strict=True))
     scores = scores.astype(float)
     chosen = choose_thresholds(labels, scores)
@@ -55,7 +55,7 @@ def test_nineteen_of_twenty_is_enough_and_eighteen_is_not():
     assert choose_thresholds(labels, scores)["specificity_95"] == pytest.approx(0.95)
 
 
-def test_specificity_out_of_reach_calls_nothing_injured():
+def test_unreachable_specificity_calls_nothing_injured():
     labels, scores = np.array([0, 0, 1]), np.array([1.0, 1.0, 0.5])
     threshold = choose_thresholds(labels, scores)["specificity_95"]
     assert threshold == NONE_INJURED

@@ -1,4 +1,4 @@
-"""docs/evaluation.md, followed to the letter in an empty folder."""
+"""Every command of docs/evaluation.md runs in an empty folder."""
 
 import importlib
 import re
@@ -7,8 +7,8 @@ import shlex
 from tests.support.paths import ROOT
 
 TUTORIAL = ROOT / "docs" / "evaluation.md"
-# The audit reads files of the project and is tested by itself; these two only measure.
-NOT_RUN = ("timeit", "test_evaluation_coverage", "evaluation.audit")
+# The audit reads files of the project and has its own test; the other two only measure.
+NOT_RUN = ("timeit", "test_coverage", "evaluation.audit")
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -17,7 +17,7 @@ def blocks() -> list[tuple[str, str]]:
     return [block for block in found if not any(name in block[1] for name in NOT_RUN)]
 
 
-def test_a_researcher_with_only_scores_gets_through_the_tutorial(tmp_path, monkeypatch, capsys):
+def test_tutorial_runs_with_a_table_of_scores_alone(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for language, text in blocks():
         if language == "python":

@@ -1,13 +1,12 @@
-"""Two models' predictions, a prepared folder and a run, as the commands leave them."""
+"""Inputs of a report: two models' predictions, a prepared folder and a run."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-from elbow_core.dataset.archive import write_archive
-from elbow_core.dataset.manifest import ManifestRow, write_manifest
-from elbow_core.evaluation.predictions import UNPARSED, Predictions, write_predictions
+from elbow_core.dataset import ManifestRow, write_archive, write_manifest
+from elbow_core.evaluation import UNPARSED, Predictions, write_predictions
 
 IMAGES = 90
 
@@ -41,7 +40,7 @@ def predictions(
 
 
 def write_inputs(folder: Path) -> None:
-    """Everything that a report can read; image k of the archive is all k."""
+    """Write every kind of input of a report; each pixel of image k of the archive is k."""
     test = predictions("convnext", 1)
     write_predictions(folder / "a.csv", test)
     write_predictions(folder / "b.csv", predictions("medgemma", 2, answers=True))
@@ -89,7 +88,7 @@ def write_inputs(folder: Path) -> None:
     )
 
 
-def options_with_everything(inputs: Path, out: Path) -> list[str]:
+def every_option(inputs: Path, out: Path) -> list[str]:
     prepared = inputs / "prepared"
     paths = {
         "--validation": [inputs / "va.csv", inputs / "vb.csv"],
@@ -99,5 +98,5 @@ def options_with_everything(inputs: Path, out: Path) -> list[str]:
         "--run": [inputs / "run"],
         "--out": [out],
     }
-    named = [str(part) for flag, values in paths.items() for part in (flag, *values)]
-    return [str(inputs / "a.csv"), str(inputs / "b.csv"), *named, "--checklist", "--draws", "100"]
+    options = [str(part) for flag, values in paths.items() for part in (flag, *values)]
+    return [str(inputs / "a.csv"), str(inputs / "b.csv"), *options, "--checklist", "--draws", "100"]

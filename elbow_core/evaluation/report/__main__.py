@@ -2,7 +2,7 @@
 
     python -m elbow_core.evaluation.report A.csv [B.csv ...] --out DIR
 
-Writes report.md, report.html (one page that holds its pictures), metrics.json and figures/.
+Writes report.md, report.html (one page with embedded pictures), metrics.json and figures/.
 """
 
 import argparse
@@ -13,9 +13,10 @@ from pathlib import Path
 
 from elbow_core.cli import run
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.predictions import read_predictions
-from elbow_core.evaluation.report.write import write_report
-from elbow_core.evaluation.statistics.intervals import DRAWS
+from elbow_core.evaluation import report
+from elbow_core.evaluation.prediction_files import read_predictions
+from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
+from elbow_core.evaluation.statistics import DRAWS
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,14 +29,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("predictions", nargs="+", type=Path, metavar="PREDICTIONS.csv")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
     parser.add_argument("--title", default="")
-    parser.add_argument("--names", nargs="+", default=[], help="model names, one a file")
+    parser.add_argument("--names", nargs="+", default=[], help="model names, one per file")
     parser.add_argument(
         "--validation",
         nargs="+",
         type=Path,
         default=[],
         metavar="CSV",
-        help="validation predictions in the files' order: operating points and temperature",
+        help="validation predictions, one per file: operating points and temperature",
     )
     parser.add_argument(
         "--model-json",
@@ -43,22 +44,29 @@ def main(arguments: Sequence[str]) -> int:
         type=Path,
         default=[],
         metavar="JSON",
-        help="model.json in the files' order: operating points that each model froze",
+        help="model.json of released models, one per file: their operating points",
     )
-    parser.add_argument("--manifest", type=Path, metavar="CSV", help="for subgroups and flow")
+    parser.add_argument(
+        "--manifest", type=Path, metavar="CSV", help="for subgroups and the flow of images"
+    )
     parser.add_argument("--rejected", type=Path, metavar="CSV", help="for the flow of images")
-    parser.add_argument("--archive", type=Path, metavar="DIR", help="prepared folder, for pictures")
     parser.add_argument(
-        "--checklist", action="store_true", help="also a checklist after TRIPOD+AI and CLAIM"
+        "--archive",
+        type=Path,
+        metavar="DIR",
+        help="prepared folder, for the images of the worst errors",
     )
     parser.add_argument(
-        "--run", type=Path, metavar="DIR", help="directory of the run, to fill the checklist"
+        "--checklist", action="store_true", help="also write a checklist after TRIPOD+AI and CLAIM"
+    )
+    parser.add_argument(
+        "--run", type=Path, metavar="DIR", help="directory of the run, for the checklist"
     )
     parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     if options.run and not options.checklist:
-        parser.error("--run: only fills a checklist; give --checklist too")
+        parser.error("--run: is read for the checklist only; give --checklist too")
     if options.draws < 100:
         parser.error(f"--draws: {options.draws} is below 100")
     if options.seed < 0:
@@ -79,27 +87,26 @@ def main(arguments: Sequence[str]) -> int:
         model.model: read_thresholds(path)
         for model, path in zip(predictions, options.model_json, strict=False)
     }
-    write_report(
-        predictions,
-        options.out,
-        options.title,
+    inputs = ReportInputs(
         validation=validation,
         thresholds=thresholds or None,
         manifest=options.manifest,
         rejected=options.rejected,
         archive=options.archive,
-        checklist=options.checklist,
-        run_directory=options.run,
-        draws=options.draws,
-        seed=options.seed,
+        run=options.run,
     )
+    settings = ReportSettings(
+        title=options.title, checklist=options.checklist, draws=options.draws, seed=options.seed
+    )
+    # The attribute loads matplotlib, which --help does without.
+    report.write_report(predictions, options.out, inputs, settings)
     for name in sorted(path.name for path in options.out.iterdir() if path.is_file()):
         print(options.out / name)
     return 0
 
 
 def read_thresholds(path: Path) -> dict[str, float]:
-    """The operating points of a model.json; raises `PredictionsError`."""
+    """Read the operating points of a model.json; raises `PredictionsError`."""
     try:
         thresholds = json.loads(path.read_text(encoding="utf-8"))["thresholds"]
         return {str(name): float(value) for name, value in thresholds.items()}

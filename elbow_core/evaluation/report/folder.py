@@ -1,12 +1,11 @@
-"""A report's folder: made aside and put in place whole; no other folder is touched."""
+"""The folder of a report: replaced as a whole; a folder with other files is refused."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from elbow_core.errors import PredictionsError
+from elbow_core.errors import PredictionsError, UserError
+from elbow_core.files import atomic_folder
 
 MARK = "metrics.json"
 
@@ -20,24 +19,14 @@ def refuse_foreign_folder(out: Path) -> None:
 
 
 @contextmanager
-def replacing_folder(out: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``out``, which takes its place when the block succeeds.
+def report_folder(out: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces ``out`` when the block succeeds.
 
-    After an exception ``out`` is as it was. Raises `PredictionsError` where it cannot be written.
+    After an exception ``out`` is unchanged. Raises `PredictionsError` if it cannot be written.
     """
-    aside = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    old = out.with_name(f".{out.name}.{os.getpid()}.old")
-    try:
+    with ExitStack() as stack:
         try:
-            aside.mkdir(parents=True)
-        except OSError as error:
-            raise PredictionsError(f"{out}: cannot be made: {error.strerror}") from None
-        yield aside
-        if out.exists():
-            out.rename(old)
-        aside.rename(out)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        if old.exists() and not out.exists():
-            old.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
+            folder = stack.enter_context(atomic_folder(out, replace=True))
+        except UserError as error:
+            raise PredictionsError(str(error)) from error
+        yield folder

@@ -1,9 +1,10 @@
-"""Numbers of a summary as cells and tables."""
+"""Numbers of a report as text cells and tables."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from elbow_core.evaluation.report.document import Table
+from elbow_core.evaluation.report.content import Comparison, Metric, ModelSummary
+from elbow_core.evaluation.report.rendering import Table
 
 NAMES = {
     "accuracy": "Accuracy",
@@ -21,62 +22,32 @@ NAMES = {
     "brier": "Brier score",
     "ece": "Calibration error",
 }
-AS_REPORTED = ("accuracy", "precision", "recall", "f1", "auroc")
-AS_ANSWERED = ("accuracy", "precision", "recall", "f1", "specificity")
-OTHERS = ("specificity", "npv", "balanced_accuracy", "kappa", "mcc")
-OF_SCORES = ("average_precision", "brier", "ece")
-AT_POINTS = ("sensitivity", "specificity", "precision", "npv")
-BY_STUDY = ("accuracy", "sensitivity", "specificity", "auroc")
-BY_GROUP = ("accuracy", "sensitivity", "specificity", "auroc")
-NONE = "–"
+MAIN_METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
+FURTHER_METRICS = ("specificity", "npv", "balanced_accuracy", "kappa", "mcc")
+SCORE_METRICS = ("average_precision", "brier", "ece")
+ANSWER_METRICS = ("accuracy", "precision", "recall", "f1", "specificity")
+OPERATING_POINT_METRICS = ("sensitivity", "specificity", "precision", "npv")
+GROUP_METRICS = ("accuracy", "sensitivity", "specificity", "auroc")
+UNDEFINED = "–"
 
 
 def number(value: float | None, decimals: int = 3) -> str:
-    """A fraction with its decimals, or a dash where it is undefined."""
-    return NONE if value is None else f"{value:.{decimals}f}"
+    """Format a fraction; a dash where it is undefined."""
+    return UNDEFINED if value is None or math.isnan(value) else f"{value:.{decimals}f}"
 
 
-def with_interval(figure: Mapping[str, Any]) -> str:
-    """``0.925 (0.897 to 0.946)``; without ends where there is no interval."""
-    value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None or low is None or high is None:
-        return number(value)
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+def with_interval(metric: Metric) -> str:
+    """Format as ``0.925 (0.897 to 0.946)``; without ends where there is no interval."""
+    return _estimate(metric.value, metric.low, metric.high)
 
 
-def p_value(p: float | None) -> str:
-    """Three decimals, or ``<0.001``."""
-    return NONE if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def results_table(
-    models: Mapping[str, Mapping[str, Any]], names: Sequence[str], caption: str
-) -> Table:
-    """A row a model, a column a figure, each with its interval."""
-    rows = (
-        (model, *(with_interval({"value": found[n], **found["intervals"][n]}) for n in names))
-        for model, found in models.items()
-    )
-    return Table(caption, ("Model", *(NAMES[name] for name in names)), tuple(rows))
-
-
-def answers_table(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
-    """Figures of generated answers, of the models that answer."""
-    rows = (
-        (
-            model,
-            *(with_interval(found["answers"]["figures"][name]) for name in AS_ANSWERED),
-            str(found["answers"]["unparsed"]),
-        )
-        for model, found in models.items()
-        if "answers" in found
-    )
-    header = ("Model", *(NAMES[name] for name in AS_ANSWERED), "Unparsed answers")
-    return Table(caption, header, tuple(rows))
+def p_value(p: float) -> str:
+    """Format with three decimals, or as ``<0.001``; a dash where it is undefined."""
+    return UNDEFINED if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def point_name(name: str) -> str:
-    """An operating point as a reader would say it."""
+    """Return an operating point's name for readers."""
     return {
         "youden": "Youden",
         "sensitivity_95": "Sensitivity 0.95",
@@ -84,96 +55,120 @@ def point_name(name: str) -> str:
     }.get(name, name.replace("_", " ").capitalize())
 
 
-def points_table(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
-    """A row for each model and threshold."""
+def results_table(models: Mapping[str, ModelSummary], names: Sequence[str], caption: str) -> Table:
+    """One row per model, one column per metric, each with its interval."""
+    rows = (
+        (model, *(with_interval(found.metrics[name]) for name in names))
+        for model, found in models.items()
+    )
+    return Table(caption, ("Model", *(NAMES[name] for name in names)), tuple(rows))
+
+
+def answers_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
+    """Metrics of generated answers, one row per model that generates them."""
+    rows = (
+        (
+            model,
+            *(with_interval(found.answers.decisions.metrics[name]) for name in ANSWER_METRICS),
+            str(found.answers.unparsed),
+        )
+        for model, found in models.items()
+        if found.answers is not None
+    )
+    header = ("Model", *(NAMES[name] for name in ANSWER_METRICS), "Unparsed answers")
+    return Table(caption, header, tuple(rows))
+
+
+def points_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
+    """One row per model and operating point."""
     rows = (
         (
             f"{model}: {point_name(name)}",
-            number(point["threshold"]),
-            point["chosen_on"],
-            *(with_interval(point["figures"][figure]) for figure in AT_POINTS),
+            number(point.threshold),
+            point.chosen_on,
+            *(with_interval(point.decisions.metrics[name]) for name in OPERATING_POINT_METRICS),
         )
         for model, found in models.items()
-        for name, point in found["operating_points"].items()
+        for name, point in found.operating_points.items()
     )
-    header = ("Operating point", "Threshold", "Chosen on", *(NAMES[name] for name in AT_POINTS))
-    return Table(caption, header, tuple(rows), words=(2,))
+    names = (NAMES[name] for name in OPERATING_POINT_METRICS)
+    header = ("Operating point", "Threshold", "Chosen on", *names)
+    return Table(caption, header, tuple(rows), text_columns=(2,))
 
 
-def calibration_table(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
-    """Slope and intercept as the scores are; and after the temperature, where there is one."""
+def calibration_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
+    """Calibration of the scores, and after temperature scaling where there is a temperature."""
     rows = []
     for model, found in models.items():
-        line = found["calibration"]
+        raw, after = found.calibration, found.calibration.after_temperature
         rows.append(
             (
-                *(model, NONE, number(line["slope"]), number(line["intercept"])),
-                *(number(found["brier"]), number(found["ece"])),
+                *(model, UNDEFINED, number(raw.slope), number(raw.intercept)),
+                *(number(found.overall["brier"]), number(found.overall["ece"])),
             )
         )
-        if line["temperature"] is not None:
-            after = line["after_temperature"]
-            rows.append(
-                (
-                    f"{model}, after temperature",
-                    number(line["temperature"]),
-                    *(number(after[name]) for name in ("slope", "intercept", "brier", "ece")),
-                )
-            )
+        if after is not None:
+            values = (raw.temperature, after.slope, after.intercept, after.brier, after.ece)
+            rows.append((f"{model}, after temperature", *map(number, values)))
     header = ("Scores", "Temperature", "Slope", "Intercept", "Brier score", "Calibration error")
     return Table(caption, header, tuple(rows))
 
 
-def comparison_table(rows: Sequence[Mapping[str, Any]], caption: str) -> Table:
-    """First model minus second, by figure."""
-    cells = (
-        (
-            f"{row['first']} - {row['second']}",
-            NAMES[row["figure"]],
-            with_interval({"value": row["estimate"], **row}),
-            row["test"],
-            p_value(row["p"]),
-            p_value(row["p_holm"]),
-        )
-        for row in rows
-    )
-    header = ("Models", "Figure", "Difference", "Test", "p", "p (Holm)")
-    return Table(caption, header, tuple(cells), words=(1, 3))
-
-
-def studies_table(models: Mapping[str, Mapping[str, Any]], caption: str) -> Table:
-    """A row for each model and each way from images to a study."""
+def comparison_table(comparisons: Sequence[Comparison], caption: str) -> Table:
+    """First model minus second, one row per pair and metric."""
     rows = (
         (
-            f"{model}: {way} of its images",
-            *(with_interval(found["studies"][way][name]) for name in BY_STUDY),
+            f"{row.first} - {row.second}",
+            NAMES[row.metric],
+            _estimate(row.difference.estimate, row.difference.low, row.difference.high),
+            row.difference.test,
+            p_value(row.difference.p),
+            p_value(row.p_holm),
         )
+        for row in comparisons
+    )
+    header = ("Models", "Metric", "Difference", "Test", "p", "p (Holm)")
+    return Table(caption, header, tuple(rows), text_columns=(1, 3))
+
+
+def studies_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
+    """One row per model and per way of scoring a study from its images."""
+    rows = (
+        (f"{model}: {score} of its images", *(with_interval(of[name]) for name in GROUP_METRICS))
         for model, found in models.items()
-        for way in ("mean", "highest")
+        if found.studies is not None
+        for score, of in (("mean", found.studies.mean), ("highest", found.studies.highest))
     )
-    return Table(caption, ("Study's score", *(NAMES[name] for name in BY_STUDY)), tuple(rows))
-
-
-def subgroups_table(found: Mapping[str, Any], caption: str) -> Table:
-    """One model's figures by subgroup."""
-    rows = (
-        (
-            f"{row['attribute']}: {row['group']}",
-            str(row["images"]),
-            str(row["injured"]),
-            *(with_interval(row["figures"][name]) for name in BY_GROUP),
-        )
-        for row in found["subgroups"]
-    )
-    header = ("Subgroup", "Images", "Injured", *(NAMES[name] for name in BY_GROUP))
+    header = ("Study's score", *(NAMES[name] for name in GROUP_METRICS))
     return Table(caption, header, tuple(rows))
 
 
-def reasons(models: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Why figures or intervals of the first tables are missing, one sentence a reason."""
-    return tuple(
-        f"{model}, {NAMES[name]}: {interval['reason']}."
-        for model, found in models.items()
-        for name, interval in found["intervals"].items()
-        if interval["reason"] and name != "sensitivity"
+def subgroups_table(model: ModelSummary, caption: str) -> Table:
+    """One model's metrics, one row per subgroup."""
+    rows = (
+        (
+            f"{row.attribute}: {row.group}",
+            str(row.images),
+            str(row.injured),
+            *(with_interval(row.metrics[name]) for name in GROUP_METRICS),
+        )
+        for row in model.subgroups
     )
+    header = ("Subgroup", "Images", "Injured", *(NAMES[name] for name in GROUP_METRICS))
+    return Table(caption, header, tuple(rows))
+
+
+def reasons(models: Mapping[str, ModelSummary]) -> tuple[str, ...]:
+    """Explain each missing metric or interval of the results tables, one sentence each."""
+    return tuple(
+        f"{model}, {NAMES[name]}: {metric.reason}."
+        for model, found in models.items()
+        for name, metric in found.metrics.items()
+        if metric.reason and name != "sensitivity"
+    )
+
+
+def _estimate(value: float, low: float, high: float) -> str:
+    if any(map(math.isnan, (value, low, high))):
+        return number(value)
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -1,6 +1,5 @@
-"""One report over any number of prediction files on the same images, written into one folder."""
+"""Writing of one report over any number of prediction files on the same images."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elbow_core.dataset.archive import open_archive
-from elbow_core.dataset.manifest import read_manifest
+from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.evaluation.operating_points import (
     DEFAULT,
     operating_points,
@@ -19,106 +17,119 @@ from elbow_core.evaluation.operating_points import (
 from elbow_core.evaluation.pairing import align
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.checklist import checklist_blocks, read_run
-from elbow_core.evaluation.report.drawing import draw, draw_gallery
-from elbow_core.evaluation.report.flow import image_flow, read_rejected
-from elbow_core.evaluation.report.folder import refuse_foreign_folder, replacing_folder
-from elbow_core.evaluation.report.html import render_html
-from elbow_core.evaluation.report.markdown import render_markdown
+from elbow_core.evaluation.report.content import (
+    ImageFlow,
+    InputFile,
+    ReportContent,
+    compare_models,
+    image_flow,
+    metrics_json,
+    model_summary,
+    read_rejected,
+)
+from elbow_core.evaluation.report.figures import draw_figures, draw_gallery
+from elbow_core.evaluation.report.folder import refuse_foreign_folder, report_folder
+from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
+from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
-from elbow_core.evaluation.report.summary import comparisons, json_ready, model_summary
-from elbow_core.evaluation.statistics.intervals import DRAWS
 from elbow_core.evaluation.subgroups import attributes_of
+from elbow_core.files import sha256_of
 
-SCHEMA = 1
 NO_PATIENTS = (
     "No patient is named, so images count as independent; if some share a patient, the intervals "
     "are too narrow."
 )
+NO_INPUTS = ReportInputs()
+DEFAULT_SETTINGS = ReportSettings()
 
 
 def write_report(
     predictions: Sequence[Predictions],
     out: Path | str,
-    title: str = "",
-    *,
-    validation: Sequence[Predictions] = (),
-    thresholds: Mapping[str, Mapping[str, float]] | None = None,
-    manifest: Path | str | None = None,
-    rejected: Path | str | None = None,
-    archive: Path | str | None = None,
-    checklist: bool = False,
-    run_directory: Path | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> dict:
-    """Write a report into the folder ``out`` and return what its metrics.json holds.
+    inputs: ReportInputs = NO_INPUTS,
+    settings: ReportSettings = DEFAULT_SETTINGS,
+) -> dict[str, Any]:
+    """Write a report into the folder ``out`` and return the content of its metrics.json.
 
-    ``validation`` holds each model's predictions on its validation set: operating points and a
-    temperature are chosen there. ``thresholds`` are operating points that a model froze, by model
-    and name, and go before that. ``manifest`` gives subgroups and the flow of images, ``rejected``
-    the files that were not used, ``archive`` (a prepared folder) the pictures of the worst errors.
-    ``checklist`` adds one after TRIPOD+AI and CLAIM, filled from all this and ``run_directory``.
-
-    An earlier report in ``out`` is replaced once the new one is whole. Raises `PredictionsError`
-    if the files do not belong together or ``out`` is a folder of something else.
+    An earlier report in ``out`` is replaced when the new one is complete. Raises `PredictionsError`
+    if the files do not belong together or ``out`` holds other files.
     """
     out = Path(out)
     refuse_foreign_folder(out)
     predictions = align(predictions)
-    validated = validation_of(predictions, validation)
-    first = predictions[0]
-    rows = None if manifest is None else read_manifest(manifest)
-    attributes = None if rows is None else attributes_of(first, rows)
-    images = None if archive is None else open_archive(archive)
-    described = read_run(run_directory)
-    refused = None if rejected is None else read_rejected(rejected)
+    validation = validation_of(predictions, inputs.validation)
+    rows = None if inputs.manifest is None else read_manifest(inputs.manifest)
+    attributes = None if rows is None else attributes_of(predictions[0], rows)
+    archive = None if inputs.archive is None else open_archive(inputs.archive)
+    run = read_run(inputs.run)
+    rejected = None if inputs.rejected is None else read_rejected(inputs.rejected)
 
-    models: dict[str, Any] = {}
-    for model in predictions:
-        of_validation = validated.get(model.model)
-        frozen = None if thresholds is None else thresholds.get(model.model)
-        points = operating_points(frozen, of_validation)
-        models[model.model] = model_summary(
-            model, points, temperature_of(of_validation), attributes, draws, seed
-        )
-    cuts = [models[m.model]["operating_points"][DEFAULT]["threshold"] for m in predictions]
-    known = first.patient_id[first.patient_id != ""]
-    content = json_ready(
-        {
-            "schema": SCHEMA,
-            "title": title or "Evaluation",
-            "images": len(first),
-            "patients": int(np.unique(known).size) or None,
-            "injured": int(first.label.sum()),
-            "normal": int(len(first) - first.label.sum()),
-            "draws": draws,
-            "seed": seed,
-            "notes": [] if known.size == len(first) else [_note_on_patients(known.size, first)],
-            "models": models,
-            "comparisons": comparisons(predictions, cuts),
-            "flow": image_flow(first, rows, refused),
-            "inputs": [
-                *(_input(model, "predictions") for model in predictions),
-                *(_input(model, "validation") for model in validated.values()),
-            ],
-        }
+    content = report_content(
+        predictions,
+        validation,
+        inputs.thresholds,
+        attributes,
+        image_flow(predictions[0], rows, rejected),
+        settings,
     )
-    with replacing_folder(out) as folder:
-        pictures = draw(folder, predictions, content["models"], seed)
+    written = metrics_json(content)
+    with report_folder(out) as folder:
+        pictures = draw_figures(folder, predictions, content.models, settings.seed)
         galleries = {}
-        if images is not None:
-            for number, (name, found) in enumerate(content["models"].items()):
-                galleries[name] = draw_gallery(folder, number, found["worst"], images)
-        blocks = report_blocks(content, pictures, galleries)
-        _write(folder / "report.md", render_markdown(content["title"], blocks))
-        _write(folder / "report.html", render_html(content["title"], blocks, folder))
-        if checklist:
-            items = checklist_blocks(content, described)
-            name = f"Reporting checklist: {content['title']}"
-            _write(folder / "checklist.md", render_markdown(name, items))
-            _write(folder / "checklist.html", render_html(name, items, folder))
-        _write(folder / "metrics.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
-    return content
+        if archive is not None:
+            for number, (name, found) in enumerate(content.models.items()):
+                galleries[name] = draw_gallery(folder, number, found.worst, archive)
+        _write_document(
+            folder, "report", content.title, report_blocks(content, pictures, galleries)
+        )
+        if settings.checklist:
+            title = f"Reporting checklist: {content.title}"
+            _write_document(folder, "checklist", title, checklist_blocks(content, run))
+        _write(folder / "metrics.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
+    return written
+
+
+def report_content(
+    predictions: Sequence[Predictions],
+    validation: Mapping[str, Predictions],
+    thresholds: Mapping[str, Mapping[str, float]] | None,
+    attributes: Mapping[str, np.ndarray] | None,
+    flow: ImageFlow,
+    settings: ReportSettings,
+) -> ReportContent:
+    """Compute all numbers of a report over aligned predictions."""
+    first = predictions[0]
+    models = {}
+    for model in predictions:
+        released = None if thresholds is None else thresholds.get(model.model)
+        of_validation = validation.get(model.model)
+        models[model.model] = model_summary(
+            model,
+            operating_points(released, of_validation),
+            temperature_of(of_validation),
+            attributes,
+            settings.draws,
+            settings.seed,
+        )
+    defaults = [models[model.model].operating_points[DEFAULT].threshold for model in predictions]
+    known = first.patient_id[first.patient_id != ""]
+    return ReportContent(
+        title=settings.title or "Evaluation",
+        images=len(first),
+        patients=int(np.unique(known).size) or None,
+        injured=int(first.label.sum()),
+        normal=int(len(first) - first.label.sum()),
+        draws=settings.draws,
+        seed=settings.seed,
+        notes=[] if known.size == len(first) else [_note_on_patients(known.size, first)],
+        models=models,
+        comparisons=compare_models(predictions, defaults),
+        flow=flow,
+        inputs=[
+            *(_input_file(model, "predictions") for model in predictions),
+            *(_input_file(model, "validation") for model in validation.values()),
+        ],
+    )
 
 
 def _note_on_patients(known: int, predictions: Predictions) -> str:
@@ -128,12 +139,17 @@ def _note_on_patients(known: int, predictions: Predictions) -> str:
     return f"{unknown} images name no patient; each of them counts as a patient of its own."
 
 
-def _input(predictions: Predictions, role: str) -> dict[str, Any]:
-    path = Path(predictions.path) if predictions.path else None
-    digest = "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
-    # The name alone: a folder may tell more about a hospital's machine than a report should.
-    name = predictions.model if path is None else path.name
-    return {"file": name, "role": role, "rows": len(predictions), "sha256": digest}
+def _input_file(predictions: Predictions, role: str) -> InputFile:
+    if not predictions.path:
+        return InputFile(predictions.model, role, len(predictions), "")
+    path = Path(predictions.path)
+    # The name alone: a folder may reveal more about a hospital's machine than a report should.
+    return InputFile(path.name, role, len(predictions), sha256_of(path))
+
+
+def _write_document(folder: Path, name: str, title: str, blocks: Sequence[Block]) -> None:
+    _write(folder / f"{name}.md", render_markdown(title, blocks))
+    _write(folder / f"{name}.html", render_html(title, blocks, folder))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Pointwise 95 % bands of curves, by drawing patients."""
+"""Pointwise 95 % bands of curves, by the bootstrap over patients."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,20 @@ import numpy as np
 from jaxtyping import Float, Float64, Int64
 
 from elbow_core.evaluation.statistics.clusters import multiplicities
+from elbow_core.evaluation.statistics.confusion import ratio
+from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
 from elbow_core.evaluation.statistics.intervals import TAILS
-from elbow_core.evaluation.statistics.metrics import Labels, checked, ratio
+from elbow_core.evaluation.statistics.ranking import sorted_with_ties
 
-DRAWS = 1000
+BAND_DRAWS = 1000
 GRID = np.linspace(0, 1, 101)
-# Chances at which a clinician might act; at 0 and 1 the odds are 0 and infinite.
-CHANCES = np.linspace(0.01, 0.99, 99)
+# Probabilities of injury at which a clinician would act; at 0 and 1 the odds are 0 and infinite.
+THRESHOLD_PROBABILITIES = np.linspace(0.01, 0.99, 99)
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A curve at the points ``x``, and the ends of its pointwise interval; nan where undefined."""
+    """A curve ``y`` at the points ``x`` with its pointwise interval; nan where undefined."""
 
     x: Float64[np.ndarray, " points"]
     y: Float64[np.ndarray, " points"]
@@ -29,18 +31,17 @@ def roc_and_precision_bands(
     labels: Labels,
     scores: Float[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"],
-    draws: int = DRAWS,
+    draws: int = BAND_DRAWS,
     seed: int = 0,
 ) -> tuple[Band, Band]:
-    """Sensitivity by 1 - specificity, and precision by sensitivity, on a grid of 101 points.
+    """Return the ROC and the precision-recall curve with bands, on a grid of 101 points.
 
-    A curve at a point is what the highest threshold that reaches the point gives: sensitivity at a
-    false positive rate of at most x, precision at a sensitivity of at least x. nan everywhere where
-    a class is absent.
+    The ROC value at x is the sensitivity at the lowest threshold whose false positive rate is at
+    most x. The precision at x is the precision at the highest threshold whose sensitivity is at
+    least x. Every value is nan where a class is absent.
     """
-    positive, scores = checked(labels, scores)
-    order = np.argsort(-scores, kind="stable")
-    last_of_tie = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
+    positive, scores = checked_inputs(labels, scores)
+    order, last_of_tie = sorted_with_ties(scores, descending=True)
     injured, cluster = positive[order].astype(np.float64), clusters[order]
     roc, precision = [], []
     patients = int(clusters.max()) + 1
@@ -56,18 +57,18 @@ def roc_and_precision_bands(
 def _curves(
     injured: np.ndarray, weights: np.ndarray, last_of_tie: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sensitivity at each false positive rate of the grid, precision at each sensitivity."""
+    """Return sensitivity at each false positive rate of the grid, precision at each sensitivity."""
     true_positives = np.cumsum(injured * weights)[last_of_tie]
     called = np.cumsum(weights)[last_of_tie]
     false_positives = called - true_positives
     if not true_positives[-1] or not false_positives[-1]:
         return np.full(GRID.size, np.nan), np.full(GRID.size, np.nan)
     sensitivity = true_positives / true_positives[-1]
-    # A hair's breadth, so that 3 of 10 reaches the grid's 0.3.
+    # The small offset lets 3 of 10 reach the grid's 0.3 despite rounding.
     at_most = np.searchsorted(false_positives / false_positives[-1], GRID + 1e-12, side="right")
     roc = np.append(0.0, sensitivity)[at_most]
     at_least = np.searchsorted(sensitivity, GRID - 1e-12, side="left")
-    # No image drawn scores above this: nothing is called, so there is no precision yet.
+    # Precision is nan where no drawn image is at or above the threshold.
     return roc, ratio(true_positives, called)[at_least]
 
 
@@ -75,29 +76,31 @@ def net_benefit_band(
     labels: Labels,
     scores: Float[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"],
-    draws: int = DRAWS,
+    draws: int = BAND_DRAWS,
     seed: int = 0,
 ) -> Band:
-    """Net benefit of calling injured what scores at least the chance at which one would act.
+    """Return the net benefit of a model at each threshold probability, with its band.
 
-    In true positives an image: those found, less the false alarms at the odds of the chance.
+    Net benefit is in true positives per image: the true positives minus the false positives, which
+    are weighted by the odds of the threshold probability.
 
     Reference: Vickers and Elkin, Medical Decision Making 26:565 (2006).
     """
-    positive, scores = checked(labels, scores)
-    # What an image contributes at a chance: 1 if found, minus the odds if a false alarm.
-    odds = CHANCES / (1 - CHANCES)
-    contribution = (scores[:, None] >= CHANCES) * np.where(positive[:, None], 1.0, -odds)
+    positive, scores = checked_inputs(labels, scores)
+    # One image contributes 1 as a true positive and minus the odds as a false positive.
+    odds = THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES)
+    called = scores[:, None] >= THRESHOLD_PROBABILITIES
+    contribution = called * np.where(positive[:, None], 1.0, -odds)
     patients = int(clusters.max()) + 1
-    by_patient = np.zeros((patients, CHANCES.size + 1))
+    by_patient = np.zeros((patients, THRESHOLD_PROBABILITIES.size + 1))
     np.add.at(by_patient, clusters, np.column_stack([contribution, np.ones(scores.size)]))
     drawn = np.concatenate([m @ by_patient for m in multiplicities(patients, draws, seed, 0)])
-    return _band(CHANCES, contribution.mean(axis=0), drawn[:, :-1] / drawn[:, -1:])
+    return _band(THRESHOLD_PROBABILITIES, contribution.mean(axis=0), drawn[:, :-1] / drawn[:, -1:])
 
 
 def treat_all(prevalence: float) -> Float64[np.ndarray, " points"]:
-    """Net benefit of calling every image injured, at `CHANCES`."""
-    return prevalence - (1 - prevalence) * CHANCES / (1 - CHANCES)
+    """Return the net benefit of calling every image injured, at `THRESHOLD_PROBABILITIES`."""
+    return prevalence - (1 - prevalence) * THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES)
 
 
 def _band(x: np.ndarray, y: np.ndarray, drawn: np.ndarray) -> Band:
@@ -106,7 +109,7 @@ def _band(x: np.ndarray, y: np.ndarray, drawn: np.ndarray) -> Band:
     if undefined.any():
         for point in np.flatnonzero(undefined):
             known = drawn[~np.isnan(drawn[:, point]), point]
-            # Undefined in a draw or two is no reason to break a band; in many it is.
+            # A band tolerates a few undefined draws; more break it at this point.
             if known.size > 0.95 * len(drawn):
                 low[point], high[point] = np.quantile(known, TAILS)
             else:

@@ -1,6 +1,6 @@
-"""Every figure on every bootstrap draw of patients, and each patient's influence on it.
+"""Every metric on every bootstrap draw of patients, and each patient's influence on it.
 
-Efron and Tibshirani, An Introduction to the Bootstrap (1993); patients are drawn, with all their
+Efron and Tibshirani, An Introduction to the Bootstrap (1993). Patients are drawn with all their
 images, as in Field and Welsh, Journal of the Royal Statistical Society B 69:369 (2007).
 """
 
@@ -10,19 +10,16 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from elbow_core.evaluation.statistics.clusters import multiplicities
-from elbow_core.evaluation.statistics.metrics import (
-    ECE_BINS,
-    calibration_bins,
-    ratio,
-    ratios_from_counts,
-)
+from elbow_core.evaluation.statistics.confusion import confusion_metrics, ratio
+from elbow_core.evaluation.statistics.ranking import sorted_with_ties
+from elbow_core.evaluation.statistics.reliability import ECE_BINS, bin_indices
 
 Clusters = Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """One figure: its value, its values on the draws, and the influence of each patient on it."""
+    """One metric: its estimate, its values on the draws, and the influence of each patient."""
 
     estimate: float
     draws: Float64[np.ndarray, " draws"]
@@ -31,7 +28,7 @@ class Resampled:
 
 @dataclass(frozen=True, slots=True)
 class ResampledGaps:
-    """Calibration gaps, (injured - sum of scores) / images of each bin: estimated, and drawn."""
+    """Calibration gap of each bin, (injured - sum of scores) / images: estimate and draws."""
 
     estimate: Float64[np.ndarray, " bins"]
     draws: Float64[np.ndarray, "draws bins"]
@@ -44,19 +41,19 @@ def resample_decisions(
     draws: int,
     seed: int,
 ) -> dict[str, Resampled]:
-    """Every figure that the 2 x 2 matrix decides."""
+    """Resample every metric of the 2 x 2 matrix."""
     cells = (labels & predicted, ~labels & predicted, ~labels & ~predicted, labels & ~predicted)
     by_patient = _sums(clusters, *cells)
     total = by_patient.sum(axis=0)
     drawn = np.concatenate(
         [m @ by_patient for m in multiplicities(len(by_patient), draws, seed, 0)]
     )
-    estimates = ratios_from_counts(*total)
-    resampled = ratios_from_counts(*drawn.T)
-    without = ratios_from_counts(*(total - by_patient).T)
+    estimates = confusion_metrics(*total)
+    resampled = confusion_metrics(*drawn.T)
+    without = confusion_metrics(*(total - by_patient).T)
     return {
-        # Minus the change when the patient is left out; a patient whose loss leaves the figure
-        # undefined has no say in it.
+        # Minus the change when the patient is left out; 0 for a patient without whom the metric is
+        # undefined.
         name: Resampled(float(estimates[name]), resampled[name], np.nan_to_num(-change))
         for name, change in ((name, without[name] - estimates[name]) for name in estimates)
     }
@@ -69,24 +66,24 @@ def resample_scores(
     draws: int,
     seed: int,
 ) -> tuple[dict[str, Resampled], ResampledGaps]:
-    """AUROC, average precision and Brier score; and the gaps that make the calibration error."""
-    bins = calibration_bins(scores)
+    """Resample AUROC, average precision, Brier score and the gaps of the calibration error."""
+    bins = bin_indices(scores)
     gaps = [(labels - scores) * (bins == index) for index in range(ECE_BINS)]
     error = (scores - labels) ** 2
     by_patient = _sums(clusters, np.ones_like(scores), error, *gaps)
 
-    order = np.argsort(scores, kind="stable")
+    order, last_of_tie = sorted_with_ties(scores)
     ordered_labels, ordered_clusters = labels[order], clusters[order]
-    ties = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
     sums, areas = [], []
     for drawn in multiplicities(len(by_patient), draws, seed, scores.size):
         sums.append(drawn @ by_patient)
-        areas.append(_areas(ordered_labels, drawn.astype(np.float64)[:, ordered_clusters], ties))
+        weights = drawn.astype(np.float64)[:, ordered_clusters]
+        areas.append(_areas(ordered_labels, weights, last_of_tie))
     drawn_sums, drawn_areas = np.concatenate(sums), np.concatenate(areas)
     images = drawn_sums[:, :1]
 
-    (estimates,) = _areas(ordered_labels, np.ones((1, scores.size)), ties)
-    influence = _sums(ordered_clusters, *_area_influence(ordered_labels, ties))
+    (estimates,) = _areas(ordered_labels, np.ones((1, scores.size)), last_of_tie)
+    influence = _sums(ordered_clusters, *_area_influence(ordered_labels, last_of_tie))
     resampled = {
         name: Resampled(float(estimates[index]), drawn_areas[:, index], influence[:, index])
         for index, name in enumerate(("auroc", "average_precision"))
@@ -105,25 +102,25 @@ def _sums(clusters: np.ndarray, *columns: np.ndarray) -> Float64[np.ndarray, "pa
 def _areas(
     labels: Bool[np.ndarray, " n"],
     weights: Float64[np.ndarray, "draws n"],
-    ties: Int64[np.ndarray, " distinct"],
+    last_of_tie: Int64[np.ndarray, " distinct"],
 ) -> Float64[np.ndarray, "draws 2"]:
-    """AUROC and average precision of images in ascending order of score, weighted by each draw.
+    """Return AUROC and average precision on each draw; images are sorted by ascending score.
 
-    ``ties`` is the last position of each distinct score.
+    ``last_of_tie`` is the last position of each distinct score.
     """
     injured_so_far = np.cumsum(weights * labels, axis=1)
     so_far = np.cumsum(weights, axis=1)
-    if ties.size < labels.size:
-        injured_so_far, so_far = injured_so_far[:, ties], so_far[:, ties]
+    if last_of_tie.size < labels.size:
+        injured_so_far, so_far = injured_so_far[:, last_of_tie], so_far[:, last_of_tie]
     positives, images = injured_so_far[:, -1:], so_far[:, -1:]
     injured, here = _steps(injured_so_far), _steps(so_far)
-    # Twice the normals below, ties once: whole numbers, so the sum over pairs is exact.
+    # Twice the normals below, tied ones once: whole numbers, so the sum over pairs is exact.
     twice_below = 2 * (so_far - injured_so_far) - (here - injured)
     pairs = np.einsum("dn,dn->d", injured, twice_below)
     auroc = ratio(pairs, (2 * positives * (images - positives))[:, 0])
     at_least = images - so_far + here
     injured_at_least = positives - injured_so_far + injured
-    # Where no drawn image scores as high there are 0 of 0, and no weight.
+    # Where no drawn image scores this high, 0 / 1 stands for 0 / 0; its weight is 0.
     precision = injured_at_least / np.maximum(at_least, 1)
     average_precision = ratio(np.einsum("dn,dn->d", injured, precision), positives[:, 0])
     return np.stack([auroc, average_precision], axis=1)
@@ -136,12 +133,12 @@ def _steps(so_far: Float64[np.ndarray, "draws n"]) -> Float64[np.ndarray, "draws
 
 
 def _area_influence(
-    labels: Bool[np.ndarray, " n"], ties: Int64[np.ndarray, " distinct"]
+    labels: Bool[np.ndarray, " n"], last_of_tie: Int64[np.ndarray, " distinct"]
 ) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
-    """Derivative of AUROC and of average precision by each image's weight, in order of score."""
-    group = np.repeat(np.arange(ties.size), np.diff(ties, prepend=-1))
-    injured_so_far = np.cumsum(labels)[ties]
-    so_far = ties + 1
+    """Return the derivative of AUROC and of average precision by each image's weight."""
+    group = np.repeat(np.arange(last_of_tie.size), np.diff(last_of_tie, prepend=-1))
+    injured_so_far = np.cumsum(labels)[last_of_tie]
+    so_far = last_of_tie + 1
     positives, images = injured_so_far[-1], so_far[-1]
     negatives = images - positives
     injured = np.diff(injured_so_far, prepend=0)
@@ -155,7 +152,7 @@ def _area_influence(
     at_least = images - so_far + injured + normal
     precision = (positives - injured_so_far + injured) / at_least
     average = ratio(np.sum(injured * precision), positives)
-    # One more image at a score moves the precision at every score up to its own.
+    # One more image at a score changes the precision at every score up to its own.
     gain = np.cumsum(injured * (1 - precision) / at_least)
     loss = np.cumsum(injured * precision / at_least)
     on_average = np.where(

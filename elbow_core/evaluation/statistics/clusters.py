@@ -1,16 +1,17 @@
-"""Patients as clusters: a patient's images are not independent, so patients are what is drawn."""
+"""Patients as clusters: images of one patient are dependent, so the bootstrap draws patients."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-# Draws are made in blocks that stay in cache; the numbers drawn do not depend on the block.
+DRAWS = 2000
+# Draws are made in blocks that fit the cache; the block size does not change the draws.
 BLOCK_ELEMENTS = 1 << 17
 
 
 def clusters_of(patient_id: Shaped[np.ndarray, " images"]) -> Int64[np.ndarray, " images"]:
-    """The patient of each image, numbered from 0; an image without a patient is its own."""
+    """Number the patients from 0; an image without a patient is a patient of its own."""
     unknown = patient_id == ""
     _, clusters = np.unique(patient_id[~unknown], return_inverse=True)
     numbered = np.empty(patient_id.size, np.int64)
@@ -23,11 +24,11 @@ def clusters_of(patient_id: Shaped[np.ndarray, " images"]) -> Int64[np.ndarray, 
 def effective_size(
     successes: Bool[np.ndarray, " images"], clusters: Int64[np.ndarray, " images"]
 ) -> float:
-    """How many independent images would give the proportion of ``successes`` its variance.
+    """Return the number of independent images with the variance of these clustered ``successes``.
 
-    The number of images over the design effect of the ratio estimator, kept between what wholly
-    dependent and wholly independent images of a patient would give. One image a patient gives the
-    number of images; so does none, 0.
+    It is the number of images divided by the design effect of the ratio estimator, limited to the
+    range from fully dependent to fully independent images of a patient. With one image per patient
+    it is the number of images; with no images it is 0.
 
     Reference: Rao and Scott, Biometrics 48:577 (1992).
     """
@@ -39,7 +40,7 @@ def effective_size(
     proportion = np.count_nonzero(successes) / n
     residuals = np.bincount(cluster, weights=successes - proportion)
     if sizes.size == 1 or proportion in (0, 1):
-        # No spread to estimate dependence from: assume the most.
+        # Without spread the dependence cannot be estimated: assume full dependence.
         return least
     variance = sizes.size / (sizes.size - 1) * np.sum(residuals**2) / n**2
     if variance == 0:
@@ -50,9 +51,9 @@ def effective_size(
 def multiplicities(
     clusters: int, draws: int, seed: int, width: int
 ) -> Iterator[Int64[np.ndarray, "block clusters"]]:
-    """How often each cluster is drawn, with replacement, in each draw; block by block.
+    """Yield, block by block, how often each draw with replacement contains each cluster.
 
-    ``width`` is the length of the longest row the caller makes of one draw.
+    ``width`` is the length of the longest row that the caller computes from one draw.
     """
     generator = np.random.default_rng(seed)
     block = max(1, BLOCK_ELEMENTS // max(clusters, width))

@@ -1,4 +1,4 @@
-"""Two models on the same images: DeLong's test of areas, McNemar's test of decisions."""
+"""Comparison of two models on the same images: DeLong's and McNemar's tests."""
 
 import math
 from collections.abc import Sequence
@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 from scipy.special import expit, logit
-from scipy.stats import binom, chi2, norm, rankdata
+from scipy.stats import binom, chi2, norm
 
-from elbow_core.evaluation.statistics.metrics import Labels, checked
+from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
+from elbow_core.evaluation.statistics.ranking import midranks
 
 Z = float(norm.ppf(0.975))
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """First model minus second: estimate, 95 % interval, two-sided p; nan with a reason."""
+    """First model minus second: estimate, 95 % interval, two-sided p; nan has a reason."""
 
     estimate: float
     low: float
@@ -31,28 +32,26 @@ def area_covariance(
     scores: Float[np.ndarray, "models n"],
     clusters: Int64[np.ndarray, " n"] | None = None,
 ) -> tuple[Float64[np.ndarray, " models"], Float64[np.ndarray, "models models"]]:
-    """AUROC of each model and the covariance of the areas; nan where a class is absent.
+    """Return the AUROC of each model and the covariance of the areas; nan where a class is absent.
 
-    With ``clusters`` (the patient of each image) images of one patient may depend on each other;
-    with one image a patient that is DeLong's covariance. A class on one patient only has no
-    variance: nan.
+    ``clusters`` is the patient of each image; images of one patient may be dependent. With one
+    image per patient this is DeLong's covariance. The variance is nan where only one patient has
+    images of a class.
 
     References: DeLong, DeLong and Clarke-Pearson, Biometrics 44:837 (1988); Sun and Xu, IEEE Signal
     Processing Letters 21:1389 (2014) for the ranks; Obuchowski, Biometrics 53:567 (1997) for
     clusters.
     """
-    positive, _ = checked(labels, scores[0])
+    positive, _ = checked_inputs(labels, scores[0])
     injured, normal = np.count_nonzero(positive), np.count_nonzero(~positive)
     models = scores.shape[0]
     if not injured or not normal:
         return np.full(models, np.nan), np.full((models, models), np.nan)
-    # Of each injured image the share of normals below it, of each normal of injured above it.
-    below = (rankdata(scores, axis=1)[:, positive] - rankdata(scores[:, positive], axis=1)) / normal
-    above = (
-        1
-        - (rankdata(scores, axis=1)[:, ~positive] - rankdata(scores[:, ~positive], axis=1))
-        / injured
-    )
+    # For each injured image the share of normal images below it; for each normal one the share of
+    # injured images above it.
+    ranks = _row_ranks(scores)
+    below = (ranks[:, positive] - _row_ranks(scores[:, positive])) / normal
+    above = 1 - (ranks[:, ~positive] - _row_ranks(scores[:, ~positive])) / injured
     areas = below.mean(axis=1)
     if clusters is None:
         clusters = np.arange(positive.size)
@@ -72,6 +71,10 @@ def area_covariance(
     return areas, by_injured + by_normal + by_both + by_both.T
 
 
+def _row_ranks(scores: np.ndarray) -> np.ndarray:
+    return np.stack([midranks(row) for row in scores])
+
+
 def _spread(first: np.ndarray, second: np.ndarray, clusters: int) -> np.ndarray:
     return first @ second.T * (clusters / (clusters - 1) if clusters > 1 else math.nan)
 
@@ -82,7 +85,7 @@ def delong(
     second: Float[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"] | None = None,
 ) -> Difference:
-    """Difference of two correlated areas under the ROC curve; see `area_covariance`."""
+    """Test the difference of two correlated areas under the ROC curve; see `area_covariance`."""
     areas, covariance = area_covariance(labels, np.stack([first, second]), clusters)
     estimate = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
@@ -94,9 +97,9 @@ def area_interval(
     scores: Float[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"] | None = None,
 ) -> tuple[float, float]:
-    """95 % interval of one AUROC from `area_covariance`, on the logit scale, within 0..1.
+    """Return the 95 % interval of one AUROC from `area_covariance`, on the logit scale.
 
-    nan, nan where a class has fewer than two patients or the area is 0 or 1.
+    Both ends are nan where a class has fewer than two patients or the area is 0 or 1.
 
     Reference: Pepe, The Statistical Evaluation of Medical Tests (2003), section 5.2.
     """
@@ -122,17 +125,8 @@ def _normal_difference(estimate: float, variance: float, test: str) -> Differenc
     return Difference(estimate, estimate - Z * error, estimate + Z * error, p, test)
 
 
-def mcnemar_exact(only_first: int, only_second: int) -> float:
-    """Two-sided exact p of McNemar's test, from the images that only one of two models gets right.
-
-    1 where the models never differ. Reference: McNemar, Psychometrika 12:153 (1947).
-    """
-    fewer, total = min(only_first, only_second), only_first + only_second
-    return float(min(1.0, 2 * binom.cdf(fewer, total, 0.5)))
-
-
 def mcnemar_mid_p(only_first: int, only_second: int) -> float:
-    """McNemar's test with half the probability of what was observed; 1 where they never differ.
+    """Two-sided mid-p of McNemar's test from the two discordant counts; 1 where both are 0.
 
     Reference: Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13:91 (2013).
     """
@@ -144,20 +138,14 @@ def mcnemar_mid_p(only_first: int, only_second: int) -> float:
     return float(2 * binom.cdf(fewer, total, 0.5) - binom.pmf(fewer, total, 0.5))
 
 
-def mcnemar_statistic(only_first: int, only_second: int) -> float:
-    """McNemar's chi-square without continuity correction, on 1 degree of freedom; nan for 0 + 0."""
-    total = only_first + only_second
-    return (only_first - only_second) ** 2 / total if total else math.nan
-
-
 def mcnemar(
     first_right: Bool[np.ndarray, " n"],
     second_right: Bool[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"] | None = None,
 ) -> Difference:
-    """Difference of the shares of images that two models get right.
+    """Test the difference of the proportions of images that two models get right.
 
-    One image a patient gives McNemar's mid-p; several give Obuchowski's test for clusters. The
+    The test is McNemar's mid-p with one image per patient, else Obuchowski's test for clusters. The
     interval is Wald's, with the variance over patients.
 
     Reference: Obuchowski, Statistics in Medicine 17:1495 (1998), as simplified by Yang et al.,
@@ -189,7 +177,7 @@ def mcnemar(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p of several tests together; nan stays nan and is not counted.
+    """Adjust the p-values of several tests by Holm's method; nan stays nan and is not counted.
 
     Reference: Holm, Scandinavian Journal of Statistics 6:65 (1979).
     """

@@ -1,4 +1,4 @@
-"""95 % intervals: Wilson's for proportions, the bootstrap over patients for everything else."""
+"""95 % intervals: Wilson's for proportions, the bootstrap over patients for the other metrics."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,10 +15,9 @@ from elbow_core.evaluation.statistics.bootstrap import (
     resample_decisions,
     resample_scores,
 )
-from elbow_core.evaluation.statistics.clusters import effective_size
-from elbow_core.evaluation.statistics.metrics import Labels, checked
+from elbow_core.evaluation.statistics.clusters import DRAWS, effective_size
+from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
 
-DRAWS = 2000
 TAILS = (0.025, 0.975)
 MOST_UNDEFINED = 0.05
 BISECTIONS = 16
@@ -26,7 +25,7 @@ BISECTIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A 95 % interval and how it was made; nan at both ends, with a reason, where there is none."""
+    """A 95 % interval and its method; both ends are nan, with a reason, where there is none."""
 
     low: float
     high: float
@@ -35,14 +34,14 @@ class Interval:
 
 
 def no_interval(method: str, reason: str) -> Interval:
-    """An interval that could not be made, and why."""
+    """Return an interval without ends, and the reason."""
     return Interval(math.nan, math.nan, method, reason)
 
 
 def wilson(successes: float | int, total: float | int) -> tuple[float, float]:
-    """Wilson's score interval of a proportion; nan, nan for a total of 0.
+    """Return Wilson's score interval of a proportion; nan, nan for a total of 0.
 
-    ``total`` may be an effective number of images, and then is not whole.
+    ``total`` may be an effective number of images, which need not be whole.
 
     Reference: Wilson, Journal of the American Statistical Association 22:209 (1927).
     """
@@ -53,7 +52,7 @@ def wilson(successes: float | int, total: float | int) -> tuple[float, float]:
     centre = (proportion + z**2 / (2 * total)) / (1 + z**2 / total)
     spread = z**2 / (4 * total**2) + proportion * (1 - proportion) / total
     half = z / (1 + z**2 / total) * math.sqrt(spread)
-    # At no successes, or all, rounding would miss the end by a hair.
+    # With no successes, or all, the end is exact; the formula would round.
     low = 0.0 if successes == 0 else centre - half
     return low, 1.0 if successes == total else centre + half
 
@@ -61,9 +60,10 @@ def wilson(successes: float | int, total: float | int) -> tuple[float, float]:
 def proportion_interval(
     successes: Bool[np.ndarray, " n"], clusters: Int64[np.ndarray, " n"], undefined: str
 ) -> Interval:
-    """Wilson's interval on the number of images that the patients are worth.
+    """Return Wilson's interval on the effective number of images.
 
-    With one image a patient it is Wilson's own. Reference: `effective_size`; Wilson (1927).
+    With one image per patient this is the plain Wilson interval. Reference: `effective_size`;
+    Wilson (1927).
     """
     if not successes.size:
         return no_interval("wilson", undefined)
@@ -73,7 +73,7 @@ def proportion_interval(
 
 
 def bca(resampled: Resampled, patients: int) -> Interval:
-    """The bias-corrected and accelerated bootstrap interval, widened for few patients.
+    """Return the bias-corrected and accelerated bootstrap interval, widened for few patients.
 
     The normal quantile becomes Student's with ``patients`` - 1 degrees of freedom, times
     sqrt(patients / (patients - 1)); ``patients`` counts those of the scarcer class.
@@ -85,7 +85,7 @@ def bca(resampled: Resampled, patients: int) -> Interval:
     defined = resampled.draws[~np.isnan(resampled.draws)]
     undefined = 1 - defined.size / resampled.draws.size
     if math.isnan(resampled.estimate):
-        return no_interval(method, "the figure is undefined")
+        return no_interval(method, "the metric is undefined")
     if patients < 2:
         return no_interval(method, "fewer than two patients of a class")
     if undefined > MOST_UNDEFINED:
@@ -94,7 +94,7 @@ def bca(resampled: Resampled, patients: int) -> Interval:
         return no_interval(method, "the same in every bootstrap draw")
     below = np.count_nonzero(defined < resampled.estimate)
     ties = np.count_nonzero(defined == resampled.estimate)
-    # Kept from 0 and 1, whose quantiles are infinite.
+    # Clipped away from 0 and 1, whose quantiles are infinite.
     share = np.clip((below + ties / 2) / defined.size, *_open_unit(defined.size))
     bias = norm.ppf(share)
     spread = np.sum(resampled.influence**2)
@@ -110,13 +110,13 @@ def _open_unit(draws: int) -> tuple[float, float]:
 
 
 def calibration_error_interval(gaps: ResampledGaps) -> Interval:
-    """Interval of the expected calibration error by inverting a bootstrap test.
+    """Return the interval of the expected calibration error by inverting a bootstrap test.
 
-    The plain bootstrap fails here: noise alone makes every gap positive, and again on every draw.
-    So each error in question is a multiple of the estimated gaps, noise as drawn is added, and the
-    interval holds the errors under which what was observed is not surprising. What is compared is
-    the sum of sqrt(gap^2 - variance), which noise alone hardly moves. A lower end of 0 means that
-    the scores may be perfectly calibrated.
+    The plain bootstrap is biased here: sampling noise makes every absolute gap positive, and does
+    so again on every draw. The test's hypotheses are multiples of the estimated gaps. Each is
+    combined with the noise of the draws, and the interval holds the hypotheses that the observed
+    statistic does not reject. The statistic is the sum of sqrt(gap^2 - variance), which noise alone
+    hardly changes. A lower end of 0 means that the scores may be perfectly calibrated.
 
     Reference: Carpenter, Journal of the Royal Statistical Society B 61:159 (1999).
     """
@@ -126,15 +126,15 @@ def calibration_error_interval(gaps: ResampledGaps) -> Interval:
     if not variance.any() or not gaps.estimate.any():
         return no_interval(method, "the same in every bootstrap draw")
 
-    def beyond_noise(gap: np.ndarray) -> np.ndarray:
+    def denoised_error(gap: np.ndarray) -> np.ndarray:
         return np.sqrt(np.maximum(gap**2 - variance, 0)).sum(axis=1)
 
-    observed = float(beyond_noise(gaps.estimate[None])[0])
+    observed = float(denoised_error(gaps.estimate[None])[0])
     error = float(np.abs(gaps.estimate).sum())
     below, above = (
         _first_multiple(
             lambda multiple, tail=tail, reached=reached: reached(
-                np.quantile(beyond_noise(multiple * gaps.estimate + noise), tail), observed
+                np.quantile(denoised_error(multiple * gaps.estimate + noise), tail), observed
             )
         )
         for tail, reached in ((TAILS[1], np.greater_equal), (TAILS[0], np.greater))
@@ -143,7 +143,7 @@ def calibration_error_interval(gaps: ResampledGaps) -> Interval:
 
 
 def _first_multiple(reached: Callable[[float], bool]) -> float:
-    """The least multiple from 0 to 64 that ``reached`` holds for, by bisection; it stays held."""
+    """Return the least multiple from 0 to 64 for which the monotone ``reached`` is true."""
     if reached(0.0):
         return 0.0
     least, most = 0.0, 1.0
@@ -162,10 +162,10 @@ def decision_intervals(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Intervals of every figure that the 2 x 2 matrix decides; ``sensitivity`` is ``recall``.
+    """Return the interval of every metric of the 2 x 2 matrix; ``sensitivity`` is ``recall``.
 
-    Wilson for accuracy, precision, recall, specificity and NPV; the bootstrap for F1, kappa, MCC
-    and balanced accuracy.
+    Wilson's for accuracy, precision, recall, specificity and NPV; the bootstrap's for F1, kappa,
+    MCC and balanced accuracy.
     """
     positive, called = labels.astype(bool), predicted.astype(bool)
     proportions = {
@@ -177,7 +177,7 @@ def decision_intervals(
         "npv": (~positive, ~called),
     }
     found = {
-        name: proportion_interval(success[of], clusters[of], "the figure is undefined")
+        name: proportion_interval(success[of], clusters[of], "the metric is undefined")
         for name, (success, of) in proportions.items()
     }
     patients = scarcer_patients(positive, clusters)
@@ -194,8 +194,8 @@ def score_intervals(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Intervals of AUROC, average precision, Brier score and expected calibration error."""
-    positive, scores = checked(labels, scores)
+    """Return the intervals of AUROC, average precision, Brier score and calibration error."""
+    positive, scores = checked_inputs(labels, scores)
     resampled, gaps = resample_scores(positive, scores, clusters, draws, seed)
     patients = scarcer_patients(positive, clusters)
     found = {name: bca(value, patients) for name, value in resampled.items()}
@@ -204,7 +204,7 @@ def score_intervals(
 
 
 def scarcer_patients(positive: Bool[np.ndarray, " n"], clusters: Int64[np.ndarray, " n"]) -> int:
-    """The number of patients with an image of the class that fewer patients have."""
+    """Count the patients of each class; return the smaller count."""
     return min(np.unique(clusters[positive]).size, np.unique(clusters[~positive]).size)
 
 
@@ -216,6 +216,6 @@ def metric_intervals(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Mapping[str, Interval]:
-    """The interval of each figure of `binary_metrics`, under the same name."""
+    """Return the interval of each metric of `binary_metrics`, under the same name."""
     decisions = decision_intervals(labels, scores >= threshold, clusters, draws, seed)
     return decisions | score_intervals(labels, scores, clusters, draws, seed)

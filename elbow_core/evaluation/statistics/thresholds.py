@@ -1,41 +1,36 @@
-"""Operating points: chosen on validation scores, frozen, and only then applied to a test set."""
+"""Choice of operating points on validation scores; a test set only ever has them applied."""
 
 import numpy as np
 from jaxtyping import Float
 
-from elbow_core.evaluation.statistics.metrics import Labels, checked
+from elbow_core.evaluation.statistics.inputs import Labels
+from elbow_core.evaluation.statistics.ranking import counts_by_threshold
 
-# Sensitivity or specificity of at least 19 in 20. In whole images, so that 19 of 20 is enough
-# whatever 0.95 is in binary.
+DEFAULT_THRESHOLD = 0.5
+# Sensitivity or specificity of at least 19 in 20, compared in whole images, so that 19 of 20 is
+# enough although 0.95 has no exact binary form.
 AT_LEAST = (19, 20)
 NONE_INJURED = float(np.nextafter(1.0, 2.0))
 
 
 def choose_thresholds(labels: Labels, scores: Float[np.ndarray, " n"]) -> dict[str, float]:
-    """Operating points of one model on its validation set; a score at or above one is *injury*.
+    """Choose operating points on a validation set; a score at or above one is *injury*.
 
-    - ``youden``: greatest sensitivity + specificity - 1; of several the highest threshold
+    - ``youden``: greatest sensitivity + specificity - 1; of equal ones the highest threshold
     - ``sensitivity_95``: the highest threshold whose sensitivity is at least 0.95
     - ``specificity_95``: the lowest threshold whose specificity is at least 0.95
 
     Each is one of the scores. Where no score reaches the specificity (many normal images share the
     highest score) it is `NONE_INJURED`, just above 1. Raises ValueError where a class is absent, a
-    score is nan, or a label is not 0 or 1.
+    score is nan or a label is not 0 or 1.
 
     Reference: Youden, Cancer 3:32 (1950); sklearn.metrics.roc_curve for the candidates.
     """
-    positive, scores = checked(labels, scores)
-    if positive.all() or not positive.any():
-        raise ValueError("thresholds need validation images of both classes")
-    order = np.argsort(-scores, kind="stable")
-    descending = scores[order]
-    last_of_tie = np.append(np.flatnonzero(np.diff(descending)), positive.size - 1)
-    true_positives = np.cumsum(positive[order])[last_of_tie]
-    false_positives = last_of_tie + 1 - true_positives
-    candidates = descending[last_of_tie]
+    candidates, true_positives, false_positives = counts_by_threshold(labels, scores)
     positives, negatives = int(true_positives[-1]), int(false_positives[-1])
-
-    # Times positives * negatives, Youden's index is a whole number and ties are ties.
+    if not positives or not negatives:
+        raise ValueError("thresholds need validation images of both classes")
+    # Youden's index times positives * negatives is a whole number, so equal points compare equal.
     youden = true_positives * negatives - false_positives * positives
     least, of = AT_LEAST
     sensitive = true_positives * of >= positives * least

@@ -1,9 +1,9 @@
-"""A report's blocks as Markdown, which GitHub and editors show."""
+"""Blocks rendered as Markdown."""
 
 import re
 from collections.abc import Sequence
 
-from elbow_core.evaluation.report.document import (
+from elbow_core.evaluation.report.rendering.document import (
     Block,
     Gallery,
     Heading,
@@ -13,17 +13,17 @@ from elbow_core.evaluation.report.document import (
     Table,
 )
 
-# Characters that Markdown or the HTML within it would take for markup.
+# Characters that Markdown, or HTML within it, interprets as markup.
 MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
 def render_markdown(title: str, blocks: Sequence[Block]) -> str:
-    """The document as Markdown text that ends with a newline."""
+    """Return the document as Markdown that ends with a newline."""
     return "\n\n".join([f"# {escape(title)}", *map(_render, blocks)]) + "\n"
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """Escape markup, and join the lines to one."""
     return MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -42,11 +42,11 @@ def _render(block: Block) -> str:
                 f"- ![{escape(picture.alt)}]({picture.path}) {escape(picture.caption)}"
                 for picture in pictures
             )
-        case Table(caption, header, rows, words):
+        case Table(caption, header, rows, text_columns):
             columns = range(len(header))
             lines = [
                 _row(header),
-                "|" + "|".join("---" if c in (0, *words) else "---:" for c in columns) + "|",
+                "|" + "|".join("---" if c in (0, *text_columns) else "---:" for c in columns) + "|",
                 *map(_row, rows),
             ]
             return f"**{escape(caption)}**\n\n" + "\n".join(lines)

@@ -1,7 +1,6 @@
-"""The report's figures: each takes arrays or numbers and returns a matplotlib figure."""
+"""The plots of a report: each function takes arrays or numbers and returns a matplotlib figure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -9,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from elbow_core.evaluation.report.style import (
+from elbow_core.evaluation.report.content import CalibrationBin
+from elbow_core.evaluation.report.figures.style import (
     GREY,
     HATCHES,
     INJURY,
@@ -19,14 +19,19 @@ from elbow_core.evaluation.report.style import (
     line_style,
     panels,
 )
-from elbow_core.evaluation.statistics.bands import CHANCES, Band, treat_all
+from elbow_core.evaluation.statistics import (
+    THRESHOLD_PROBABILITIES,
+    Band,
+    Confusion,
+    treat_all,
+)
 
 HISTOGRAM_BINS = 20
 
 
 @drawn_in_style
-def confusion_figure(titles: Sequence[str], counts: Sequence[Mapping[str, int]]) -> Figure:
-    """A 2 x 2 matrix for each threshold of one model: counts, and share of the label's row."""
+def confusion_figure(titles: Sequence[str], counts: Sequence[Confusion]) -> Figure:
+    """Plot a 2 x 2 matrix for each threshold of one model: counts, and share of the label's row."""
     columns = min(2, len(titles))
     figure = canvas(columns=columns, rows=-(-len(titles) // columns), width=2.3, height=2.25)
     for index, axes in enumerate(panels(figure)):
@@ -38,8 +43,8 @@ def confusion_figure(titles: Sequence[str], counts: Sequence[Mapping[str, int]])
     return figure
 
 
-def _confusion(axes: Axes, counts: Mapping[str, int]) -> None:
-    matrix = [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]]
+def _confusion(axes: Axes, counts: Confusion) -> None:
+    matrix = [[counts.tn, counts.fp], [counts.fn, counts.tp]]
     shares = [[count / max(sum(row), 1) for count in row] for row in matrix]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in (0, 1):
@@ -59,13 +64,13 @@ def _confusion(axes: Axes, counts: Mapping[str, int]) -> None:
 
 
 @drawn_in_style
-def roc_figure(bands: Mapping[str, Band], marks: Mapping[str, tuple[float, float]]) -> Figure:
-    """Sensitivity against 1 - specificity with 95 % bands; a mark where each model decides."""
+def roc_figure(bands: Mapping[str, Band], points: Mapping[str, tuple[float, float]]) -> Figure:
+    """Plot ROC curves with 95 % bands; a dot marks each model's default threshold."""
     figure = canvas()
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
         _curve(axes, band, name, index)
-        axes.plot(*marks[name], marker="o", markersize=4, color=line_style(index)["color"])
+        axes.plot(*points[name], marker="o", markersize=4, color=line_style(index)["color"])
     axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8)
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_aspect("equal")
@@ -75,7 +80,7 @@ def roc_figure(bands: Mapping[str, Band], marks: Mapping[str, tuple[float, float
 
 @drawn_in_style
 def precision_recall_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
-    """Precision against sensitivity with 95 % bands; the line is what chance would give."""
+    """Plot precision-recall curves with 95 % bands; the line is the precision of chance."""
     figure = canvas()
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
@@ -95,20 +100,20 @@ def _curve(axes: Axes, band: Band, name: str, index: int) -> None:
 
 
 @drawn_in_style
-def calibration_figure(bins: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """Injured fraction by mean score of each bin, with Wilson's intervals; the line is perfect."""
+def calibration_figure(bins: Mapping[str, Sequence[CalibrationBin]]) -> Figure:
+    """Plot the injured fraction by mean score, with Wilson's intervals; the line is perfect."""
     figure = canvas()
     (axes,) = panels(figure)
     axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8)
     for index, (name, rows) in enumerate(bins.items()):
-        known = [row for row in rows if row["images"]]
-        fraction = np.array([row["injured_fraction"] for row in known])
+        known = [row for row in rows if row.images]
+        fraction = np.array([row.injured_fraction for row in known])
         errors = [
-            np.maximum(fraction - [row["low"] for row in known], 0),
-            np.maximum([row["high"] for row in known] - fraction, 0),
+            np.maximum(fraction - [row.low for row in known], 0),
+            np.maximum([row.high for row in known] - fraction, 0),
         ]
         axes.errorbar(
-            [row["mean_score"] for row in known],
+            [row.mean_score for row in known],
             fraction,
             yerr=errors,
             label=name,
@@ -125,12 +130,14 @@ def calibration_figure(bins: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figur
 
 @drawn_in_style
 def decision_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
-    """Net benefit by the chance at which one would act, beside acting on all and on none."""
+    """Plot net benefit by threshold probability, beside calling all or no image injured."""
     figure = canvas(width=4.2)
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
         _curve(axes, band, name, index)
-    axes.plot(CHANCES, treat_all(prevalence), color=GREY, linewidth=1, label="all injured")
+    axes.plot(
+        THRESHOLD_PROBABILITIES, treat_all(prevalence), color=GREY, linewidth=1, label="all injured"
+    )
     axes.axhline(0, color="black", linewidth=0.8, label="none injured")
     top = max(prevalence, 0.05)
     axes.set(xlabel="chance of injury at which one would act", ylabel="net benefit")
@@ -145,7 +152,7 @@ def histogram_figure(
     scores: Mapping[str, Float64[np.ndarray, " n"]],
     thresholds: Mapping[str, float],
 ) -> Figure:
-    """Scores of normal and of injured images, one panel a model; the dashed line decides."""
+    """Plot the scores of normal and injured images by model; the dashed line is the threshold."""
     figure = canvas(rows=len(scores), width=4.2, height=2.4)
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     for axes, (name, values) in zip(panels(figure), scores.items(), strict=True):

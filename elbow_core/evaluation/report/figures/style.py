@@ -1,4 +1,4 @@
-"""How every figure looks: one size, and colours that survive colour blindness and grey print."""
+"""The style of every figure; its colours stay distinct in colour blindness and in grey print."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette (jfly.uni-koeln.de/color) without its yellow, which does not show on
-# paper. A dash pattern of its own goes with each colour, so that a line is told apart in grey too.
+# Okabe and Ito's palette (jfly.uni-koeln.de/color) without its yellow, which is invisible on paper.
+# Each colour has its own dash pattern, so that lines differ in grey print too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)))
 NORMAL, INJURY = COLOURS[0], COLOURS[1]
@@ -35,7 +35,7 @@ SETTINGS: dict[Any, Any] = {
     "legend.fontsize": 7,
     "legend.handlelength": 2.6,
     "lines.linewidth": 1.4,
-    # A model may be called convnext_$lr: a name is not mathematics.
+    # A model may be called convnext_$lr; its name must not be parsed as mathematics.
     "text.parse_math": False,
 }
 
@@ -43,7 +43,7 @@ P = ParamSpec("P")
 
 
 def drawn_in_style(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """A drawing function that runs under `SETTINGS` and leaves matplotlib's own as they were."""
+    """Make a drawing function run under `SETTINGS`; matplotlib's own settings do not change."""
 
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -54,12 +54,12 @@ def drawn_in_style(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def line_style(model: int) -> dict[str, Any]:
-    """Colour and dashes of the n-th model, the same in every figure."""
+    """Return the colour and dashes of the n-th model, the same in every figure."""
     return {"color": COLOURS[model % len(COLOURS)], "linestyle": DASHES[model % len(DASHES)]}
 
 
 def canvas(columns: int = 1, rows: int = 1, width: float = 3.5, height: float = 3.3) -> Figure:
-    """An empty figure of ``rows x columns`` panels, each ``width x height`` inches."""
+    """Return an empty figure of ``rows x columns`` panels, each ``width x height`` inches."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
     figure.subplots(rows, columns, squeeze=False)
@@ -67,11 +67,11 @@ def canvas(columns: int = 1, rows: int = 1, width: float = 3.5, height: float = 
 
 
 def panels(figure: Figure) -> list[Axes]:
-    """The figure's panels, row by row."""
+    """Return the figure's panels, row by row."""
     return list(figure.axes)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG for print; the same figure gives the same bytes."""
+    """Write a PNG for print; equal figures give equal bytes."""
     with matplotlib.rc_context(SETTINGS):
         figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""A report's blocks as one HTML page: nothing loaded from elsewhere, no script."""
+"""Blocks rendered as one HTML page that runs no script and loads nothing from elsewhere."""
 
 import base64
 import struct
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from elbow_core.evaluation.report.document import (
+from elbow_core.evaluation.report.rendering.document import (
     Block,
     Gallery,
     Heading,
@@ -56,12 +56,12 @@ figcaption { font-size: .9rem; color: #444; max-width: 45rem; }
 }
 """
 
-# Pictures are drawn for print, at 300 dots an inch; a screen shows some 110.
+# Pictures have 300 dots per inch, for print; a screen shows about 110.
 SCALE = 110 / 300
 
 
 def render_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
-    """The document as one HTML page; pictures are read from ``folder`` and stand within it."""
+    """Return the document as one HTML page; its pictures, read from ``folder``, are embedded."""
     headings = [block for block in blocks if isinstance(block, Heading) and block.level == 2]
     contents = "\n".join(
         f'<li><a href="#s{number}">{escape(heading.text)}</a></li>'
@@ -117,7 +117,7 @@ def _render(block: Block, headings: Sequence[Heading], folder: Path) -> str:
 def _figure(picture: Picture, folder: Path) -> str:
     png = (folder / picture.path).read_bytes()
     data = base64.b64encode(png).decode("ascii")
-    # A PNG's header holds its size; given here, the page does not jump as pictures appear.
+    # The size, from the PNG header, reserves the space before the picture is decoded.
     width, height = (round(side * SCALE) for side in struct.unpack(">II", png[16:24]))
     return (
         f'<figure><img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" '
@@ -128,7 +128,8 @@ def _figure(picture: Picture, folder: Path) -> str:
 
 def _table(table: Table) -> str:
     kinds = [
-        ' class="text"' if column in table.words else "" for column in range(len(table.header))
+        ' class="text"' if column in table.text_columns else ""
+        for column in range(len(table.header))
     ]
     header = "".join(
         f'<th scope="col"{kind}>{escape(cell)}</th>'
@@ -140,7 +141,7 @@ def _table(table: Table) -> str:
         + "</tr>"
         for row in table.rows
     )
-    # Wide tables scroll by themselves on a phone; the focus lets a keyboard do so too.
+    # A wide table scrolls within its own box; tabindex makes that possible by keyboard.
     return (
         f'<div class="table" tabindex="0" role="region" aria-label="{escape(table.caption)}">'
         f"<table>\n<caption>{escape(table.caption)}</caption>\n"
@@ -149,7 +150,7 @@ def _table(table: Table) -> str:
 
 
 def _cell(text: str, kind: str) -> str:
-    # The interval stands below its figure, so that a table fits a page.
+    # The interval goes on a line below its value, so that a table fits a page.
     value, bracket, ends = text.partition(" (")
     if kind or not bracket:
         return f"<td{kind}>{escape(text)}</td>"

@@ -1,21 +1,14 @@
-"""Whether a score of 0.8 is right eight times in ten: bins, recalibration, temperature."""
+"""Recalibration on the log-odds scale: temperature, slope and intercept."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from elbow_core.evaluation.statistics.metrics import (
-    ECE_BINS,
-    NO_NEGATIVES,
-    NO_POSITIVES,
-    Labels,
-    calibration_bins,
-    checked,
-    ratio,
-)
+from elbow_core.evaluation.statistics.confusion import NO_NEGATIVES, NO_POSITIVES
+from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
 
 # A float32 sigmoid reaches 0 and 1, whose logits are infinite.
 CLIP = 1e-7
@@ -23,20 +16,10 @@ TEMPERATURE_LIMITS = (0.05, 20.0)
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationBins:
-    """Equal-width bins of P(injury); mean and fraction of an empty bin are nan."""
-
-    count: Int64[np.ndarray, " bins"]
-    injured: Int64[np.ndarray, " bins"]
-    mean_score: Float64[np.ndarray, " bins"]
-    injured_fraction: Float64[np.ndarray, " bins"]
-
-
-@dataclass(frozen=True, slots=True)
 class CalibrationLine:
-    """Recalibration on the log-odds scale; perfect calibration has slope 1 and intercept 0.
+    """Slope and intercept on the log-odds scale; perfect calibration has slope 1 and intercept 0.
 
-    ``intercept`` is calibration in the large (slope held at 1); both are nan, with a reason, where
+    ``intercept`` is calibration in the large (slope fixed at 1). Both are nan, with a reason, where
     a class is absent or the scores separate the classes.
     """
 
@@ -45,35 +28,19 @@ class CalibrationLine:
     reason: str = ""
 
 
-def reliability(
-    labels: Labels, scores: Float[np.ndarray, " n"], bins: int = ECE_BINS
-) -> CalibrationBins:
-    """Mean score and injured fraction by bin, as sklearn.calibration.calibration_curve has them."""
-    positive, scores = checked(labels, scores)
-    bin_of = calibration_bins(scores, bins)
-    count = np.bincount(bin_of, minlength=bins)
-    injured = np.bincount(bin_of[positive], minlength=bins)
-    return CalibrationBins(
-        count=count,
-        injured=injured,
-        mean_score=ratio(np.bincount(bin_of, weights=scores, minlength=bins), count),
-        injured_fraction=ratio(injured, count),
-    )
-
-
 def fit_temperature(labels: Labels, scores: Float[np.ndarray, " n"]) -> float:
-    """The temperature whose division of the log-odds gives the least cross-entropy.
+    """Fit the temperature that minimises the cross-entropy when it divides the log-odds.
 
-    Above 1 the scores are too sure of themselves, below 1 not sure enough. Fitted on validation
-    and kept within `TEMPERATURE_LIMITS`, which is where it ends if the scores separate the classes.
-    Raises ValueError where a class is absent or a score is nan.
+    A temperature above 1 means overconfident scores, below 1 underconfident ones. It stays within
+    `TEMPERATURE_LIMITS` and ends at a limit if the scores separate the classes. Raises ValueError
+    where a class is absent or a score is nan.
 
     Reference: Guo et al., On Calibration of Modern Neural Networks, ICML (2017).
     """
-    positive, scores = checked(labels, scores)
+    positive, scores = checked_inputs(labels, scores)
     if positive.all() or not positive.any():
         raise ValueError("a temperature needs images of both classes")
-    # Positive where the score leans to the label's side, so that the loss is log(1 + exp(-margin)).
+    # Positive where the score is on the label's side, so that the loss is log(1 + exp(-margin)).
     margin = np.where(positive, 1, -1) * log_odds(scores)
 
     def cross_entropy(log_temperature: float) -> float:
@@ -89,21 +56,21 @@ def fit_temperature(labels: Labels, scores: Float[np.ndarray, " n"]) -> float:
 def apply_temperature(
     scores: Float[np.ndarray, " n"], temperature: float
 ) -> Float64[np.ndarray, " n"]:
-    """Scores whose log-odds are divided by ``temperature``; the order of images stays."""
+    """Divide the log-odds of the scores by ``temperature``; the ranking does not change."""
     return expit(log_odds(scores) / temperature)
 
 
 def log_odds(scores: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-    """Logits of scores clipped to 1e-7 .. 1 - 1e-7."""
+    """Return the logits of the scores, clipped to 1e-7 .. 1 - 1e-7."""
     return np.asarray(logit(np.clip(np.asarray(scores, np.float64), CLIP, 1 - CLIP)))
 
 
 def calibration_line(labels: Labels, scores: Float[np.ndarray, " n"]) -> CalibrationLine:
-    """Slope of a logistic regression of the label on the log-odds, and calibration in the large.
+    """Regress the label on the log-odds by logistic regression; also calibration in the large.
 
     Reference: Cox, Biometrika 45:562 (1958); Van Calster et al., BMC Medicine 17:230 (2019).
     """
-    positive, scores = checked(labels, scores)
+    positive, scores = checked_inputs(labels, scores)
     nan = float("nan")
     if not positive.any() or positive.all():
         reason = NO_NEGATIVES if positive.all() else NO_POSITIVES
@@ -121,7 +88,7 @@ def calibration_line(labels: Labels, scores: Float[np.ndarray, " n"]) -> Calibra
 def _logistic(
     design: Float64[np.ndarray, "n terms"], positive: np.ndarray, offset: np.ndarray
 ) -> Float64[np.ndarray, " terms"] | None:
-    """Maximum likelihood by Newton's method with halved steps; None where there is no maximum."""
+    """Maximise the likelihood by Newton's method with step halving; None without a maximum."""
 
     def loss(weights: np.ndarray) -> float:
         return float(

@@ -1,11 +1,11 @@
-"""A report as blocks, written once and rendered as Markdown and as HTML."""
+"""A document as blocks, rendered as Markdown and as HTML."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A section's title; level 2 is a section of the report, 3 a part of one."""
+    """A section's title; level 2 is a section, level 3 a subsection."""
 
     level: int
     text: str
@@ -20,17 +20,17 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table whose first column names the rows; the columns ``words`` hold no numbers."""
+    """A table whose first column names the rows; ``text_columns`` hold text, the others numbers."""
 
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    words: tuple[int, ...] = ()
+    text_columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image of the report's folder; ``alt`` says in words what it shows."""
+    """An image file in the document's folder; ``alt`` describes it in words."""
 
     path: str
     alt: str
@@ -46,7 +46,7 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A list of points."""
+    """A bulleted list."""
 
     items: tuple[str, ...]
 

@@ -1,12 +1,12 @@
-"""What a reporting guideline asks, in our words, and which of the run's facts speaks to it.
+"""The items of the reporting guidelines in our words, and the facts that answer them.
 
-The wording and numbering below are ours after the guidelines' own; cite and consult those:
+Wording is ours, numbering follows the guidelines. Cite and consult the originals:
 
 - TRIPOD+AI: Collins et al., BMJ 385:e078378 (2024)
 - CLAIM, 2024 update: Tejani et al., Radiology: Artificial Intelligence 6:e240300 (2024)
 """
 
-# Number; what it asks; names of facts in checklist.py, none where only the author can answer.
+# Number, request, and names of facts; without facts only the author can answer.
 Item = tuple[str, str, tuple[str, ...]]
 
 TRIPOD_AI: tuple[Item, ...] = (
@@ -84,7 +84,7 @@ CLAIM: tuple[Item, ...] = (
     ("17", "How the test set was annotated", ()),
     ("18", "Agreement between and within readers", ()),
     ("19", "Assignment to partitions", ("split",)),
-    ("20", "Level at which partitions are apart", ("apart",)),
+    ("20", "Level at which partitions are apart", ("patient_separation",)),
     ("21", "Intended size of the study", ()),
     ("22", "The model in detail", ("model", "weights")),
     ("23", "Software", ("software",)),

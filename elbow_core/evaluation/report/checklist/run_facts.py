@@ -1,0 +1,112 @@
+"""Facts for the checklist from a run's directory: configuration, record and released model."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from elbow_core.config import StrictYamlError, parse_yaml
+from elbow_core.errors import ConfigError
+
+
+def read_run(directory: Path | None) -> dict[str, Any]:
+    """Read ``config``, ``run`` and ``model`` of a run's directory, those that exist.
+
+    Raises `ConfigError` for a directory with none of them, or a file that cannot be read.
+    """
+    if directory is None:
+        return {}
+    found: dict[str, Any] = {}
+    for name, path, parse in (
+        ("config", directory / "config.yaml", parse_yaml),
+        ("run", directory / "run.json", json.loads),
+        ("model", directory / "model" / "model.json", json.loads),
+    ):
+        if not path.is_file():
+            continue
+        try:
+            found[name] = parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, StrictYamlError) as error:
+            raise ConfigError(f"{path}: cannot be read: {error}") from None
+    if not found:
+        raise ConfigError(f"{directory}: holds no config.yaml, run.json or model/model.json")
+    return found
+
+
+def run_facts(run: Mapping[str, Any]) -> dict[str, str]:
+    """Return sentences by fact name; empty where the run's files say nothing."""
+    config, record, card = run.get("config", {}), run.get("run", {}), run.get("model", {})
+    architecture = card.get("architecture") or config.get("model")
+    preprocessing = card.get("preprocessing")
+    return {
+        "preprocessing": _settings("Preprocessing", preprocessing),
+        "prediction": _settings("Released model, preprocessing", preprocessing),
+        "model": _settings("Network", architecture),
+        "ensemble": _settings("Network", architecture)
+        if architecture and "fusion" in json.dumps(architecture)
+        else "",
+        "weights": f"Weights with SHA-256 {card['weights_sha256'][:16]}."
+        if "weights_sha256" in card
+        else "",
+        "augmentation": _augmentation(config.get("data", {})),
+        "training": _training(config),
+        "initial": _initial_weights(config),
+        "selection": f"The weights of step {card['step']}, best on validation: "
+        f"{_pairs(card['validation'])}."
+        if "step" in card and card.get("validation")
+        else "",
+        "software": _software(record),
+    }
+
+
+def _augmentation(data: Mapping[str, Any]) -> str:
+    if "copies" not in data:
+        return ""
+    return _settings(
+        f"{data['copies']} augmented copies of each training image", data.get("augmentation")
+    )
+
+
+def _training(config: Mapping[str, Any]) -> str:
+    optimizer = config.get("optimizer")
+    if not optimizer:
+        return ""
+    return (
+        f"{config.get('epochs')} epochs, batch {config.get('batch_size')}, seed "
+        f"{config.get('seed')}. {_settings('Optimiser', optimizer)}"
+    )
+
+
+def _initial_weights(config: Mapping[str, Any]) -> str:
+    if not config:
+        return ""
+    init: str | Mapping[str, str] | None = config.get("init")
+    if not init:
+        return "Random initial weights."
+    names = [init] if isinstance(init, str) else list(init.values())
+    return f"Started from {', '.join(Path(name).name for name in names)}."
+
+
+def _software(record: Mapping[str, Any]) -> str:
+    commit, versions = record.get("commit"), record.get("versions", {})
+    sentences = [
+        f"Commit {commit}." if commit else "",
+        _settings("Versions", {"python": record.get("python"), **versions}) if versions else "",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _settings(title: str, settings: Mapping[str, Any] | None) -> str:
+    return f"{title}: {_pairs(settings)}." if settings else ""
+
+
+def _pairs(settings: Mapping[str, Any]) -> str:
+    parts = []
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            parts.append(f"{key} ({_pairs(value)})")
+        elif isinstance(value, float):
+            parts.append(f"{key} {value:.4g}")
+        elif value is not None:
+            parts.append(f"{key} {value}")
+    return ", ".join(parts)

@@ -1,0 +1,60 @@
+"""The numbers of a report: their types, their computation, and their layout in metrics.json."""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from elbow_core.evaluation.report.content.comparisons import compare_models
+    from elbow_core.evaluation.report.content.flow import image_flow, read_rejected
+    from elbow_core.evaluation.report.content.metrics_json import metrics_json
+    from elbow_core.evaluation.report.content.structure import (
+        CalibrationBin,
+        Comparison,
+        ImageFlow,
+        InputFile,
+        Metric,
+        ModelSummary,
+        ReportContent,
+        SubgroupSummary,
+        WorstError,
+    )
+    from elbow_core.evaluation.report.content.summary import model_summary
+
+__all__ = [
+    "CalibrationBin",
+    "Comparison",
+    "ImageFlow",
+    "InputFile",
+    "Metric",
+    "ModelSummary",
+    "ReportContent",
+    "SubgroupSummary",
+    "WorstError",
+    "compare_models",
+    "image_flow",
+    "metrics_json",
+    "model_summary",
+    "read_rejected",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "comparisons": ["compare_models"],
+        "flow": ["image_flow", "read_rejected"],
+        "metrics_json": ["metrics_json"],
+        "structure": [
+            "CalibrationBin",
+            "Comparison",
+            "ImageFlow",
+            "Metric",
+            "ModelSummary",
+            "ReportContent",
+            "InputFile",
+            "SubgroupSummary",
+            "WorstError",
+        ],
+        "summary": ["model_summary"],
+    },
+)

@@ -1,0 +1,193 @@
+"""The numbers of a report as typed records; undefined numbers are nan and have a reason."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from elbow_core.evaluation.statistics import BinaryMetrics, Confusion, Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric with its 95 % interval, the interval's method and, for nan, the reason."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+    reason: str
+
+
+Metrics = Mapping[str, Metric]
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """A confusion matrix and the metrics that it determines."""
+
+    confusion: Confusion
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPointSummary:
+    """A threshold, its origin, and the decisions at it."""
+
+    threshold: float
+    chosen_on: str
+    decisions: Decisions
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBin:
+    """One bin of scores; ``low`` and ``high`` are Wilson's interval of the injured fraction."""
+
+    left: float
+    right: float
+    images: int
+    injured: int
+    mean_score: float
+    injured_fraction: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecalibratedSummary:
+    """Calibration of the scores after temperature scaling."""
+
+    slope: float
+    intercept: float
+    brier: float
+    ece: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSummary:
+    """Slope, intercept and bins; ``after_temperature`` is None without a temperature."""
+
+    slope: float
+    intercept: float
+    reason: str
+    bins: Sequence[CalibrationBin]
+    temperature: float | None
+    after_temperature: RecalibratedSummary | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudySummary:
+    """Metrics per study, scored by the mean and by the highest score of its images."""
+
+    studies: int
+    injured: int
+    mixed: int
+    mean: Metrics
+    highest: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class SubgroupSummary:
+    """Metrics of the images with one value of one attribute."""
+
+    attribute: str
+    group: str
+    images: int
+    injured: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class WorstError:
+    """A wrong decision whose score is far from the label."""
+
+    image_id: str
+    label: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSummary:
+    """Decisions of the generated answers; an answer that names neither class counts as wrong."""
+
+    unparsed: int
+    decisions: Decisions
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """All numbers about one model.
+
+    ``overall`` and ``metrics`` are at the default threshold, the second with intervals.
+    ``studies`` is None if no image names its study, ``answers`` if the model generates none.
+    """
+
+    overall: BinaryMetrics
+    metrics: Metrics
+    operating_points: Mapping[str, OperatingPointSummary]
+    calibration: CalibrationSummary
+    studies: StudySummary | None
+    subgroups: Sequence[SubgroupSummary]
+    worst: Sequence[WorstError]
+    answers: AnswerSummary | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """First model minus second in one metric; ``p_holm`` is adjusted over the pairs of models."""
+
+    first: str
+    second: str
+    metric: str
+    difference: Difference
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """Counts of one split of the manifest."""
+
+    split: str
+    images: int
+    injured: int
+    patients: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFlow:
+    """Counts from the files found to the images used; None where the given files do not say."""
+
+    used: int
+    found: int | None = None
+    rejected: int | None = None
+    reasons: Sequence[tuple[str, int]] = ()
+    splits: Sequence[SplitCounts] = ()
+    used_of: int | None = None
+    patients_in_two_splits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A predictions file that was read; ``sha256`` is empty for predictions from memory."""
+
+    file: str
+    role: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """All numbers of a report; ``patients`` is None if no image names its patient."""
+
+    title: str
+    images: int
+    patients: int | None
+    injured: int
+    normal: int
+    draws: int
+    seed: int
+    notes: Sequence[str]
+    models: Mapping[str, ModelSummary]
+    comparisons: Sequence[Comparison]
+    flow: ImageFlow
+    inputs: Sequence[InputFile]

@@ -1,0 +1,217 @@
+"""Computation of all numbers about one model."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from elbow_core.evaluation.operating_points import OperatingPoint
+from elbow_core.evaluation.predictions import UNPARSED, Predictions
+from elbow_core.evaluation.report.content.structure import (
+    AnswerSummary,
+    CalibrationBin,
+    CalibrationSummary,
+    Decisions,
+    Metric,
+    ModelSummary,
+    OperatingPointSummary,
+    RecalibratedSummary,
+    StudySummary,
+    SubgroupSummary,
+    WorstError,
+)
+from elbow_core.evaluation.statistics import (
+    ECE_BINS,
+    Interval,
+    apply_temperature,
+    binary_metrics,
+    calibration_line,
+    clusters_of,
+    confusion_counts,
+    confusion_metrics,
+    decision_intervals,
+    expected_calibration_error,
+    metric_intervals,
+    reliability_bins,
+    score_intervals,
+    undefined_metrics,
+    wilson,
+)
+from elbow_core.evaluation.studies import by_study
+from elbow_core.evaluation.subgroups import group_metrics, groups_of
+
+WORST = 12
+
+
+def model_summary(
+    predictions: Predictions,
+    points: Mapping[str, OperatingPoint],
+    temperature: float | None,
+    attributes: Mapping[str, np.ndarray] | None,
+    draws: int,
+    seed: int,
+) -> ModelSummary:
+    """Return all numbers about one model; ``points["default"]`` is its default threshold."""
+    labels, scores = predictions.label, predictions.score
+    clusters = clusters_of(predictions.patient_id)
+    threshold = points["default"].threshold
+    overall = binary_metrics(labels, scores, threshold)
+    point_summaries = {
+        name: OperatingPointSummary(
+            point.threshold,
+            point.chosen_on,
+            decisions(labels, scores >= point.threshold, clusters, draws, seed),
+        )
+        for name, point in points.items()
+    }
+    of_scores = {
+        name: _metric(overall[name], interval, overall["undefined"].get(name, ""))
+        for name, interval in score_intervals(labels, scores, clusters, draws, seed).items()
+    }
+    return ModelSummary(
+        overall=overall,
+        metrics={**point_summaries["default"].decisions.metrics, **of_scores},
+        operating_points=point_summaries,
+        calibration=calibration_summary(labels, scores, temperature),
+        studies=study_summary(predictions, threshold, draws, seed),
+        subgroups=subgroup_summaries(predictions, threshold, clusters, attributes or {}),
+        worst=worst_errors(predictions, threshold),
+        answers=None
+        if predictions.answer is None
+        else answer_summary(predictions, clusters, draws, seed),
+    )
+
+
+def decisions(
+    labels: np.ndarray, predicted: np.ndarray, clusters: np.ndarray, draws: int, seed: int
+) -> Decisions:
+    """Return the 2 x 2 matrix of one set of decisions and its metrics."""
+    confusion = confusion_counts(labels, predicted)
+    values = {name: float(value) for name, value in confusion_metrics(*confusion).items()}
+    values["sensitivity"] = values["recall"]
+    reasons = undefined_metrics(*confusion)
+    intervals = decision_intervals(labels, predicted, clusters, draws, seed)
+    return Decisions(
+        confusion,
+        {
+            name: _metric(value, intervals[name], reasons.get(name, ""))
+            for name, value in values.items()
+        },
+    )
+
+
+def answer_summary(
+    predictions: Predictions, clusters: np.ndarray, draws: int, seed: int
+) -> AnswerSummary:
+    """Return the metrics of generated answers; an answer that names neither class is wrong."""
+    unparsed = predictions.prediction == UNPARSED
+    decided = np.where(unparsed, 1 - predictions.label, predictions.prediction)
+    return AnswerSummary(
+        int(unparsed.sum()), decisions(predictions.label, decided, clusters, draws, seed)
+    )
+
+
+def calibration_summary(
+    labels: np.ndarray, scores: np.ndarray, temperature: float | None
+) -> CalibrationSummary:
+    """Return bins, slope and intercept, and the calibration after temperature scaling."""
+    bins, line = reliability_bins(labels, scores), calibration_line(labels, scores)
+    edges = np.linspace(0, 1, ECE_BINS + 1)
+    ends = [
+        wilson(int(injured), int(count))
+        for injured, count in zip(bins.injured, bins.count, strict=True)
+    ]
+    return CalibrationSummary(
+        slope=line.slope,
+        intercept=line.intercept,
+        reason=line.reason,
+        bins=[
+            CalibrationBin(
+                left=float(edges[index]),
+                right=float(edges[index + 1]),
+                images=int(bins.count[index]),
+                injured=int(bins.injured[index]),
+                mean_score=float(bins.mean_score[index]),
+                injured_fraction=float(bins.injured_fraction[index]),
+                low=ends[index][0],
+                high=ends[index][1],
+            )
+            for index in range(ECE_BINS)
+        ],
+        temperature=temperature,
+        after_temperature=None
+        if temperature is None
+        else _recalibrated(labels, apply_temperature(scores, temperature)),
+    )
+
+
+def _recalibrated(labels: np.ndarray, scores: np.ndarray) -> RecalibratedSummary:
+    line = calibration_line(labels, scores)
+    return RecalibratedSummary(
+        slope=line.slope,
+        intercept=line.intercept,
+        brier=float(np.mean((scores - labels) ** 2)),
+        ece=expected_calibration_error(labels, scores),
+    )
+
+
+def study_summary(
+    predictions: Predictions, threshold: float, draws: int, seed: int
+) -> StudySummary | None:
+    """Return the metrics per study; None if no image names its study."""
+    studies = by_study(predictions)
+    if studies is None:
+        return None
+    clusters = clusters_of(studies.patient_id)
+
+    def metrics(scores: np.ndarray) -> dict[str, Metric]:
+        values = binary_metrics(studies.label, scores, threshold)
+        intervals = metric_intervals(studies.label, scores, clusters, threshold, draws, seed)
+        return {
+            name: _metric(values[name], interval, values["undefined"].get(name, ""))
+            for name, interval in intervals.items()
+        }
+
+    return StudySummary(
+        studies=studies.label.size,
+        injured=int(studies.label.sum()),
+        mixed=studies.mixed,
+        mean=metrics(studies.mean),
+        highest=metrics(studies.highest),
+    )
+
+
+def subgroup_summaries(
+    predictions: Predictions,
+    threshold: float,
+    clusters: np.ndarray,
+    attributes: Mapping[str, np.ndarray],
+) -> list[SubgroupSummary]:
+    """Return the metrics of every subgroup, attribute by attribute."""
+    labels, scores = predictions.label, predictions.score
+    summaries = []
+    for attribute, group, of in groups_of(attributes):
+        found = group_metrics(labels[of], scores[of], scores[of] >= threshold, clusters[of])
+        metrics = {
+            name: _metric(value, found.intervals[name]) for name, value in found.values.items()
+        }
+        summaries.append(SubgroupSummary(attribute, group, found.images, found.injured, metrics))
+    return summaries
+
+
+def worst_errors(predictions: Predictions, threshold: float) -> list[WorstError]:
+    """Return the wrong decisions whose scores are farthest from the label, worst first."""
+    wrong = (predictions.score >= threshold) != (predictions.label == 1)
+    distance = np.where(wrong, np.abs(predictions.score - predictions.label), -1.0)
+    order = np.argsort(-distance, kind="stable")[: min(WORST, int(wrong.sum()))]
+    return [
+        WorstError(
+            str(predictions.image_id[row]),
+            int(predictions.label[row]),
+            float(predictions.score[row]),
+        )
+        for row in order
+    ]
+
+
+def _metric(value: float, interval: Interval, reason: str = "") -> Metric:
+    return Metric(value, interval.low, interval.high, interval.method, reason or interval.reason)

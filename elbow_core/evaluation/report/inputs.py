@@ -1,0 +1,36 @@
+"""The inputs and settings of a report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from elbow_core.evaluation.predictions import Predictions
+from elbow_core.evaluation.statistics import DRAWS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInputs:
+    """Everything that a report reads beside the predictions; each part is optional."""
+
+    validation: Sequence[Predictions] = ()
+    """Each model's predictions on its validation set: operating points and temperature."""
+    thresholds: Mapping[str, Mapping[str, float]] | None = None
+    """Operating points of released models, by model and name; they precede ``validation``."""
+    manifest: Path | str | None = None
+    """``manifest.csv``: subgroups and the flow of images."""
+    rejected: Path | str | None = None
+    """``rejected.csv``: the files that were not used."""
+    archive: Path | str | None = None
+    """A prepared folder: the images of the worst errors."""
+    run: Path | None = None
+    """A run's directory, for the checklist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """Title, checklist after TRIPOD+AI and CLAIM, and the draws and seed of the bootstrap."""
+
+    title: str = ""
+    checklist: bool = False
+    draws: int = DRAWS
+    seed: int = 0
