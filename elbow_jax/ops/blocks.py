@@ -17,7 +17,7 @@ SAVED = (
     "gate_input",  # the input of a channel gate: products with the gate and its gradient read it
     "squeezed",  # the pooled vector of a channel gate
     "gated",  # the result of a channel gate, which the projection reads
-    "padded",  # the padded input of a depthwise convolution
+    "padded",  # the padded input of a depthwise convolution, where blocks are written out
 )
 
 
@@ -33,9 +33,11 @@ def repeated(block: type[nn.Module], depth: int, scan: bool) -> Callable[..., nn
         scan: compile one block and loop over it. Otherwise all blocks are compiled, which takes
             longer and, on a CPU, runs faster.
     """
+    # A loop, as on an accelerator, pads again: there the padding is a part of the convolution.
+    saved = [name for name in SAVED if not (scan and name == "padded")]
+    policy = jax.checkpoint_policies.save_only_these_names(*saved)
     # Blocks that are written out hide the recomputation from XLA, which would otherwise find it
     # equal to the forward pass and save the arrays after all.
-    policy = jax.checkpoint_policies.save_only_these_names(*SAVED)
     saving = nn.remat(block, prevent_cse=not scan, static_argnums=(3,), policy=policy)
     return nn.scan(
         saving,
