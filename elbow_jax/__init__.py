@@ -1,1 +1,6 @@
-"""The convolutional networks in JAX: pure functions of variables and images."""
+"""Convolutional networks in JAX that classify radiographs as normal or injury.
+
+The commands are `train`, `evaluate`, `predict` and `porting`. For other code: `models` builds the
+networks, `scoring` uses trained ones, `porting` exchanges weights with PyTorch; `training`,
+`runtime` and `ops` serve these. Wings import JAX only when one of their names is used.
+"""

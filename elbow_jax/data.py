@@ -1,7 +1,7 @@
 """Batches for training and scoring: a prepared archive, read through Grain.
 
 Every element is a pure function of its position, so that batches do not depend on the number of
-workers or processes and a run can go on from any step.
+workers or processes, and a run can resume at any step.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ import grain
 import numpy as np
 from absl import flags
 
-from elbow_core.dataset.prepared import PreparedData
+from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """One image of a batch: where it lies in the archive (-1: padding), and its map, if any."""
+    """One image of a batch: position in the archive (-1: padding), and affine map or None."""
 
     position: int
     matrix: np.ndarray | None = None
@@ -27,9 +27,9 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _PlanTraining:
-    """Choose one image of the training set, turned as its seed says.
+    """Plan one image of the augmented training set, with an affine map from its own seed.
 
-    The set is ``1 + copies`` times as long as the split: originals first, then copy after copy.
+    The set is ``1 + copies`` times the split: the originals, then each round of copies.
     """
 
     positions: np.ndarray
@@ -41,18 +41,18 @@ class _PlanTraining:
 
     def __call__(self, index: int, element: Any) -> _Plan:
         epoch = index // (len(self.positions) * (1 + self.copies))
-        copy, within = divmod(int(element), len(self.positions))
-        position = int(self.positions[within])
+        copy, index_in_split = divmod(int(element), len(self.positions))
+        position = int(self.positions[index_in_split])
         if copy == 0 and not self.redraw:
             return _Plan(position)
-        drawn = (self.seed, position, copy, epoch) if self.redraw else (self.seed, position, copy)
-        generator = np.random.default_rng(drawn)
+        seeds = (self.seed, position, copy, epoch) if self.redraw else (self.seed, position, copy)
+        generator = np.random.default_rng(seeds)
         return _Plan(position, sample_affine(generator, self.size, self.augmentation))
 
 
 @dataclass(frozen=True)
 class _PlanScoring:
-    """Choose one image as it is; past the end of the split is padding."""
+    """Plan one image without augmentation; padding after the end of the split."""
 
     positions: np.ndarray
 
@@ -62,10 +62,10 @@ class _PlanScoring:
 
 @dataclass(frozen=True)
 class _Load:
-    """Read and warp this process's share of a batch straight to its place.
+    """Read and warp this process's share of a batch, writing each image into the batch's array.
 
-    Shares are runs of the batch, so that any number of processes sees it in the same order. Images
-    of their own, stacked afterwards, would be as much fresh memory again; its page faults took a
+    A share is a contiguous part of the batch, so that its order does not depend on the number of
+    processes. Stacking separate images would allocate the memory twice; its page faults took a
     sixth of the loader's time.
     """
 
@@ -86,7 +86,7 @@ class _Load:
             else:
                 apply_affine(self.data.archive[plan.position], plan.matrix, out=image)
         position = np.asarray([plan.position for plan in plans], np.int32)
-        label = [self.data.rows[at].label if at >= 0 else 0 for at in position]
+        label = [self.data.rows[index].label if index >= 0 else 0 for index in position]
         return {
             "image": images,
             "label": np.asarray(label, np.int32),
@@ -96,7 +96,7 @@ class _Load:
 
 
 def steps_per_epoch(data: PreparedData, copies: int, batch_size: int) -> int:
-    """Return the number of whole batches in one pass over the augmented training set.
+    """Return the number of complete batches in one pass over the augmented training set.
 
     Raises:
         ConfigError: if the set is smaller than a batch.
@@ -125,16 +125,16 @@ def training_batches(
 
     A batch is a dict: ``image`` uint8 [B, S, S, 1], ``label`` int32 [B], ``position`` int32 [B]
     (in the archive) and ``weight`` float32 [B]. Each epoch is a new order of the originals and
-    their ``copies``; what does not fill a batch is left out, and differs from epoch to epoch.
+    their ``copies``; images that do not fill a last batch are left out, others in each epoch.
 
     Args:
         data: prepared data with a ``train`` split.
         batch_size: images of the global batch, over all processes.
         seed: of the order and of the affine maps.
-        copies: augmented copies of each image beside the original (the report: 2, MURA 1).
-        augmentation: from which the copies' affine maps are drawn.
-        redraw: draw every map (the originals' too) anew in each epoch, instead of fixed copies.
-        workers: processes that read; 0 reads in threads of this one. Batches are the same.
+        copies: augmented copies of each image in addition to the original (the paper: 2, MURA 1).
+        augmentation: distribution of the copies' affine maps.
+        redraw: sample new affine maps in each epoch, for the originals too, instead of fixed ones.
+        workers: processes that read; 0 reads in threads of this process. Batches are the same.
         process: this process's index and the number of processes; each gets its share of every
             batch.
 
@@ -165,10 +165,10 @@ def scoring_batches(
     workers: int = 0,
     process: tuple[int, int] = (0, 1),
 ) -> grain.DatasetIterator:
-    """Return an iterator over the images of a split, once and in manifest order.
+    """Return an iterator over the images of a split, once each, in manifest order.
 
-    Batches are those of `training_batches`; the last one is padded with blank images of weight 0
-    and position -1, so that a compiled step sees one shape.
+    Batches have the format of `training_batches`; the last one is padded with blank images of
+    weight 0 and position -1, so that all batches have one shape.
 
     Raises:
         ConfigError: if the split has no image.
@@ -189,7 +189,7 @@ def _read_ahead(dataset: grain.MapDataset, workers: int) -> grain.IterDataset:
     """Read batches ahead of the device, in threads or in worker processes."""
     if workers == 0:
         return dataset.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
-    if not flags.FLAGS.is_parsed():  # Grain's workers read absl flags; this program has none
+    if not flags.FLAGS.is_parsed():  # Grain's workers need parsed absl flags; there are none here
         flags.FLAGS.mark_as_parsed()
     in_worker = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)
     return dataset.to_iter_dataset(in_worker).mp_prefetch(
@@ -198,5 +198,5 @@ def _read_ahead(dataset: grain.MapDataset, workers: int) -> grain.IterDataset:
 
 
 def image_ids(data: PreparedData, positions: Sequence[int] | np.ndarray) -> list[str]:
-    """Return the ids of the images at these positions, leaving out padding."""
+    """Return the ids of the images at these positions, without padding."""
     return [data.rows[int(position)].image_id for position in positions if position >= 0]

@@ -1,4 +1,4 @@
-"""From a configuration to a network ready to run: module, precision and variables."""
+"""Build a network from its configuration: module, precision and variables."""
 
 import functools
 from collections.abc import Mapping
@@ -51,27 +51,27 @@ def initialise(module: Any, size: int, seed: int, part: str | None = None) -> di
 
     Args:
         module: a network.
-        size: pixels a side of the images that it is for.
-        seed: of the draws.
-        part: of the network's modules, such as ``head``: only its variables are drawn, the same as
-            in the whole network. XLA compiles a kernel for each draw, the greater part of a short
-            run's start.
+        size: side of its images in pixels.
+        seed: of the random key.
+        part: a top-level module of the network, such as ``head``: return its variables only, equal
+            to those in the whole network. XLA compiles a kernel for each random array, which is
+            most of a short run's start-up.
     """
 
-    def draw(key: Array) -> dict[str, Any]:
+    def sample(key: Array) -> dict[str, Any]:
         variables = module.init(key, jnp.zeros((1, size, size, 1), jnp.float32), train=False)
         trees = {name: variables.get(name, {}) for name in ("params", "batch_stats")}
         if part is None:
             return trees
         return {name: {part: tree[part]} if part in tree else {} for name, tree in trees.items()}
 
-    # It runs once, in milliseconds, so that code which compiles quickly is the better code.
+    # This runs once, in milliseconds: fast compilation matters more than fast code.
     options: Any = {"xla_backend_optimization_level": 0}
-    return jax.jit(draw, compiler_options=options)(jax.random.key(seed))
+    return jax.jit(sample, compiler_options=options)(jax.random.key(seed))
 
 
 def shapes_by_path(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each leaf of ``params`` and ``batch_stats`` by its path with slashes."""
+    """Return the shapes of ``params`` and ``batch_stats`` by slash-separated path."""
     parts = {name: variables.get(name) or {} for name in ("params", "batch_stats")}
     leaves: dict[Any, Any] = flatten_dict(parts, sep="/")
     return {path: tuple(leaf.shape) for path, leaf in leaves.items()}

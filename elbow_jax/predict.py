@@ -14,29 +14,28 @@ from elbow_core.errors import ConfigError, RadiographError
 from elbow_core.files import atomic_file
 from elbow_core.radiographs import (
     IMAGE_SUFFIXES,
+    Preprocessing,
     list_image_files,
     preprocess,
     read_radiograph,
 )
-from elbow_jax.runtime import startup
-from elbow_jax.scoring.predictor import Predictor
-from elbow_jax.scoring.released import ModelCard, read_released
+from elbow_jax import runtime, scoring
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
-    """Return the files named, and of each folder the files that count as images, sorted.
+    """Return the given files, and the image files in each given folder, sorted.
 
     Raises:
-        ConfigError: if a path does not exist, or a folder holds no radiograph.
+        ConfigError: if a path does not exist, or a folder holds no image file.
     """
     found = []
     for path in paths:
         if path.is_dir():
-            inside = list_image_files(path)
-            if not inside:
+            images = list_image_files(path)
+            if not images:
                 suffixes = ", ".join(IMAGE_SUFFIXES)
                 raise ConfigError(f"{path}: holds no file that ends in {suffixes}, and no DICOM")
-            found += inside
+            found += images
         elif path.exists():
             found.append(path)
         else:
@@ -44,11 +43,14 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def batches_of(
-    paths: Sequence[Path], card: ModelCard, batch_size: int, rejected: list[RadiographError]
+def read_batches(
+    paths: Sequence[Path],
+    preprocessing: Preprocessing,
+    batch_size: int,
+    rejected: list[RadiographError],
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Read and preprocess files into padded batches; what cannot be read joins ``rejected``."""
-    size = card.preprocessing.size
+    """Read and preprocess files into padded batches; append an error for each unreadable file."""
+    size, settings = preprocessing.size, preprocessing.model_dump()
     images = np.zeros((batch_size, size, size, 1), np.uint8)
     positions = np.full(batch_size, -1, np.int32)
     filled = 0
@@ -58,7 +60,7 @@ def batches_of(
         except RadiographError as error:
             rejected.append(error)
             continue
-        images[filled, ..., 0] = preprocess(grey, **card.preprocessing.model_dump())
+        images[filled, ..., 0] = preprocess(grey, **settings)
         positions[filled] = position
         filled += 1
         if filled == batch_size:
@@ -86,29 +88,32 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m elbow_jax.predict",
         description="Score radiographs with a released model. Files that cannot be read are named "
-        "on standard error and the rest is scored; the status is then 2.",
+        "on standard error, all others are scored, and the exit status is then 2.",
     )
     parser.add_argument("images", nargs="+", type=Path, help="files or folders")
-    parser.add_argument("--model", type=Path, required=True, help="`model` of a finished run")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="the `model` folder of a finished run"
+    )
     parser.add_argument(
         "--threshold", default="default", help="name of an operating point in model.json"
     )
-    parser.add_argument("--out", type=Path, help="CSV file; standard output without it")
+    parser.add_argument("--out", type=Path, help="CSV file (default: standard output)")
     parser.add_argument("--batch-size", type=int, default=8)
     options = parser.parse_args(arguments)
-    startup.begin()
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
-    released = read_released(options.model)
+    paths = find_images(options.images)
+    runtime.set_up_process()
+    released = scoring.read_released(options.model)
     thresholds = released.card.thresholds
     if options.threshold not in thresholds:
         raise ConfigError(
             f"--threshold: {options.threshold!r} is not one of {', '.join(thresholds)}"
         )
-    paths = find_images(options.images)
-    predictor = Predictor(released, options.batch_size)
+    predictor = scoring.Predictor(released, options.batch_size)
     rejected: list[RadiographError] = []
-    batches = list(batches_of(paths, released.card, options.batch_size, rejected))
+    preprocessing = released.card.preprocessing
+    batches = list(read_batches(paths, preprocessing, options.batch_size, rejected))
     rows = []
     if batches:
         positions, scores = predictor.score(batches)

@@ -1,4 +1,9 @@
-"""Weights between timm or torchvision and Flax; published weights; the torch twin."""
+"""Exchange of weights with PyTorch: timm, torchvision, and a torch twin of each network.
+
+`port_backbone` fills a Flax network from timm's tensors; `to_torch` and `from_torch` convert a
+whole network; `build_twin` builds the PyTorch network that loads the result. `read_weights` and
+`start_from_weights` go from a published tag or a local file to variables.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -6,14 +11,51 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_jax.porting.mapping import from_torch, new_leaves, port_backbone, to_torch
+    from elbow_jax.porting.published import PUBLISHED
+    from elbow_jax.porting.tensor_files import write_tensors
+    from elbow_jax.porting.torch_twin import build_twin
     from elbow_jax.porting.torchvision_layout import from_torchvision
+    from elbow_jax.porting.torchvision_operators import define_missing_torchvision_operators
+    from elbow_jax.porting.weights import (
+        Weights,
+        plain_network,
+        read_weights,
+        start_from_weights,
+        write_ported,
+    )
 
-__all__ = ["from_torch", "from_torchvision", "new_leaves", "port_backbone", "to_torch"]
+__all__ = [
+    "PUBLISHED",
+    "Weights",
+    "build_twin",
+    "define_missing_torchvision_operators",
+    "from_torch",
+    "from_torchvision",
+    "new_leaves",
+    "plain_network",
+    "port_backbone",
+    "read_weights",
+    "start_from_weights",
+    "to_torch",
+    "write_ported",
+    "write_tensors",
+]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "mapping": ["from_torch", "new_leaves", "port_backbone", "to_torch"],
+        "published": ["PUBLISHED"],
+        "tensor_files": ["write_tensors"],
+        "torch_twin": ["build_twin"],
         "torchvision_layout": ["from_torchvision"],
+        "torchvision_operators": ["define_missing_torchvision_operators"],
+        "weights": [
+            "Weights",
+            "plain_network",
+            "read_weights",
+            "start_from_weights",
+            "write_ported",
+        ],
     },
 )

@@ -1,8 +1,8 @@
-"""Which tensor of torch is which leaf of Flax: one table of names for each network.
+"""Names and layouts of tensors in torch and in Flax: one table of names for each network.
 
-A leaf's path, relative to its backbone, becomes the key of the same tensor in the torch twin.
-There, `network.` is timm's own network; every other key is the report's addition, which no
-published file holds. Equal blocks are stacked along the first axis in Flax; `{n}` counts them.
+A table maps a leaf's path, relative to its backbone, to the key of its tensor in the torch twin.
+Keys under `network.` belong to timm's network; all others are the paper's additions, which no
+published file holds. Flax stacks equal blocks along the first axis; `{n}` is a block's index there.
 """
 
 import re
@@ -75,14 +75,14 @@ EFFICIENTNETV2 = (
     *CBAM,
     *STEM,
     *(
-        (rf"stage({stages})/{place}/{ours}", rf"network.blocks.\1.{number}.{theirs}")
+        (rf"stage({stages})/{part}/{flax_name}", rf"network.blocks.\1.{number}.{torch_name}")
         for stages, names in (
             ("0", {"conv/conv": "conv", "conv/norm": "bn1"}),
             ("[12]", FUSED),
             ("[345]", INVERTED_RESIDUAL),
         )
-        for place, number in (("first", "0"), ("rest", "{n+1}"))
-        for ours, theirs in names.items()
+        for part, number in (("first", "0"), ("rest", "{n+1}"))
+        for flax_name, torch_name in names.items()
     ),
     (r"last/conv", r"network.conv_head"),
     (r"last/norm", r"network.bn2"),
@@ -90,14 +90,14 @@ EFFICIENTNETV2 = (
 
 
 def mobilenetv3(stages: int) -> tuple[tuple[str, str], ...]:
-    """The table for a network of so many stages; its last convolution counts as one more."""
+    """Return the table of a network; timm counts its last convolution as one more stage."""
     return (
         *CBAM,
         *STEM,
         *(
-            (rf"stage({numbers})_block(\d)/{ours}", rf"network.blocks.\1.\2.{theirs}")
+            (rf"stage({numbers})_block(\d)/{flax_name}", rf"network.blocks.\1.\2.{torch_name}")
             for numbers, names in (("0", SEPARABLE), (r"[1-9]", INVERTED_RESIDUAL))
-            for ours, theirs in names.items()
+            for flax_name, torch_name in names.items()
         ),
         (r"last/conv", rf"network.blocks.{stages}.0.conv"),
         (r"last/norm", rf"network.blocks.{stages}.0.bn1"),
@@ -116,7 +116,7 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Leaf:
-    """One leaf of the variables and the keys of its tensors, several where it is stacked."""
+    """One leaf of the variables and the keys of its tensors: several if it is stacked."""
 
     path: tuple[str, ...]
     shape: tuple[int, ...]
@@ -125,12 +125,12 @@ class Leaf:
 
     @property
     def tensor_shape(self) -> tuple[int, ...]:
-        """The shape of each of its tensors in torch."""
+        """The shape of each of its tensors in torch's layout."""
         shape = self.shape[1:] if self.stacked else self.shape
         return tuple(shape[axis] for axis in _AXES[len(shape)])
 
     def split(self, value: np.ndarray) -> dict[str, np.ndarray]:
-        """Its tensors by their keys, in torch's layout."""
+        """Return the leaf's tensors by key, in torch's layout."""
         slices = value if self.stacked else value[None]
         return {
             key: np.ascontiguousarray(np.transpose(part, _AXES[part.ndim]))
@@ -138,7 +138,7 @@ class Leaf:
         }
 
     def join(self, tensors: list[np.ndarray]) -> np.ndarray:
-        """The leaf's value from its tensors, in the order of its keys."""
+        """Return the leaf's value from its tensors, given in the order of its keys."""
         parts = [np.transpose(tensor, np.argsort(_AXES[tensor.ndim])) for tensor in tensors]
         return np.ascontiguousarray(np.stack(parts) if self.stacked else parts[0])
 
@@ -148,23 +148,23 @@ _AXES = {0: (), 1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
 
 
 def leaves(module: Any, variables: Mapping[str, Any]) -> Iterator[Leaf]:
-    """Every leaf of a network's variables with its keys in the torch twin.
+    """Yield every leaf of a network's variables with its keys in the torch twin.
 
     Raises:
-        ValueError: a path that no table maps; the tables and the networks have drifted apart.
+        ValueError: a path that no table maps.
     """
     flat: dict[tuple[str, ...], Any] = flatten_dict(dict(variables))
     for path, value in flat.items():
         collection, top, *rest = path
         if top == "head":
-            table, prefix, place = HEADS, "", "/".join((top, *rest[:-1]))
+            table, prefix, name = HEADS, "", "/".join((top, *rest[:-1]))
         else:
             backbone = getattr(module, top)
-            table, prefix, place = _table(backbone), f"{top}.", "/".join(rest[:-1])
-        template = _torch_module(place, table)
-        if template is None:
+            table, prefix, name = _table(backbone), f"{top}.", "/".join(rest[:-1])
+        torch_module = _torch_module(name, table)
+        if torch_module is None:
             raise ValueError(f"{collection}/{'/'.join(path[1:])}: no table of porting maps it")
-        template = f"{prefix}{template}.{LEAVES[rest[-1]]}"
+        template = f"{prefix}{torch_module}.{LEAVES[rest[-1]]}"
         shape = tuple(value.shape)
         if "{" in template:
             numbers = range(shape[0])
@@ -174,9 +174,9 @@ def leaves(module: Any, variables: Mapping[str, Any]) -> Iterator[Leaf]:
             yield Leaf(path, shape, (template,), False)
 
 
-def _torch_module(place: str, table: tuple[tuple[str, str], ...]) -> str | None:
+def _torch_module(name: str, table: tuple[tuple[str, str], ...]) -> str | None:
     for pattern, replacement in table:
-        match = re.fullmatch(pattern, place)
+        match = re.fullmatch(pattern, name)
         if match:
             return match.expand(replacement)
     return None
@@ -191,7 +191,7 @@ def _table(backbone: Any) -> tuple[tuple[str, str], ...]:
 
 
 def ignored(backbone: Any) -> tuple[str, ...]:
-    """Beginnings of the keys in a published file that a backbone has no place for."""
+    """Return the prefixes of keys in a published file that a backbone does not use."""
     if isinstance(backbone, EfficientNetV2):
         resized = backbone.features != NATIVE_FEATURES
         return ("classifier.", "conv_head.", "bn2.") if resized else ("classifier.",)
@@ -201,13 +201,13 @@ def ignored(backbone: Any) -> tuple[str, ...]:
 
 
 def stem_key(backbone: Any) -> str:
-    """The key of the first convolution in a published file."""
+    """Return the key of the first convolution in a published file."""
     mobile = isinstance(backbone, EfficientNetV2 | MobileNetV3)
     return "conv_stem.weight" if mobile else "stem.0.weight"
 
 
 def is_new(leaf: Leaf, module: Any) -> bool:
-    """Whether no published file holds the leaf: heads, CBAM, added and resized convolutions."""
+    """Return whether no published file holds the leaf: heads, CBAM, new or resized convolutions."""
     top = leaf.path[1]
     if top not in (*BACKBONES, "backbone"):
         return True

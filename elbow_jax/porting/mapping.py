@@ -1,10 +1,10 @@
-"""Weights from timm and torchvision into the Flax networks, and back: a pure, strict mapping.
+"""Convert weights from timm to the Flax networks and back: a pure, strict mapping.
 
-Arrays are NumPy's; no framework but Flax is imported. What is not mapped, not filled or not of
-the right shape is an error that names it; nothing is dropped or left random in silence.
+Arrays are NumPy's, and torch is not imported. A surplus tensor, a missing one or one of another
+shape is an error that names it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,16 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from elbow_jax.porting.layouts import Leaf, ignored, is_new, leaves, stem_key
 
-COUNTER = "num_batches_tracked"  # torch's batch norm counts its batches; Flax's does not
+COUNTER = "num_batches_tracked"  # in torch's batch normalisation; Flax has no such counter
 
 
 def port_backbone(
     state_dict: Mapping[str, np.ndarray], module: Any, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The variables of a single network with its backbone from a checkpoint in timm's layout.
+    """Return the variables of a single network with its backbone filled from timm's tensors.
 
-    A grey stem gets the sum of the colour stem's channels, so that one grey channel gives what
-    three equal ones gave. The report's additions (see `new_leaves`) keep their values.
+    A grey stem is the sum of the colour stem over its input channels: one grey channel then gives
+    the output of three equal ones. The paper's additions (see `new_leaves`) keep their values.
 
     Args:
         state_dict: tensors by timm's names.
@@ -40,19 +40,20 @@ def port_backbone(
     stem = stem_key(module.backbone)
     if module.in_channels == 1 and stem in source and source[stem].shape[1] == 3:
         source[stem] = source[stem].sum(axis=1, keepdims=True, dtype=source[stem].dtype)
-    wanted = [leaf for leaf in leaves(module, variables) if not is_new(leaf, module)]
-    named = {f"backbone.network.{key}": value for key, value in source.items()}
-    filled = _fill(named, wanted, shown=lambda key: key.removeprefix("backbone.network."))
+    published = [leaf for leaf in leaves(module, variables) if not is_new(leaf, module)]
+    prefix = "backbone.network."
+    tensors = {f"{prefix}{key}": value for key, value in source.items()}
+    filled = _fill(tensors, published, name=lambda key: key.removeprefix(prefix))
     return unflatten_dict({**flatten_dict(dict(variables)), **filled})
 
 
 def new_leaves(module: Any, variables: Mapping[str, Any]) -> tuple[str, ...]:
-    """Paths of the leaves that no published checkpoint fills: heads, CBAM, resized convolutions."""
+    """Return the paths of leaves that no published file fills: heads, CBAM, new convolutions."""
     return tuple("/".join(leaf.path) for leaf in leaves(module, variables) if is_new(leaf, module))
 
 
 def to_torch(variables: Mapping[str, Any], module: Any) -> dict[str, np.ndarray]:
-    """The state dict that the torch twin of a network loads strictly."""
+    """Return the state dict of the torch twin of a network; the twin loads it strictly."""
     flat = flatten_dict(dict(variables))
     state_dict: dict[str, np.ndarray] = {}
     for leaf in leaves(module, variables):
@@ -66,7 +67,7 @@ def to_torch(variables: Mapping[str, Any], module: Any) -> dict[str, np.ndarray]
 def from_torch(
     state_dict: Mapping[str, np.ndarray], module: Any, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The variables that a torch twin's state dict holds; the inverse of `to_torch`.
+    """Return the variables in a torch twin's state dict; the inverse of `to_torch`.
 
     Args:
         state_dict: every tensor of the twin, heads and CBAM included.
@@ -81,27 +82,32 @@ def from_torch(
 
 
 def _fill(
-    source: Mapping[str, np.ndarray], wanted: list[Leaf], shown: Any = str
+    source: Mapping[str, np.ndarray], expected: list[Leaf], name: Callable[[str], str] = str
 ) -> dict[tuple[str, ...], np.ndarray]:
-    """The leaves' values from tensors by key: each tensor used once, each leaf filled."""
-    keys = {key: leaf for leaf in wanted for key in leaf.keys}
-    missing = [shown(key) for key in keys if key not in source]
-    surplus = [shown(key) for key in source if key not in keys]
+    """Return the values of leaves from tensors by key: each tensor used once, each leaf filled.
+
+    ``name`` turns a key into its name in error messages.
+    """
+    keys = {key: leaf for leaf in expected for key in leaf.keys}
+    missing = [name(key) for key in keys if key not in source]
+    surplus = [name(key) for key in source if key not in keys]
     misshapen = [
-        f"{shown(key)} (is {list(source[key].shape)}, should be {list(leaf.tensor_shape)})"
+        f"{name(key)} (is {list(source[key].shape)}, should be {list(leaf.tensor_shape)})"
         for key, leaf in keys.items()
         if key in source and source[key].shape != leaf.tensor_shape
     ]
     problems = (("missing", missing), ("surplus", surplus), ("misshapen", misshapen))
     if any(names for _, names in problems):
-        raise ValueError("; ".join(f"{kind}: {_some(names)}" for kind, names in problems if names))
+        raise ValueError(
+            "; ".join(f"{kind}: {_first_names(names)}" for kind, names in problems if names)
+        )
     return {
         leaf.path: leaf.join([np.asarray(source[key], np.float32) for key in leaf.keys])
-        for leaf in wanted
+        for leaf in expected
     }
 
 
-def _some(names: Iterable[str], most: int = 5) -> str:
+def _first_names(names: Iterable[str], count: int = 5) -> str:
     names = sorted(names)
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+    rest = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + rest

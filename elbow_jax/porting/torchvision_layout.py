@@ -1,7 +1,7 @@
-"""torchvision's names for the three networks, put into timm's.
+"""Rename torchvision's tensors of the three networks to timm's names.
 
-torchvision numbers the parts of a network by their place in nested sequences. The two libraries
-also differ in what they compute: see `ModelConfig.convention`.
+torchvision numbers the parts of a network by their position in nested sequences. The two libraries
+also compute different things: see `ModelConfig.convention`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from elbow_jax.models.mobilenetv3 import MobileNetV3
 
 
 def from_torchvision(state_dict: Mapping[str, np.ndarray], module: Any) -> dict[str, np.ndarray]:
-    """A checkpoint in torchvision's layout under timm's names; names it does not know stay.
+    """Return a checkpoint in torchvision's layout under timm's names; unknown names are kept.
 
     Args:
         state_dict: tensors by torchvision's names.
@@ -29,10 +29,10 @@ def from_torchvision(state_dict: Mapping[str, np.ndarray], module: Any) -> dict[
         names = _convnext(backbone)
     renamed = {}
     for key, value in state_dict.items():
-        place, _, leaf = key.rpartition(".")
+        part, _, leaf = key.rpartition(".")
         if leaf == "layer_scale":
             leaf, value = "gamma", value.reshape(-1)
-        renamed[f"{names[place]}.{leaf}" if place in names else key] = value
+        renamed[f"{names[part]}.{leaf}" if part in names else key] = value
     return renamed
 
 
@@ -45,9 +45,9 @@ def _convnext(backbone: Any) -> dict[str, str]:
             for number in (0, 1):
                 names[f"features.{2 * stage}.{number}"] = f"stages.{stage}.downsample.{number}"
         for block in range(depth):
-            for theirs, ours in parts.items():
-                name = f"features.{2 * stage + 1}.{block}{theirs}"
-                names[name] = f"stages.{stage}.blocks.{block}{ours}"
+            for old, new in parts.items():
+                name = f"features.{2 * stage + 1}.{block}{old}"
+                names[name] = f"stages.{stage}.blocks.{block}{new}"
     return names | {"classifier.0": "head.norm", "classifier.2": "head.fc"}
 
 
@@ -55,14 +55,14 @@ def _efficientnetv2(backbone: EfficientNetV2) -> dict[str, str]:
     names = _sequence("features.0", "conv_stem", "bn1")
     for stage, shape in enumerate(backbone.variant.stages):
         for block in range(shape.depth):
-            theirs, ours = f"features.{stage + 1}.{block}.block", f"blocks.{stage}.{block}"
+            old, new = f"features.{stage + 1}.{block}.block", f"blocks.{stage}.{block}"
             if shape.kind == "plain":
-                names |= _sequence(f"{theirs}.0", f"{ours}.conv", f"{ours}.bn1")
+                names |= _sequence(f"{old}.0", f"{new}.conv", f"{new}.bn1")
             elif shape.kind == "fused":
-                names |= _sequence(f"{theirs}.0", f"{ours}.conv_exp", f"{ours}.bn1")
-                names |= _sequence(f"{theirs}.1", f"{ours}.conv_pwl", f"{ours}.bn2")
+                names |= _sequence(f"{old}.0", f"{new}.conv_exp", f"{new}.bn1")
+                names |= _sequence(f"{old}.1", f"{new}.conv_pwl", f"{new}.bn2")
             else:
-                names |= _inverted_residual(theirs, ours, squeeze=True)
+                names |= _inverted_residual(old, new, squeeze=True)
     last = len(backbone.variant.stages) + 1
     names |= _sequence(f"features.{last}", "conv_head", "bn2")
     return names | {"classifier.1": "classifier"}
@@ -73,27 +73,27 @@ def _mobilenetv3(backbone: MobileNetV3) -> dict[str, str]:
     number = 1
     for stage, blocks in enumerate(backbone.variant.stages):
         for position, block in enumerate(blocks):
-            theirs, ours = f"features.{number}.block", f"blocks.{stage}.{position}"
+            old, new = f"features.{number}.block", f"blocks.{stage}.{position}"
             if stage == 0:
-                names |= _sequence(f"{theirs}.0", f"{ours}.conv_dw", f"{ours}.bn1")
-                names |= _sequence(f"{theirs}.1", f"{ours}.conv_pw", f"{ours}.bn2")
+                names |= _sequence(f"{old}.0", f"{new}.conv_dw", f"{new}.bn1")
+                names |= _sequence(f"{old}.1", f"{new}.conv_pw", f"{new}.bn2")
             else:
-                names |= _inverted_residual(theirs, ours, block.squeeze)
+                names |= _inverted_residual(old, new, block.squeeze)
             number += 1
     last = f"blocks.{len(backbone.variant.stages)}.0"
     names |= _sequence(f"features.{number}", f"{last}.conv", f"{last}.bn1")
     return names | {"classifier.0": "conv_head", "classifier.3": "classifier"}
 
 
-def _inverted_residual(theirs: str, ours: str, squeeze: bool) -> dict[str, str]:
-    names = _sequence(f"{theirs}.0", f"{ours}.conv_pw", f"{ours}.bn1")
-    names |= _sequence(f"{theirs}.1", f"{ours}.conv_dw", f"{ours}.bn2")
+def _inverted_residual(old: str, new: str, squeeze: bool) -> dict[str, str]:
+    names = _sequence(f"{old}.0", f"{new}.conv_pw", f"{new}.bn1")
+    names |= _sequence(f"{old}.1", f"{new}.conv_dw", f"{new}.bn2")
     if squeeze:
-        names |= {f"{theirs}.2.fc1": f"{ours}.se.conv_reduce"}
-        names |= {f"{theirs}.2.fc2": f"{ours}.se.conv_expand"}
+        names |= {f"{old}.2.fc1": f"{new}.se.conv_reduce"}
+        names |= {f"{old}.2.fc2": f"{new}.se.conv_expand"}
     project = 3 if squeeze else 2
-    return names | _sequence(f"{theirs}.{project}", f"{ours}.conv_pwl", f"{ours}.bn3")
+    return names | _sequence(f"{old}.{project}", f"{new}.conv_pwl", f"{new}.bn3")
 
 
-def _sequence(theirs: str, convolution: str, norm: str) -> dict[str, str]:
-    return {f"{theirs}.0": convolution, f"{theirs}.1": norm}
+def _sequence(old: str, convolution: str, norm: str) -> dict[str, str]:
+    return {f"{old}.0": convolution, f"{old}.1": norm}

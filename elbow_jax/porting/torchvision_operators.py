@@ -1,21 +1,21 @@
-"""Let timm import where torchvision's build does not fit torch's.
+"""Make timm importable where the builds of torch and torchvision do not match.
 
-Beside a CPU build of torch, a CUDA build of torchvision cannot load its operators and raises on
-import. timm imports torchvision, and uses none of these operators.
+With a CPU build of torch, a CUDA build of torchvision cannot load its operators and raises on
+import. timm imports torchvision but uses none of these operators.
 """
 
 import sys
 
 import torch
 
-_KEPT_ALIVE: list[object] = []  # an operator library is undone when it is collected
+_KEPT_ALIVE: list[object] = []  # garbage collection of a library removes its operators
 
 
 def define_missing_torchvision_operators() -> None:
-    """Declare torchvision's operators where it cannot; call it before the first import of timm.
+    """Declare torchvision's operators if it cannot; call it before the first import of timm.
 
     Raises:
-        RuntimeError: torchvision cannot be imported for another reason.
+        RuntimeError: if torchvision cannot be imported for another reason.
     """
     try:
         import torchvision  # noqa: F401

@@ -1,1 +1,64 @@
-"""The process: start-up, devices, compilation, interruption."""
+"""The process that runs JAX: start-up, devices, compilation, and stopping on SIGTERM.
+
+A command calls `set_up_process`, and `join_processes` where it may run on several hosts, before its
+first array. The device functions place arrays on the mesh and synchronise processes.
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from elbow_jax.runtime.compilation import compile_in_thread, run_in_thread
+    from elbow_jax.runtime.devices import (
+        any_process,
+        batch_sharding,
+        is_main,
+        join_processes,
+        make_mesh,
+        process,
+        replicated_sharding,
+        to_devices,
+        wait_for_all,
+    )
+    from elbow_jax.runtime.interruption import INTERRUPTED_STATUS, Interruption
+    from elbow_jax.runtime.startup import choose_xla_flags, keep_freed_memory, set_up_process
+
+__all__ = [
+    "INTERRUPTED_STATUS",
+    "Interruption",
+    "any_process",
+    "batch_sharding",
+    "choose_xla_flags",
+    "compile_in_thread",
+    "is_main",
+    "join_processes",
+    "keep_freed_memory",
+    "make_mesh",
+    "process",
+    "replicated_sharding",
+    "run_in_thread",
+    "set_up_process",
+    "to_devices",
+    "wait_for_all",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "compilation": ["compile_in_thread", "run_in_thread"],
+        "devices": [
+            "any_process",
+            "batch_sharding",
+            "is_main",
+            "join_processes",
+            "make_mesh",
+            "process",
+            "replicated_sharding",
+            "to_devices",
+            "wait_for_all",
+        ],
+        "interruption": ["INTERRUPTED_STATUS", "Interruption"],
+        "startup": ["choose_xla_flags", "keep_freed_memory", "set_up_process"],
+    },
+)

@@ -1,4 +1,4 @@
-"""Compilation in a thread of its own, whose heap is not that of the thread that steps."""
+"""Compile in a worker thread, so that the compiler does not fragment the heap of the steps."""
 
 import functools
 from collections.abc import Callable
@@ -8,27 +8,27 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def aside(work: Callable[[], T]) -> T:
-    """Do something in a thread of its own and return its result.
+def run_in_thread(work: Callable[[], T]) -> T:
+    """Run ``work`` in a worker thread and return its result.
 
-    glibc gives a thread a heap of its own. A compiler leaves its heap in pieces, and each product
-    of a step asks for memory anew: MobileNetV3's step took 0.34 s where the compiler had shared its
-    heap, and 0.26 s where it had not (`docs/decisions.md`).
+    glibc gives each thread its own heap. A compiler fragments the heap it runs in, and every matrix
+    product of a step allocates: MobileNetV3's step took 0.34 s in the thread that had compiled it,
+    and 0.26 s in another one (docs/performance/cpu-log.md).
     """
     with ThreadPoolExecutor(1, thread_name_prefix="compilation") as thread:
         return thread.submit(work).result()
 
 
-def compiled_aside(function: Callable[..., T]) -> Callable[..., T]:
-    """A jitted function whose first call, which compiles it, is made `aside`."""
-    called = False
+def compile_in_thread(function: Callable[..., T]) -> Callable[..., T]:
+    """Return a jitted function whose first call, which compiles it, runs in a worker thread."""
+    compiled = False
 
     @functools.wraps(function)
-    def call(*given: Any) -> T:
-        nonlocal called
-        if called:
-            return function(*given)
-        called = True
-        return aside(lambda: function(*given))
+    def call(*arguments: Any) -> T:
+        nonlocal compiled
+        if compiled:
+            return function(*arguments)
+        compiled = True
+        return run_in_thread(lambda: function(*arguments))
 
     return call

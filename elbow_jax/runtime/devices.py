@@ -1,4 +1,4 @@
-"""Devices and processes: one mesh axis ``data``, over which batches are split."""
+"""Devices and processes: a mesh with one axis ``data``, over which batches are split."""
 
 import os
 
@@ -13,14 +13,14 @@ _ADDRESS = "JAX_COORDINATOR_ADDRESS"
 
 
 def join_processes() -> None:
-    """Join the other processes of this run, if the environment says that there are any.
+    """Join the other processes of this run, if the environment names any.
 
-    ``JAX_COORDINATOR_ADDRESS`` (host:port of process 0), ``JAX_NUM_PROCESSES`` and
-    ``JAX_PROCESS_ID`` say it anywhere; a SLURM step of several tasks says it by itself. Call it
-    before anything that touches a device.
+    Either ``JAX_COORDINATOR_ADDRESS`` (host:port of process 0), ``JAX_NUM_PROCESSES`` and
+    ``JAX_PROCESS_ID`` are set, or the process belongs to a SLURM step of several tasks. Must be
+    called before anything that uses a device.
 
     Raises:
-        ConfigError: if the others cannot be reached or a variable is missing.
+        ConfigError: if the other processes cannot be reached or a variable is missing.
     """
     if _ADDRESS not in os.environ and int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
         return
@@ -41,23 +41,23 @@ def join_processes() -> None:
 
 
 def process() -> tuple[int, int]:
-    """This process's number and how many there are."""
+    """Return the index of this process and the number of processes."""
     return jax.process_index(), jax.process_count()
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes files and speaks."""
+    """Return whether this process is the one that writes files and prints."""
     return jax.process_index() == 0
 
 
 def wait_for_all(name: str) -> None:
-    """Return when every process has called this; at once where there is one alone."""
+    """Return once every process has called this; at once in a run of one process."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
 
 
 def any_process(flag: bool) -> bool:
-    """Whether `flag` is set in any process; every process must call this at the same time."""
+    """Return whether `flag` is set in any process; every process must call this together."""
     if jax.process_count() == 1:
         return flag
     return bool(np.any(multihost_utils.process_allgather(np.asarray(flag))))
@@ -81,19 +81,19 @@ def make_mesh(batch_size: int) -> Mesh:
     return Mesh(np.asarray(devices), ("data",))
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
-    """The layout of a state: a whole copy on each device."""
+def replicated_sharding(mesh: Mesh) -> NamedSharding:
+    """Return the sharding of a state: a whole copy on each device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
-def split_batch(mesh: Mesh) -> NamedSharding:
-    """The layout of a batch: its first axis cut over the devices."""
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Return the sharding of a batch: its first axis split over the devices."""
     return NamedSharding(mesh, PartitionSpec("data"))
 
 
 def to_devices(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """Place this process's share of a batch on its devices, as one global array each."""
-    sharding = split_batch(mesh)
+    """Place this process's share of a batch on its devices, each entry as one global array."""
+    sharding = batch_sharding(mesh)
     return {
         name: jax.make_array_from_process_local_data(sharding, array)
         for name, array in batch.items()

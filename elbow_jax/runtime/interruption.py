@@ -1,23 +1,23 @@
-"""A polite end: SIGTERM, as schedulers send it before they kill, ends a run between two steps."""
+"""Stop a run between two steps on SIGTERM, which schedulers send before they kill."""
 
 import signal
 from types import FrameType, TracebackType
 
 import jax
 
-from elbow_jax.runtime import devices as parallel
+from elbow_jax.runtime import devices
 
-STATUS = 128 + signal.SIGTERM  # what a shell shows of a process that the signal ended
+INTERRUPTED_STATUS = 128 + signal.SIGTERM  # a shell's exit status of a process ended by the signal
 
 
 class Interruption:
-    """While it is entered, SIGTERM sets a flag instead of ending the process."""
+    """A context in which SIGTERM sets a flag instead of ending the process."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._received = False
 
     def __enter__(self) -> "Interruption":
-        self._before = signal.signal(signal.SIGTERM, self._note)
+        self._previous_handler = signal.signal(signal.SIGTERM, self._handle)
         return self
 
     def __exit__(
@@ -26,20 +26,20 @@ class Interruption:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        signal.signal(signal.SIGTERM, self._before)
+        signal.signal(signal.SIGTERM, self._previous_handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._received = True
 
-    def asked(self, meeting: bool) -> bool:
-        """Whether to stop now.
+    def requested(self, synchronised: bool) -> bool:
+        """Return whether to stop now.
 
-        One process stops at any step. Several must stop at the same one, so they ask each other,
-        and only where all of them wait for the device anyway.
+        A single process may stop at any step. Several processes must stop at the same step, so they
+        exchange their flags, and only at steps where all of them wait for the device anyway.
 
         Args:
-            meeting: whether every process waits at this step.
+            synchronised: whether every process waits for the device at this step.
         """
         if jax.process_count() == 1:
-            return self._asked
-        return meeting and parallel.any_process(self._asked)
+            return self._received
+        return synchronised and devices.any_process(self._received)

@@ -1,4 +1,4 @@
-"""What every command does before its first array: quiet logs, a compilation cache, kept memory."""
+"""Process set-up before the first array: logs, compilation cache, memory allocation, XLA flags."""
 
 import ctypes
 import logging
@@ -11,7 +11,7 @@ import jax
 
 from elbow_jax.ops.cpu.cores import available_cores
 
-# Of malloc.h; mallopt(3).
+# Constants of malloc.h; see mallopt(3).
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
 
@@ -22,36 +22,36 @@ _XLA_FLAGS = {
 }
 
 
-def begin() -> None:
-    """Set up the process; call it first in a command."""
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax and Grain tell every step of theirs
+def set_up_process() -> None:
+    """Set up logs, memory, compilation cache and XLA flags; call it before the first array."""
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax and Grain log each of their steps
     use_compilation_cache()
     keep_freed_memory()
     choose_xla_flags()
-    # A step on a CPU runs in the thread that calls it. In a pool's threads its buffers are cut from
-    # the heap in one and freed in another, and every few steps no longer fit where they were.
+    # On a CPU, steps run in the calling thread. In a pool of threads, buffers are allocated in one
+    # thread and freed in another, so that after a few steps they no longer fit where they were.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 def use_compilation_cache() -> None:
     """Keep compiled programs between runs, in ``$JAX_COMPILATION_CACHE_DIR`` if that is set.
 
-    Otherwise in ``$XDG_CACHE_HOME/elbow_jax`` or ``~/.cache/elbow_jax``, a folder for each number
-    of cores: a program compiled on one core does most of its work on one, and JAX does not ask.
-    Programs that compile in under a second are not kept.
+    Otherwise in ``$XDG_CACHE_HOME/elbow_jax`` or ``~/.cache/elbow_jax``, in a folder for each
+    number of cores: a program compiled on one core runs mostly on one core, and JAX's cache key
+    does not include their number. Programs that compile in under a second are not cached.
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        place = Path(home) / "elbow_jax" / f"{available_cores()}_cores"
-        jax.config.update("jax_compilation_cache_dir", str(place))
+        folder = Path(home) / "elbow_jax" / f"{available_cores()}_cores"
+        jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def keep_freed_memory() -> bool:
-    """Have glibc keep what is freed, instead of giving it back and faulting it in again.
+    """Make glibc keep freed memory instead of returning it to the kernel.
 
-    XLA on a CPU allocates its temporary buffers anew in every step. Above 32 MiB glibc maps and
-    unmaps them, so that each step faults in every page: a third of the processor time of the
-    demo's training step. Memory in use then stays at its peak. Returns False, having done nothing,
+    XLA on a CPU allocates its temporary buffers in every step. glibc maps and unmaps buffers above
+    32 MiB, so that each step faults in all their pages: a third of the processor time of the demo's
+    training step. The process then stays at its peak memory. Returns False, and changes nothing,
     where the C library is not glibc.
     """
     if platform.libc_ver()[0] != "glibc":
@@ -60,36 +60,41 @@ def keep_freed_memory() -> bool:
     settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}
     if sum(libc.mallopt(*setting) for setting in settings.items()) < len(settings):
         return False
-    _ask_for_huge_pages(libc)
+    _advise_huge_pages(libc)
     return True
 
 
-def _ask_for_huge_pages(libc: ctypes.CDLL) -> None:
-    """Back the heap, as far as it may grow, with pages of 2 MiB; madvise(2), MADV_HUGEPAGE.
+def _advise_huge_pages(libc: ctypes.CDLL) -> None:
+    """Back the heap, up to half the machine's memory, with pages of 2 MiB.
 
-    Half the machine's memory is allocated, which takes addresses alone, marked, and freed. A step
-    then faults 512 times less in its first use of memory, and misses fewer addresses in any use.
+    The memory is allocated (which reserves addresses only), marked with MADV_HUGEPAGE, and freed.
+    The first use of memory then takes 512 times fewer page faults, and every use fewer TLB misses.
+
+    Reference: madvise(2).
     """
     libc.malloc.restype = ctypes.c_void_p
     libc.malloc.argtypes = [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     size = os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE // 2
-    place = libc.malloc(size)
-    if place:
-        start = -(-place // mmap.PAGESIZE) * mmap.PAGESIZE
-        libc.madvise(start, size - mmap.PAGESIZE, mmap.MADV_HUGEPAGE)
-        libc.free(place)
+    address = libc.malloc(size)
+    if address:
+        first_page = -(-address // mmap.PAGESIZE) * mmap.PAGESIZE
+        libc.madvise(first_page, size - mmap.PAGESIZE, mmap.MADV_HUGEPAGE)
+        libc.free(address)
 
 
 def choose_xla_flags() -> None:
-    """Set XLA's flags for a CPU, those that ``XLA_FLAGS`` does not name itself.
+    """Add XLA's flags for a CPU to ``XLA_FLAGS``, except flags already set there.
 
-    Matrices are multiplied by Eigen and not by YNNPACK, XLA's default since 2026:
-    `elbow_jax.ops.cpu.products` orders its products for it. Vectors are as wide as the processor
-    has them. Work is ordered for little memory, not to have much of it ready at once: two thirds of
-    the buffers, and as fast on two cores. It has to be called before the first array.
+    - Eigen multiplies matrices instead of YNNPACK, XLA's default since 2026:
+      `elbow_jax.ops.cpu.products` orders its products for Eigen.
+    - Operations are scheduled for low memory use rather than concurrency: two thirds of the
+      buffers, and as fast on two cores.
+    - Vectors have the processor's full width.
+
+    Must be called before the first array.
     """
-    given = os.environ.get("XLA_FLAGS", "")
-    added = [f"{name}={value}" for name, value in _XLA_FLAGS.items() if name not in given]
-    os.environ["XLA_FLAGS"] = " ".join(filter(None, [given, *added]))
+    existing = os.environ.get("XLA_FLAGS", "")
+    added = [f"{name}={value}" for name, value in _XLA_FLAGS.items() if name not in existing]
+    os.environ["XLA_FLAGS"] = " ".join(filter(None, [existing, *added]))

@@ -1,19 +1,36 @@
-"""Scores from a released model: its files, a predictor, batches."""
+"""Scores from trained networks: the released model on disk, a predictor, scores of a split.
+
+`read_released` opens the `model/` folder of a finished run, `Predictor` scores batches with it, and
+`predict_split` scores a split of prepared data. `score_batches` serves training too.
+"""
 
 from typing import TYPE_CHECKING
 
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_jax.scoring.batches import score_batches, sigmoid
     from elbow_jax.scoring.predictor import Predictor
     from elbow_jax.scoring.released import ModelCard, ReleasedModel, read_released, write_released
+    from elbow_jax.scoring.splits import predict_split
 
-__all__ = ["ModelCard", "Predictor", "ReleasedModel", "read_released", "write_released"]
+__all__ = [
+    "ModelCard",
+    "Predictor",
+    "ReleasedModel",
+    "predict_split",
+    "read_released",
+    "score_batches",
+    "sigmoid",
+    "write_released",
+]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "released": ["ModelCard", "ReleasedModel", "read_released", "write_released"],
+        "batches": ["score_batches", "sigmoid"],
         "predictor": ["Predictor"],
+        "released": ["ModelCard", "ReleasedModel", "read_released", "write_released"],
+        "splits": ["predict_split"],
     },
 )

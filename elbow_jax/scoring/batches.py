@@ -1,4 +1,4 @@
-"""Scores for a split: every image once, in manifest order, whatever the number of devices."""
+"""Score batches with a compiled step: each image once, in the order of the archive."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from jaxtyping import Float32, Float64, Int32
 
-from elbow_jax.runtime.devices import to_devices
+from elbow_jax.runtime import to_devices
 
 
 def score_batches(
@@ -18,7 +18,9 @@ def score_batches(
     batches: Iterable[dict[str, np.ndarray]],
     mesh: Mesh,
 ) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
-    """Return each image's position in the archive and its logit, padding left out.
+    """Return each image's position in the archive and its logit, without padding.
+
+    The result does not depend on the number of devices.
 
     Args:
         eval_step: the compiled ``(variables, batch) -> logits``.
@@ -30,22 +32,22 @@ def score_batches(
     for batch in batches:
         placed = to_devices(batch, mesh)
         pending.append((placed["position"], eval_step(variables, placed)))
-    gathered = [tuple(np.asarray(_whole(array)) for array in pair) for pair in pending]
+    gathered = [tuple(np.asarray(_gather(array)) for array in pair) for pair in pending]
     positions = np.concatenate([pair[0] for pair in gathered])
     logits = np.concatenate([pair[1] for pair in gathered])
-    real = positions >= 0
-    positions, logits = positions[real], logits[real]
+    is_image = positions >= 0
+    positions, logits = positions[is_image], logits[is_image]
     order = np.argsort(positions, kind="stable")
     return positions[order], logits[order]
 
 
 def sigmoid(logits: Float32[np.ndarray, " images"]) -> Float64[np.ndarray, " images"]:
-    """Return the probability of injury, float64 so that sure scores do not round to ties at 1."""
+    """Return P(injury) in float64, so that confident scores are not rounded to ties at 1."""
     return np.exp(-np.logaddexp(0.0, -logits.astype(np.float64)))
 
 
-def _whole(array: jax.Array) -> Any:
-    """Return an array in full on every process."""
+def _gather(array: jax.Array) -> Any:
+    """Return a global array in full on every process."""
     if jax.process_count() == 1:
         return array
     return multihost_utils.process_allgather(array, tiled=True)

@@ -1,4 +1,4 @@
-"""A released model ready to score: its network compiled once, over every device."""
+"""Score images with a released model: its network, compiled once, on every device."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int32
 
 from elbow_jax import networks
-from elbow_jax.runtime import devices as parallel
-from elbow_jax.runtime.compilation import compiled_aside
+from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding
 from elbow_jax.scoring.batches import score_batches, sigmoid
 from elbow_jax.scoring.released import ReleasedModel
 from elbow_jax.steps import make_eval_step
@@ -20,16 +19,21 @@ class Predictor:
 
     Args:
         released: the model.
-        batch_size: images of every batch that it will be given.
+        batch_size: images in every batch.
+
+    Attributes:
+        card: the released model's card.
+        batch_size: images in every batch.
     """
 
     def __init__(self, released: ReleasedModel, batch_size: int):
+        self.card = released.card
         self.batch_size = batch_size
-        self._mesh = parallel.make_mesh(batch_size)
+        self._mesh = make_mesh(batch_size)
         module = networks.build(released.card.architecture, "auto")
         eval_step = make_eval_step(module.apply, networks.compute_dtype("auto"))
-        self._eval_step = compiled_aside(jax.jit(eval_step))
-        self._variables = jax.device_put(released.variables, parallel.replicated(self._mesh))
+        self._eval_step = compile_in_thread(jax.jit(eval_step))
+        self._variables = jax.device_put(released.variables, replicated_sharding(self._mesh))
 
     def score(
         self, batches: Iterable[dict[str, Any]]

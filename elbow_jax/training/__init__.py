@@ -1,1 +1,38 @@
-"""The loop around the steps: engine, checkpoints, run directory, first weights, leakage check."""
+"""Training a network: the stages of `elbow_jax.train` and their parts.
+
+`run_stage` goes from a configuration to a released model. `build_engine`, `open_batches` and
+`score_split` are its parts for benchmarks; `RunDirectory` names the files of a run.
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from elbow_jax.training.engine import Engine, build_engine
+    from elbow_jax.training.loop import open_batches
+    from elbow_jax.training.run_directory import RunDirectory, create_run
+    from elbow_jax.training.stage import print_cost, run_stage
+    from elbow_jax.training.validation import score_split
+
+__all__ = [
+    "Engine",
+    "RunDirectory",
+    "build_engine",
+    "create_run",
+    "open_batches",
+    "print_cost",
+    "run_stage",
+    "score_split",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "engine": ["Engine", "build_engine"],
+        "loop": ["open_batches"],
+        "run_directory": ["RunDirectory", "create_run"],
+        "stage": ["print_cost", "run_stage"],
+        "validation": ["score_split"],
+    },
+)

@@ -1,4 +1,4 @@
-"""What a run's first weights have seen: no image that judges a run may have taught it."""
+"""Check for leakage from the images of earlier runs into the validation and test sets of a run."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,46 +6,49 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int, UInt8
 
 from elbow_core.config import load_config
-from elbow_core.dataset.manifest import ManifestRow, read_manifest
-from elbow_core.dataset.near_duplicates import (
-    HASHES,
+from elbow_core.dataset import (
+    HASHES_FILE,
+    ManifestRow,
+    PreparedData,
+    check_disjoint,
     find_near_duplicates_between,
+    read_manifest,
     write_near_duplicates,
 )
-from elbow_core.dataset.prepared import PreparedData
-from elbow_core.dataset.splits import check_disjoint
 from elbow_core.errors import ConfigError
 from elbow_jax.config import TrainConfig
-from elbow_jax.training.first_weights import Init
+from elbow_jax.training.initial_weights import Init
 from elbow_jax.training.run_directory import RunDirectory
 
-# Whom a split of an earlier run's images must not meet: what taught judges nothing, and what chose
-# the weights is no test.
-_JUDGED = {"train": ("validation", "test"), "validation": ("test",)}
+# A split of an earlier run, and the splits of this run that must not share its images: training
+# images leak into validation and test; validation images, which chose the weights, into the test.
+_LEAKS_INTO = {"train": ("validation", "test"), "validation": ("test",)}
 
 
 @dataclass(frozen=True)
-class Lookalikes:
-    """Images that judge a run and look like ones that an earlier run has learnt from."""
+class LeakedNearDuplicates:
+    """Validation or test images of a run that are near-duplicates of an earlier run's images."""
 
     rows: Sequence[ManifestRow]
-    """Of both sets."""
-    pairs: np.ndarray
-    """Positions in `rows` of the one that judges and the one that taught, and bits between them."""
+    """Of all the sets."""
+    pairs: Int[np.ndarray, "pairs 3"]
+    """Positions in `rows` of this run's and the earlier run's image, and their distance in bits."""
 
     def write(self, path: Path) -> None:
-        """Write them as `elbow_core.dataset.near_duplicates` writes those within a set."""
+        """Write the pairs in the format of a prepared set's ``near_duplicates.csv``."""
         write_near_duplicates(path, self.rows, self.pairs)
 
 
-def refuse_seen_images(init: Init, data: PreparedData) -> None:
-    """Refuse to start from a run that has learnt from images which are to judge this one.
+def refuse_leakage(init: Init, data: PreparedData) -> None:
+    """Refuse initial weights that were trained on images of this run's validation or test set.
 
-    No image or patient that the run, or one that it started from, was trained on may stand in the
-    validation or test set of `data`; none that chose its weights in the test set. Where a run's
-    prepared images are no longer there, that is said on standard error and not checked.
+    No image or patient of the training set of an earlier run (the run in `init`, or one that it
+    started from) may be in the validation or test set of `data`, and none of its validation set in
+    the test set. If an earlier run's prepared images no longer exist, a line on standard error
+    says that they were not checked.
 
     Raises:
         ConfigError: if a directory is not a run.
@@ -54,51 +57,51 @@ def refuse_seen_images(init: Init, data: PreparedData) -> None:
     for run, prepared in _earlier_runs(init):
         if not (prepared / "manifest.csv").is_file():
             print(
-                f"{run}: its images ({prepared}) are gone, so that they could not be compared with "
+                f"{run}: its images ({prepared}) no longer exist, so they were not compared with "
                 f"those of {data.directory}",
                 file=sys.stderr,
             )
             continue
-        seen = read_manifest(prepared / "manifest.csv")
-        for theirs, ours in _JUDGED.items():
+        earlier = read_manifest(prepared / "manifest.csv")
+        for split, held_out in _LEAKS_INTO.items():
             check_disjoint(
-                [row for row in seen if row.split == theirs],
-                [row for row in data.rows if row.split in ours],
+                [row for row in earlier if row.split == split],
+                [row for row in data.rows if row.split in held_out],
             )
 
 
-def find_lookalikes(init: Init, data: PreparedData) -> Lookalikes:
-    """Return the near-duplicates of images of which `refuse_seen_images` refuses the very bytes.
+def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDuplicates:
+    """Return the near-duplicates among the images that `refuse_leakage` compares.
 
-    By perceptual hash, in every other prepared directory that an earlier run was trained on and
-    that is still there; those within `data` are listed beside it.
+    By perceptual hash, with every other prepared directory that an earlier run used and that still
+    exists; near-duplicates within `data` are listed beside it.
     """
     directories = {prepared.resolve() for _, prepared in _earlier_runs(init)}
     rows, pairs = list(data.rows), [np.zeros((0, 3), np.int64)]
-    hashes = _hashes(data.directory)
+    hashes = _read_hashes(data.directory)
     for directory in sorted(directories - {data.directory.resolve()}):
-        taught_hashes = _hashes(directory)
-        if hashes is None or taught_hashes is None:
+        earlier_hashes = _read_hashes(directory)
+        if hashes is None or earlier_hashes is None:
             continue
-        seen = read_manifest(directory / "manifest.csv")
-        for theirs, ours in _JUDGED.items():
-            judge = [at for at, row in enumerate(data.rows) if row.split in ours]
-            taught = [at for at, row in enumerate(seen) if row.split == theirs]
-            found = find_near_duplicates_between(hashes[judge], taught_hashes[taught])
-            found[:, 0] = np.asarray(judge, np.int64)[found[:, 0]]
-            found[:, 1] = len(rows) + np.asarray(taught, np.int64)[found[:, 1]]
+        earlier = read_manifest(directory / "manifest.csv")
+        for split, held_out in _LEAKS_INTO.items():
+            first = [index for index, row in enumerate(data.rows) if row.split in held_out]
+            second = [index for index, row in enumerate(earlier) if row.split == split]
+            found = find_near_duplicates_between(hashes[first], earlier_hashes[second])
+            found[:, 0] = np.asarray(first, np.int64)[found[:, 0]]
+            found[:, 1] = len(rows) + np.asarray(second, np.int64)[found[:, 1]]
             pairs.append(found)
-        rows.extend(seen)
-    return Lookalikes(rows, np.concatenate(pairs))
+        rows.extend(earlier)
+    return LeakedNearDuplicates(rows, np.concatenate(pairs))
 
 
-def _hashes(directory: Path) -> np.ndarray | None:
-    path = directory / HASHES
+def _read_hashes(directory: Path) -> UInt8[np.ndarray, "images 32"] | None:
+    path = directory / HASHES_FILE
     return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
 def _earlier_runs(init: Init) -> Iterator[tuple[Path, Path]]:
-    """Yield each run that `init` names or goes back to, and its prepared images."""
+    """Yield each run in `init`, and those that it started from, with its prepared images."""
     for path in map(Path, init.values() if isinstance(init, Mapping) else [init]):
         if not path.is_dir():
             continue  # published weights

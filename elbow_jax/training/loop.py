@@ -8,42 +8,41 @@ import grain
 import jax
 import numpy as np
 
-from elbow_core.dataset.prepared import PreparedData
+from elbow_core.dataset import PreparedData
 from elbow_core.errors import UserError
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import image_ids, training_batches
-from elbow_jax.runtime import devices as parallel
-from elbow_jax.runtime.compilation import compiled_aside
-from elbow_jax.runtime.interruption import Interruption
+from elbow_jax.runtime import Interruption, compile_in_thread, process, to_devices
 from elbow_jax.training.checkpoints import Checkpoints
-from elbow_jax.training.engine import Engine, validate
+from elbow_jax.training.engine import Engine
 from elbow_jax.training.progress import TrainingProgress
 from elbow_jax.training.run_directory import MetricsLog, RunDirectory
 from elbow_jax.training.tensorboard import Curves, contact_sheet
+from elbow_jax.training.validation import validate
 
 
 def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirectory) -> int | None:
-    """Train from the run's newest checkpoint, or from the start, to the end of training.
+    """Train from the run's newest checkpoint, or from the initial state, to the last epoch.
 
     The host waits for the device at log steps, at checkpoints and for validation, and nowhere else.
 
     Returns:
-        None at the end of training; the step of the checkpoint after which SIGTERM ended it.
+        None at the end of training; after SIGTERM, the step of the checkpoint written then.
 
     Raises:
-        UserError: if the loss or the gradient stops being finite; the last good checkpoint stays.
+        UserError: if a loss or a gradient is not finite; the last good checkpoint stays.
     """
     batches = open_batches(config, data)
     total = config.epochs * engine.steps_per_epoch
-    train_step = compiled_aside(engine.train_step)  # here, as a dry run traces the engine's own
+    train_step = compile_in_thread(engine.train_step)  # not in Engine: a dry run traces its step
     with Checkpoints(run.checkpoints) as checkpoints, Interruption() as interruption:
         state, first = engine.state, 0
         losses: list[float] = []
-        scores: list[float] = []
+        aurocs: list[float] = []
         if (restored := checkpoints.restore_latest(engine.state)) is not None:
             first, state, host = restored
             batches.set_state(host["batches"])
-            losses, scores = host["losses"], host["scores"]
+            losses, aurocs = host["losses"], host["scores"]
         log = MetricsLog(run.metrics, after=first)
         pending: list[tuple[np.ndarray, Any]] = []
         with (
@@ -51,19 +50,19 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
             TrainingProgress(run.path.name, total, config.batch_size, done=first) as progress,
         ):
             for step in range(first + 1, total + 1):
-                if has_stopped(scores, config.early_stopping):
+                if should_stop(aurocs, config.early_stopping):
                     progress.say(f"no better validation AUROC in {config.early_stopping} epochs")
                     break
                 batch = next(batches)
                 if step == 1:
                     curves.image("augmented training images", contact_sheet(batch["image"]), step)
-                state, metrics = train_step(state, parallel.to_devices(batch, engine.mesh))
+                state, metrics = train_step(state, to_devices(batch, engine.mesh))
                 pending.append((batch["position"], metrics))
                 epoch, ends_epoch = step / engine.steps_per_epoch, not step % engine.steps_per_epoch
                 logs = ends_epoch or not step % config.log_every
-                every = config.checkpoint_every
-                saves = ends_epoch or bool(every and not step % every)
-                interrupted = interruption.asked(meeting=logs or saves)
+                interval = config.checkpoint_every
+                saves = ends_epoch or bool(interval and not step % interval)
+                interrupted = interruption.requested(synchronised=logs or saves)
                 if logs or saves or interrupted:
                     losses += _fetch(pending, step, data, checkpoints)
                     pending = []
@@ -73,20 +72,20 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
                     rows.append({"step": step, "epoch": epoch, "loss": loss, "learning_rate": rate})
                     progress.step(step, loss, rate)
                     losses = []
-                score: float | None = None
+                auroc: float | None = None
                 if ends_epoch:
-                    figures = validate(engine, state, data, config.batch_size)
-                    rows.append({"step": step, "epoch": epoch, "validation": figures})
-                    score = figures["auroc"]
-                    scores = [*scores, score]
-                    progress.epoch(round(epoch), config.epochs, loss, score)
+                    validation = validate(engine, state, data, config.batch_size)
+                    rows.append({"step": step, "epoch": epoch, "validation": validation})
+                    auroc = validation["auroc"]
+                    aurocs = [*aurocs, auroc]
+                    progress.epoch(round(epoch), config.epochs, loss, auroc)
                 for row in rows:
                     log.write(row)
                     curves.write(row)
                 if saves or interrupted:
-                    # Every process has read as many batches, so one state serves them all.
-                    host = {"batches": batches.get_state(), "losses": losses, "scores": scores}
-                    checkpoints.save(step, state, host, score)
+                    # Every process has read the same number of batches: one state serves all.
+                    host = {"batches": batches.get_state(), "losses": losses, "scores": aurocs}
+                    checkpoints.save(step, state, host, auroc)
                 if interrupted:
                     checkpoints.wait()
                     return step
@@ -95,7 +94,7 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
 
 
 def open_batches(config: TrainConfig, data: PreparedData) -> grain.DatasetIterator:
-    """Return this process's training batches as the configuration asks for them."""
+    """Return this process's training batches for a configuration."""
     return training_batches(
         data,
         batch_size=config.batch_size,
@@ -104,13 +103,13 @@ def open_batches(config: TrainConfig, data: PreparedData) -> grain.DatasetIterat
         augmentation=config.data.augmentation,
         redraw=config.data.redraw,
         workers=config.data.workers,
-        process=parallel.process(),
+        process=process(),
     )
 
 
-def has_stopped(scores: Sequence[float], patience: int | None) -> bool:
-    """Whether the last `patience` epochs have brought no better score than those before them."""
-    return patience is not None and len(scores) - 1 - int(np.argmax([*scores, -1])) >= patience
+def should_stop(aurocs: Sequence[float], patience: int | None) -> bool:
+    """Return whether the last `patience` epochs have not improved the best AUROC."""
+    return patience is not None and len(aurocs) - 1 - int(np.argmax([*aurocs, -1])) >= patience
 
 
 def _fetch(
@@ -119,17 +118,17 @@ def _fetch(
     data: PreparedData,
     checkpoints: Checkpoints,
 ) -> list[float]:
-    """Wait for the losses of the steps up to ``step`` and refuse those that are not finite."""
+    """Return the losses of the pending steps, which end at ``step``; refuse non-finite ones."""
     losses = []
     first = step - len(pending) + 1
     for number, (positions, metrics) in enumerate(jax.device_get(list(pending)), first):
         loss, norm = float(metrics["loss"]), float(metrics["gradient_norm"])
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            kept = checkpoints.latest()
+            latest = checkpoints.latest()
             raise UserError(
                 f"step {number}: loss {loss}, gradient norm {norm}; the last good checkpoint is "
-                f"{'none' if kept is None else f'step {kept}'}; lower optimizer.learning_rate or "
-                f"look at the images of the batch: {', '.join(image_ids(data, positions))}"
+                f"{'none' if latest is None else f'step {latest}'}; lower optimizer.learning_rate "
+                f"or check the images of the batch: {', '.join(image_ids(data, positions))}"
             )
         losses.append(loss)
     return losses

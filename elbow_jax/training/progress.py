@@ -1,4 +1,4 @@
-"""What a person sees of a run: one bar on a terminal, one line an epoch elsewhere."""
+"""Progress of a run on standard error: a bar on a terminal, one line an epoch elsewhere."""
 
 import time
 from types import TracebackType
@@ -12,28 +12,28 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from elbow_jax.runtime import devices as parallel
+from elbow_jax.runtime import is_main
 
 
 class TrainingProgress:
     """Shows step, loss, learning rate, images per second and the time left.
 
-    Of several processes the main one alone shows anything.
+    Of several processes only the main one shows it.
     """
 
     def __init__(self, title: str, steps: int, batch_size: int, done: int = 0):
-        self._console = Console(stderr=True, quiet=not parallel.is_main())
+        self._console = Console(stderr=True, quiet=not is_main())
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[metrics]}"),
             TimeRemainingColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
         )
         self._task = self._progress.add_task(
-            title, total=steps, completed=done, figures="compiling"
+            title, total=steps, completed=done, metrics="compiling"
         )
         self._title = title
         self._batch_size = batch_size
@@ -53,17 +53,17 @@ class TrainingProgress:
 
     def step(self, step: int, loss: float, rate: float) -> None:
         """Move the bar to `step` with the mean loss since the last call and the learning rate."""
-        before, then = self._last
+        last_step, last_time = self._last
         now = time.monotonic()
-        speed = (step - before) * self._batch_size / max(now - then, 1e-9)
+        speed = (step - last_step) * self._batch_size / max(now - last_time, 1e-9)
         self._last = (step, now)
-        figures = f"loss {loss:.3f}  rate {rate:.1e}  {speed:.0f} images/s"
-        self._progress.update(self._task, completed=step, figures=figures)
+        metrics = f"loss {loss:.3f}  rate {rate:.1e}  {speed:.0f} images/s"
+        self._progress.update(self._task, completed=step, metrics=metrics)
 
     def epoch(self, epoch: int, epochs: int, loss: float, auroc: float) -> None:
         """Print one epoch's training loss and validation AUROC."""
         self.say(f"epoch {epoch}/{epochs}  loss {loss:.4f}  validation AUROC {auroc:.4f}")
-        self._last = (self._last[0], time.monotonic())  # validation is not training time
+        self._last = (self._last[0], time.monotonic())  # leaves validation out of the speed
 
     def say(self, text: str) -> None:
         """Print a line about the run."""

@@ -1,12 +1,12 @@
-"""A run on disk: made whole or not at all, gone on with only by the configuration it began with.
+"""The directory of a run: created complete, resumed only with its own configuration and data.
 
 runs/<name>/config.yaml     resolved configuration
             run.json        versions, commit, devices, seed, fingerprint of the data
-            near_duplicates.csv  where it judges by images like those that taught an earlier run
+            near_duplicates.csv  validation and test images that resemble images of an earlier run
             metrics.jsonl   one row a log step and one an epoch
-            tensorboard/    the same as curves, where it was asked for
+            tensorboard/    the same as curves, with `tensorboard: true`
             checkpoints/    training states
-            model/          the released model; its presence says that the run is finished
+            model/          the released model; it exists once the run is finished
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from typing import Any
 import jax
 
 from elbow_core import runs
-from elbow_core.dataset.prepared import PreparedData
+from elbow_core.dataset import PreparedData
 from elbow_jax.config import TrainConfig
-from elbow_jax.runtime import devices as parallel
+from elbow_jax.runtime import is_main
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
@@ -37,17 +37,17 @@ class RunDirectory:
 
     @property
     def record(self) -> Path:
-        """What is needed to repeat the run."""
+        """Everything needed to repeat the run."""
         return self.path / "run.json"
 
     @property
     def near_duplicates(self) -> Path:
-        """Images that judge the run and look like ones that taught a run which it started from."""
+        """Validation and test images that are near-duplicates of images of an earlier run."""
         return self.path / "near_duplicates.csv"
 
     @property
     def metrics(self) -> Path:
-        """The log of losses and validation figures."""
+        """The log of losses and validation metrics."""
         return self.path / "metrics.jsonl"
 
     @property
@@ -67,35 +67,35 @@ class RunDirectory:
 
 
 def create_run(config: TrainConfig, data: PreparedData) -> RunDirectory:
-    """Make the directory of a new run.
+    """Create the directory of a new run.
 
     Raises:
-        ConfigError: if ``config.run`` is there already.
+        ConfigError: if ``config.run`` already exists and is not empty.
     """
     runs.begin_run(config.run, config, _describe(config, data))
     return RunDirectory(config.run)
 
 
 def resume_run(config: TrainConfig, data: PreparedData) -> RunDirectory:
-    """Open the directory of a run to go on with it, or make it where there is none yet.
+    """Open the directory of a run to continue it, or create it if it does not exist.
 
     Raises:
-        ConfigError: if it was begun with another configuration or other data.
+        ConfigError: if the run has another configuration or other data.
     """
     runs.resume_run(config.run, config, _describe(config, data))
     return RunDirectory(config.run)
 
 
 class MetricsLog(runs.MetricsLog):
-    """``metrics.jsonl``; of several processes the main one alone writes it."""
+    """``metrics.jsonl``; of several processes only the main one writes it."""
 
     def __init__(self, path: Path, after: int):
-        if parallel.is_main():
+        if is_main():
             super().__init__(path, after)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Append one row; it must hold ``step``."""
-        if parallel.is_main():
+        if is_main():
             super().write(row)
 
 

@@ -1,4 +1,4 @@
-"""Curves and images for TensorBoard, beside `metrics.jsonl` and of the same rows."""
+"""Curves for TensorBoard from the rows of `metrics.jsonl`, and a sheet of training images."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from elbow_core.errors import UserError
-from elbow_jax.runtime import devices as parallel
+from elbow_jax.runtime import is_main
 
 
 class Curves:
@@ -18,16 +18,16 @@ class Curves:
 
     Args:
         directory: of the event files; created when missing.
-        after: the step resumed from, 0 at the beginning.
-        wanted: whether to write at all. Of several processes the main one alone does.
+        after: the step resumed from, 0 in a new run.
+        enabled: whether to write at all. Of several processes only the main one writes.
 
     Raises:
         UserError: if tensorboardX is not installed.
     """
 
-    def __init__(self, directory: Path, after: int, wanted: bool):
+    def __init__(self, directory: Path, after: int, enabled: bool):
         self._writer = None
-        if not wanted or not parallel.is_main():
+        if not enabled or not is_main():
             return
         try:
             from tensorboardX import SummaryWriter
@@ -50,7 +50,7 @@ class Curves:
             self._writer.close()
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Add the figures of one row of `metrics.jsonl`."""
+        """Add the metrics of one row of `metrics.jsonl`."""
         if self._writer is None:
             return
         if "validation" in row:
@@ -67,10 +67,10 @@ class Curves:
 
 
 def contact_sheet(
-    images: UInt8[np.ndarray, "count height width 1"], most: int = 16
+    images: UInt8[np.ndarray, "count height width 1"], max_images: int = 16
 ) -> UInt8[np.ndarray, "rows columns"]:
-    """Put the first `most` images of a batch side by side on a square sheet."""
-    shown = images[:most, ..., 0]
+    """Arrange the first `max_images` images of a batch in a square grid, row by row."""
+    shown = images[:max_images, ..., 0]
     side = math.ceil(math.sqrt(len(shown)))
     height, width = shown.shape[1:]
     sheet = np.zeros((side, side, height, width), np.uint8)

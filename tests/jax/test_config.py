@@ -1,7 +1,6 @@
 import pytest
 
-from elbow_core.config import dump_config, fields_of, load_config
-from elbow_core.config.help import describe_fields
+from elbow_core.config import describe_fields, dump_config, fields_of, load_config
 from elbow_core.errors import ConfigError
 from elbow_jax.config import TrainConfig
 from elbow_jax.models import ModelConfig
@@ -22,19 +21,19 @@ def path(tmp_path):
     return path
 
 
-def test_network_is_part_of_the_schema(path):
+def test_schema_includes_the_network(path):
     config = load_config(TrainConfig, path, ["--model.variant", "small"])
     assert config.model == ModelConfig(backbone="mobilenetv3_large", variant="small")
 
 
-def test_dumped_configuration_reads_back_equal(path, tmp_path):
+def test_dumped_configuration_loads_equal(path, tmp_path):
     config = load_config(TrainConfig, path)
     (tmp_path / "again.yaml").write_text(dump_config(config))
     assert load_config(TrainConfig, tmp_path / "again.yaml") == config
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         (["--model.backbon", "x"], "model.backbon (from the command line): unknown key; did you"),
         (["--model.cbam", "1"], "model.cbam (from the command line): 1 is not true or false"),
@@ -45,11 +44,11 @@ def test_dumped_configuration_reads_back_equal(path, tmp_path):
         (["--optimizer.warm_restarts.t_o", "3"], "did you mean 't_0'"),
     ],
 )
-def test_wrong_value_is_one_line_with_file_and_key(path, override, said):
+def test_error_is_one_line_with_file_and_key(path, override, expected):
     with pytest.raises(ConfigError) as raised:
         load_config(TrainConfig, path, override)
     message = str(raised.value)
-    assert said in message
+    assert expected in message
     assert message.startswith(str(path))
     assert "\n" not in message
 

@@ -4,10 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elbow_core.dataset.manifest import read_manifest, write_manifest
-from elbow_core.dataset.prepared import open_prepared
+from elbow_core.dataset import open_prepared, read_manifest, write_manifest
 from elbow_core.errors import ArchiveError, ConfigError
-from elbow_core.radiographs.augmentation import NO_AUGMENTATION, Augmentation
+from elbow_core.radiographs import NO_AUGMENTATION, Augmentation
 from elbow_jax.data import (
     image_ids,
     scoring_batches,
@@ -36,9 +35,9 @@ def take(iterator, count):
     return list(itertools.islice(iterator, count))
 
 
-def assert_equal_batches(ours, theirs):
-    assert len(ours) == len(theirs)
-    for batch, other in zip(ours, theirs, strict=True):
+def assert_equal_batches(batches, expected):
+    assert len(batches) == len(expected)
+    for batch, other in zip(batches, expected, strict=True):
         assert batch.keys() == other.keys()
         for name in batch:
             np.testing.assert_array_equal(batch[name], other[name])
@@ -55,30 +54,30 @@ def test_batch_has_the_documented_shapes_and_types(data):
     }
 
 
-def test_epoch_shows_each_image_once_a_copy(data):
+def test_epoch_holds_each_image_once_per_copy(data):
     steps = steps_per_epoch(data, 1, 8)
     batches = take(shuffled(data), steps)
-    shown = np.concatenate([batch["position"] for batch in batches])
+    positions = np.concatenate([batch["position"] for batch in batches])
     assert steps == 6
-    np.testing.assert_array_equal(np.bincount(shown), np.full(SPLITS["train"], 2))
+    np.testing.assert_array_equal(np.bincount(positions), np.full(SPLITS["train"], 2))
 
 
-def test_originals_are_untouched_and_copies_are_not(data):
+def test_originals_are_unchanged_and_copies_are_not(data):
     batches = take(shuffled(data), 6)
-    untouched = [
+    unchanged = [
         np.array_equal(image[..., 0], data.archive[int(position)])
         for batch in batches
         for image, position in zip(batch["image"], batch["position"], strict=True)
     ]
-    assert sum(untouched) == SPLITS["train"]
+    assert sum(unchanged) == SPLITS["train"]
 
 
-def test_labels_are_the_manifests(data):
+def test_labels_equal_the_manifests(data):
     batch = next(shuffled(data))
     assert [data.rows[position].label for position in batch["position"]] == list(batch["label"])
 
 
-def test_each_epoch_has_another_order_and_the_same_copies(data):
+def test_epochs_differ_in_order_and_not_in_copies(data):
     batches = take(shuffled(data), 12)
     epochs = [batches[:6], batches[6:]]
     orders = [np.concatenate([batch["position"] for batch in epoch]) for epoch in epochs]
@@ -89,7 +88,7 @@ def test_each_epoch_has_another_order_and_the_same_copies(data):
     assert contents[0] == contents[1]
 
 
-def test_redrawn_epochs_share_no_image(data):
+def test_epochs_share_no_image_with_redraw(data):
     batches = take(shuffled(data, redraw=True), 12)
     first, second = (
         {image.tobytes() for batch in half for image in batch["image"]}
@@ -100,52 +99,52 @@ def test_redrawn_epochs_share_no_image(data):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_batches_do_not_depend_on_the_number_of_workers(data, workers):
-    alone = take(shuffled(data), 9)
-    assert_equal_batches(take(shuffled(data, workers=workers), 9), alone)
+    without_workers = take(shuffled(data), 9)
+    assert_equal_batches(take(shuffled(data, workers=workers), 9), without_workers)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_iterator_goes_on_exactly_from_a_saved_state(data, workers):
-    unbroken = take(shuffled(data), 10)
+def test_iterator_resumes_exactly_from_a_saved_state(data, workers):
+    uninterrupted = take(shuffled(data), 10)
     iterator = shuffled(data, workers=workers)
     take(iterator, 4)
     state = iterator.get_state()
     resumed = shuffled(data, workers=workers)
     resumed.set_state(state)
-    assert_equal_batches(take(resumed, 6), unbroken[4:])
+    assert_equal_batches(take(resumed, 6), uninterrupted[4:])
 
 
 @pytest.mark.parametrize("batch_size", [8, 10])
 def test_processes_share_every_batch_without_overlap(data, batch_size):
-    whole = take(shuffled(data, batch_size=batch_size), 11)
+    full = take(shuffled(data, batch_size=batch_size), 11)
     parts = [take(shuffled(data, batch_size=batch_size, process=(i, 2)), 11) for i in range(2)]
-    for batch, mine, theirs in zip(whole, *parts, strict=True):
-        together = np.concatenate([mine["position"], theirs["position"]])
-        np.testing.assert_array_equal(together, batch["position"])
+    for batch, first, second in zip(full, *parts, strict=True):
+        positions = np.concatenate([first["position"], second["position"]])
+        np.testing.assert_array_equal(positions, batch["position"])
 
 
-def test_seed_decides_order_and_maps(data):
+def test_seed_determines_order_and_maps(data):
     one, same, other = (next(shuffled(data, seed=seed)) for seed in (3, 3, 4))
     assert_equal_batches([one], [same])
     assert not np.array_equal(one["image"], other["image"])
 
 
-def test_copies_without_augmentation_are_the_originals(data):
+def test_copies_without_augmentation_equal_the_originals(data):
     for batch in take(shuffled(data, augmentation=NO_AUGMENTATION), 6):
         for image, position in zip(batch["image"], batch["position"], strict=True):
             np.testing.assert_array_equal(image[..., 0], data.archive[int(position)])
 
 
 @pytest.mark.parametrize("process_count", [1, 2])
-def test_scoring_shows_each_image_once_and_pads_the_last_batch(data, process_count):
-    shown = []
+def test_scoring_holds_each_image_once_and_pads_the_last_batch(data, process_count):
+    names = []
     for index in range(process_count):
         batches = list(scoring_batches(data, "test", batch_size=4, process=(index, process_count)))
         assert {batch["image"].shape[0] for batch in batches} == {4 // process_count}
         for batch in batches:
             np.testing.assert_array_equal(batch["weight"], batch["position"] >= 0)
-            shown += image_ids(data, batch["position"])
-    assert sorted(shown) == [row.image_id for row in data.rows if row.split == "test"]
+            names += image_ids(data, batch["position"])
+    assert sorted(names) == [row.image_id for row in data.rows if row.split == "test"]
 
 
 def test_too_few_images_for_a_batch_is_an_error_before_reading(data):

@@ -15,7 +15,7 @@ STEPS_PER_EPOCH = 7
 @pytest.mark.parametrize(
     ("t_0", "t_mult", "epochs"), [(5, 2, 35), (4, 2, 28), (4, 2, 12), (3, 1, 8)]
 )
-def test_rates_are_torchs_over_a_whole_run(t_0, t_mult, epochs):
+def test_rates_equal_torchs_over_a_whole_run(t_0, t_mult, epochs):
     schedule = WarmRestarts(0.1, t_0, t_mult, STEPS_PER_EPOCH)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, t_0, t_mult)
@@ -38,7 +38,7 @@ def test_state_carries_the_rate_from_step_to_step():
 
 
 @pytest.mark.parametrize("t_mult", [1, 2, 10])
-def test_cycles_go_on_as_far_as_steps_can_be_counted(t_mult):
+def test_cycles_continue_for_every_int32_step(t_mult):
     schedule = WarmRestarts(0.1, 2, t_mult, STEPS_PER_EPOCH)
     cycle, length = 0, 2 * STEPS_PER_EPOCH
     while cycle < 2**31 and cycle < 1000 * length:
@@ -47,14 +47,14 @@ def test_cycles_go_on_as_far_as_steps_can_be_counted(t_mult):
         assert cycle > 2**31 or schedule.at(cycle - 1) < 0.01
 
 
-def test_joining_small_arrays_keeps_every_number():
+def test_joining_small_arrays_keeps_all_values():
     tree = {"a": jnp.arange(4.0).reshape(2, 2), "b": jnp.ones((300, 300)), "c": -jnp.ones(3)}
     joined = join_small(tree)
     assert [leaf.shape for leaf in joined] == [(7,), (300, 300)]
     assert optax.tree.norm(joined) == pytest.approx(float(optax.tree.norm(tree)))
 
 
-def test_other_rates_and_cycles_are_the_same_program():
+def test_other_rates_and_cycles_share_one_program():
     def lower(schedule):
         optimizer = sgd(schedule, momentum=0.8, weight_decay=1e-3)
         parameters = {"weight": jnp.ones(3)}
@@ -65,7 +65,7 @@ def test_other_rates_and_cycles_are_the_same_program():
 
 
 @pytest.mark.parametrize("fewest", [1, 3, 2**16])
-def test_parameters_are_torchs_after_200_steps_with_momentum_and_decay(monkeypatch, fewest):
+def test_parameters_equal_torchs_after_200_steps_with_momentum_and_decay(monkeypatch, fewest):
     monkeypatch.setattr(optimizer_module, "_FEWEST", fewest)  # none, one or both joined
     rng = np.random.default_rng(0)
     matrix, target = rng.normal(size=(32, 5)), rng.normal(size=32)

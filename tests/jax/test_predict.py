@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from elbow_core import cli, prepare
-from elbow_core.evaluation.predictions import read_predictions
+from elbow_core.evaluation import read_predictions
 from elbow_jax import evaluate, predict, train
 
 SIZE = 32
 
 
-def draw(folder: Path) -> None:
-    """Write 60 radiograph-shaped PNGs in one sub-folder a class."""
+def write_images(folder: Path) -> None:
+    """Write 60 PNGs, in a sub-folder for each class."""
     rng = np.random.default_rng(0)
     for number in range(60):
         label = ("normal", "injury")[number % 2]
@@ -28,22 +28,22 @@ def draw(folder: Path) -> None:
 
 
 def run(module, *arguments: str) -> int:
-    """Run a command as the shell does; return its status."""
-    before, sys.argv = sys.argv, ["command", *arguments]
+    """Run a command as the shell does; return its exit status."""
+    original_argv, sys.argv = sys.argv, ["command", *arguments]
     try:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_info:
             cli.run(module.main)
     finally:
-        sys.argv = before
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+        sys.argv = original_argv
+    assert isinstance(exit_info.value.code, int)
+    return exit_info.value.code
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A folder of images, prepared, trained on and evaluated by the project's own commands."""
+    """A folder of images, prepared, trained on and evaluated by the project's commands."""
     folder = tmp_path_factory.mktemp("chain")
-    draw(folder / "images")
+    write_images(folder / "images")
     data = {
         "source": {"kind": "folder", "classes": {"normal": 0, "injury": 1}},
         "root": str(folder / "images"),
@@ -77,7 +77,7 @@ def test_evaluation_covers_the_test_split_once(folder):
     np.testing.assert_array_equal(predictions.prediction, predictions.score >= 0.5)
 
 
-def test_report_holds_the_figures_of_the_predictions(folder):
+def test_report_holds_the_metrics_of_the_predictions(folder):
     predictions = read_predictions(folder / "run/predictions_test.csv")
     content = json.loads((folder / "run/report_test/metrics.json").read_text())
     accuracy = np.mean(predictions.prediction == predictions.label)
@@ -111,7 +111,7 @@ def test_scores_do_not_depend_on_the_batch_size(folder, capsys):
     np.testing.assert_allclose(tables[0], tables[1], atol=1e-5)
 
 
-def test_unreadable_file_is_named_and_the_rest_is_scored(folder, tmp_path, capsys):
+def test_unreadable_file_is_named_and_all_others_are_scored(folder, tmp_path, capsys):
     shutil.copy(folder / "images/normal/p00.png", tmp_path / "a.png")
     (tmp_path / "b.png").write_text("not an image")
     status = run(predict, "--model", str(folder / "run/model"), str(tmp_path))
@@ -122,7 +122,7 @@ def test_unreadable_file_is_named_and_the_rest_is_scored(folder, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--model", "{run}/nowhere", "{images}"], "no released model here"),
         (["--model", "{run}/model", "{run}/nowhere.png"], "no such file or folder"),
@@ -131,12 +131,12 @@ def test_unreadable_file_is_named_and_the_rest_is_scored(folder, tmp_path, capsy
         (["--model", "{run}/model", "{images}", "--batch-size", "0"], "not at least 1"),
     ],
 )
-def test_wrong_use_of_predict_is_one_line(folder, capsys, arguments, said):
-    places = {"run": folder / "run", "images": folder / "images"}
-    assert run(predict, *(argument.format(**places) for argument in arguments)) == 2
+def test_wrong_use_of_predict_is_one_line(folder, capsys, arguments, message):
+    folders = {"run": folder / "run", "images": folder / "images"}
+    assert run(predict, *(argument.format(**folders) for argument in arguments)) == 2
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
-    assert said in error
+    assert message in error
 
 
 def damage_weights(model: Path) -> None:
@@ -149,33 +149,33 @@ def damage_card(model: Path) -> None:
     (model / "model.json").write_text("{")
 
 
-def date_from_the_future(model: Path) -> None:
+def set_newer_schema(model: Path) -> None:
     card = json.loads((model / "model.json").read_text())
     (model / "model.json").write_text(json.dumps(card | {"schema_version": 99}))
 
 
-def lose_weights(model: Path) -> None:
+def remove_weights(model: Path) -> None:
     (model / "weights.safetensors").unlink()
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (damage_weights, "SHA-256 differs"),
         (damage_card, "is damaged"),
-        (date_from_the_future, "schema version 99 is newer"),
-        (lose_weights, "is damaged"),
+        (set_newer_schema, "schema version 99 is newer"),
+        (remove_weights, "is damaged"),
     ],
 )
-def test_damaged_model_is_refused(folder, tmp_path, capsys, damage, said):
+def test_damaged_model_is_refused(folder, tmp_path, capsys, damage, message):
     model = tmp_path / "model"
     shutil.copytree(folder / "run/model", model)
     damage(model)
     assert run(predict, "--model", str(model), str(folder / "images")) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_evaluating_on_data_prepared_otherwise_is_refused(folder, tmp_path, capsys):
+def test_evaluating_on_data_of_other_settings_is_refused(folder, tmp_path, capsys):
     shutil.copytree(folder / "run", tmp_path / "run")
     data = yaml.safe_load((folder / "data.yaml").read_text())
     data |= {"out": str(tmp_path / "data"), "preprocess": {"size": SIZE, "sigma": 2.0}}
@@ -189,6 +189,6 @@ def test_evaluating_on_data_prepared_otherwise_is_refused(folder, tmp_path, caps
     assert "the model needs" in capsys.readouterr().err
 
 
-def test_evaluating_what_is_no_run_is_refused(tmp_path, capsys):
+def test_evaluating_a_folder_that_is_not_a_run_is_refused(tmp_path, capsys):
     assert run(evaluate, "--run", str(tmp_path)) == 2
     assert "is not a run" in capsys.readouterr().err

@@ -30,7 +30,7 @@ def batch():
 
 
 @pytest.fixture(scope="module")
-def begin():
+def initial():
     variables = jax.jit(lambda key: MODULE.init(key, jnp.zeros((1, 32, 32, 1)), train=False))(
         jax.random.key(0)
     )
@@ -39,8 +39,8 @@ def begin():
 
 
 @pytest.fixture(scope="module")
-def train_step(begin):
-    return jax.jit(make_train_step(MODULE.apply, begin[1], jnp.float32))
+def train_step(initial):
+    return jax.jit(make_train_step(MODULE.apply, initial[1], jnp.float32))
 
 
 def test_normalise_maps_grey_levels_to_imagenets_mean_and_deviation():
@@ -57,13 +57,13 @@ def test_loss_is_the_mean_over_images_of_weight_one():
     assert float(weighted_loss(logits, batch)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_loss_of_a_sure_and_wrong_logit_is_finite():
+def test_loss_of_a_confident_wrong_logit_is_finite():
     batch = {"label": jnp.asarray([0]), "weight": jnp.asarray([1.0])}
     assert float(weighted_loss(jnp.asarray([1e4]), batch)) == pytest.approx(1e4)
 
 
-def test_step_moves_parameters_and_statistics_and_counts(begin, batch, train_step):
-    state, _ = begin
+def test_step_updates_parameters_statistics_and_count(initial, batch, train_step):
+    state, _ = initial
     after, metrics = train_step(state, batch)
     assert int(after.step) == 1
     for before, moved in ((state.params, after.params), (state.batch_stats, after.batch_stats)):
@@ -75,35 +75,35 @@ def test_step_moves_parameters_and_statistics_and_counts(begin, batch, train_ste
     }
 
 
-def test_loss_falls_on_a_batch_that_is_learnt_by_heart(begin, batch, train_step):
-    state, losses = begin[0], []
+def test_loss_falls_when_one_batch_is_repeated(initial, batch, train_step):
+    state, losses = initial[0], []
     for _ in range(25):
         state, metrics = train_step(state, batch)
         losses.append(float(metrics["loss"]))
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_step_is_a_function_of_its_arguments_alone(begin, batch, train_step):
-    once, again = train_step(begin[0], batch), train_step(begin[0], batch)
-    for one, other in zip(jax.tree.leaves(once), jax.tree.leaves(again), strict=True):
+def test_step_depends_only_on_its_arguments(initial, batch, train_step):
+    first, second = train_step(initial[0], batch), train_step(initial[0], batch)
+    for one, other in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_dropout_differs_from_step_to_step(begin, batch, train_step):
-    state = begin[0]
+def test_dropout_differs_from_step_to_step(initial, batch, train_step):
+    state = initial[0]
     later = state.replace(step=state.step + 1)
     assert float(train_step(state, batch)[1]["loss"]) != float(train_step(later, batch)[1]["loss"])
 
 
-def test_padding_changes_no_score(begin, batch):
+def test_padding_changes_no_score(initial, batch):
     eval_step = jax.jit(make_eval_step(MODULE.apply, jnp.float32))
     blank = batch | {"image": batch["image"].at[2:].set(0)}
-    variables = begin[0].variables
+    variables = initial[0].variables
     np.testing.assert_array_equal(eval_step(variables, batch)[:2], eval_step(variables, blank)[:2])
 
 
-def test_a_batch_in_parts_gives_the_step_of_the_whole():
-    """Without batch statistics, which see one part at a time."""
+def test_batch_in_parts_gives_the_step_of_the_whole_batch():
+    """In a network without batch statistics, which see one part at a time."""
     config = ModelConfig(backbone="convnext_tiny", variant="small", cbam=False)
     module = build_model(config)
     variables = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 1)))
@@ -114,23 +114,23 @@ def test_a_batch_in_parts_gives_the_step_of_the_whole():
         "label": jnp.asarray(rng.integers(0, 2, 8), jnp.int32),
         "weight": jnp.ones(8, jnp.float32),
     }
-    begin = create_state(variables, optimizer, seed=5)
+    initial = create_state(variables, optimizer, seed=5)
     results = []
     for accumulate in (1, 4):
         step = jax.jit(make_train_step(module.apply, optimizer, jnp.float32, accumulate))
-        results.append(step(begin, batch))
+        results.append(step(initial, batch))
     (whole, whole_metrics), (parts, parts_metrics) = results
     assert float(whole_metrics["loss"]) == pytest.approx(float(parts_metrics["loss"]), rel=1e-5)
     for before, one, other in zip(
-        *map(jax.tree.leaves, (begin.params, whole.params, parts.params)), strict=True
+        *map(jax.tree.leaves, (initial.params, whole.params, parts.params)), strict=True
     ):
         assert np.abs(one - before).max() > 0
         np.testing.assert_allclose(one - before, other - before, rtol=1e-3, atol=1e-6)
 
 
-def test_parts_follow_each_other_through_the_batch_statistics(begin, batch):
-    """As in torch: the second part moves the statistics that the first one left."""
-    state, optimizer = begin
+def test_each_part_updates_the_batch_statistics_of_the_previous_one(initial, batch):
+    """As in torch."""
+    state, optimizer = initial
     half = jax.jit(make_train_step(MODULE.apply, optimizer, jnp.float32))
     both = jax.jit(make_train_step(MODULE.apply, optimizer, jnp.float32, accumulate=2))
     after, _ = both(state, batch)

@@ -14,30 +14,29 @@ from safetensors.numpy import load_file
 
 from elbow_core import cli
 from elbow_core.config import load_config
-from elbow_core.dataset.manifest import read_manifest, write_manifest
-from elbow_core.dataset.prepared import open_prepared
+from elbow_core.dataset import open_prepared, read_manifest, write_manifest
 from elbow_jax import train
 from elbow_jax.config import TrainConfig
-from elbow_jax.scoring.released import read_released, write_released
-from elbow_jax.training.engine import build_engine
-from elbow_jax.training.run_directory import create_run
+from elbow_jax.data import scoring_batches
+from elbow_jax.scoring import read_released, write_released
+from elbow_jax.training import build_engine, create_run, validation
 from tests.support.small_data import write_prepared
 from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
 
 EPOCHS = 3
-WRITTEN_BY_RELEASE = ("schema_version", "weights_sha256")
+ADDED_BY_WRITER = ("schema_version", "weights_sha256")
 
 
 def fail(capsys, *arguments: str) -> str:
-    """Run the command, which must end with status 2 and one line; return the line."""
-    sys_argv = sys.argv
+    """Run the command, which must exit with status 2 and one line; return the line."""
+    original_argv = sys.argv
     sys.argv = ["train", *arguments]
     try:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_info:
             cli.run(train.main)
     finally:
-        sys.argv = sys_argv
-    assert ended.value.code == 2
+        sys.argv = original_argv
+    assert exit_info.value.code == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
     return lines[0]
@@ -52,7 +51,7 @@ def finished(tmp_path_factory) -> Path:
     return folder
 
 
-def test_run_directory_holds_what_the_documents_say(finished):
+def test_run_directory_holds_the_documented_files(finished):
     assert sorted(path.name for path in (finished / "run").iterdir()) == [
         "checkpoints",
         "config.yaml",
@@ -66,7 +65,7 @@ def test_run_directory_holds_what_the_documents_say(finished):
     ]
 
 
-def test_record_holds_what_is_needed_to_repeat_the_run(finished):
+def test_record_holds_everything_needed_to_repeat_the_run(finished):
     record = json.loads((finished / "run/run.json").read_text())
     assert {"versions", "commit", "device", "seed", "data_fingerprint", "command"} <= record.keys()
     assert record["versions"]["jax"]
@@ -96,6 +95,21 @@ def test_released_weights_are_the_best_epochs(finished):
     assert {"youden", "sensitivity_95", "specificity_95"} <= card.thresholds.keys()
 
 
+def test_validation_set_is_scored_once_an_epoch_and_once_for_the_release(
+    finished, tmp_path, monkeypatch
+):
+    (tmp_path / "data").symlink_to(finished / "data")
+    splits = []
+
+    def count(data, split, **options):
+        splits.append(split)
+        return scoring_batches(data, split, **options)
+
+    monkeypatch.setattr(validation, "scoring_batches", count)
+    assert train.main(["--config", str(write_config(tmp_path))]) == 0
+    assert splits == ["validation"] * (EPOCHS + 1)
+
+
 def test_resuming_a_finished_run_changes_nothing(finished, capsys):
     before = (finished / "run/model/weights.safetensors").stat().st_mtime_ns
     assert train.main(["--config", str(finished / "train.yaml"), "--resume"]) == 0
@@ -103,15 +117,15 @@ def test_resuming_a_finished_run_changes_nothing(finished, capsys):
     assert (finished / "run/model/weights.safetensors").stat().st_mtime_ns == before
 
 
-def test_run_that_starts_from_another_begins_with_its_weights(finished, tmp_path):
+def test_run_initialised_from_another_starts_with_its_weights(finished, tmp_path):
     write_prepared(tmp_path / "data", seed=1)
     path = write_config(tmp_path, init=str(finished / "run"))
     engine = build_engine(load_config(TrainConfig, path), open_prepared(tmp_path / "data"))
-    ours = flatten_dict(jax.device_get(engine.state.variables), sep="/")
-    theirs = load_file(finished / "run/model/weights.safetensors")
-    assert ours.keys() == theirs.keys()
-    for name in theirs:
-        np.testing.assert_array_equal(ours[name], theirs[name])
+    initial = flatten_dict(jax.device_get(engine.state.variables), sep="/")
+    released = load_file(finished / "run/model/weights.safetensors")
+    assert initial.keys() == released.keys()
+    for name in released:
+        np.testing.assert_array_equal(initial[name], released[name])
 
 
 def test_loss_that_is_not_finite_stops_the_run_and_names_the_images(finished, tmp_path, capsys):
@@ -119,7 +133,7 @@ def test_loss_that_is_not_finite_stops_the_run_and_names_the_images(finished, tm
     shutil.copytree(finished / "run", tmp_path / "huge")
     shutil.rmtree(tmp_path / "huge/model")
     released = read_released(finished / "run/model")
-    card = {name: value for name, value in released.card if name not in WRITTEN_BY_RELEASE}
+    card = {name: value for name, value in released.card if name not in ADDED_BY_WRITER}
     huge = jax.tree.map(lambda array: array * np.float32(1e30), released.variables)
     write_released(tmp_path / "huge/model", huge, **card)
     config = write_config(tmp_path, init=str(tmp_path / "huge"))
@@ -136,9 +150,9 @@ def test_second_run_into_the_same_directory_is_refused(finished, capsys):
     assert "--resume" in message
 
 
-def test_directory_of_something_else_is_refused(finished, tmp_path, capsys):
+def test_directory_that_is_not_a_run_is_refused(finished, tmp_path, capsys):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "thesis.tex").write_text("precious")
+    (tmp_path / "run" / "thesis.tex").write_text("text")
     config = write_config(tmp_path, data={"prepared": str(finished / "data")})
     assert "is not a run" in fail(capsys, "--config", str(config))
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
@@ -150,7 +164,7 @@ def test_resuming_with_a_changed_configuration_names_the_key(finished, capsys):
     assert "optimizer.momentum is 0.7 and the run began with 0.8" in message
 
 
-def test_resuming_with_data_prepared_anew_is_refused(finished, tmp_path, capsys):
+def test_resuming_with_newly_prepared_data_is_refused(finished, tmp_path, capsys):
     write_prepared(tmp_path / "data")
     path = write_config(tmp_path)
     create_run(load_config(TrainConfig, path), open_prepared(tmp_path / "data"))
@@ -161,7 +175,7 @@ def test_resuming_with_data_prepared_anew_is_refused(finished, tmp_path, capsys)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"epohcs": 3}, "epohcs"),
         ({"epochs": "three"}, "epochs"),
@@ -184,10 +198,12 @@ def test_resuming_with_data_prepared_anew_is_refused(finished, tmp_path, capsys)
         ),
     ],
 )
-def test_wrong_configuration_is_named_and_leaves_nothing(finished, tmp_path, capsys, changes, said):
+def test_wrong_configuration_is_named_and_nothing_is_written(
+    finished, tmp_path, capsys, changes, message
+):
     (tmp_path / "data").symlink_to(finished / "data")
     config = write_config(tmp_path, **changes)
-    assert said in fail(capsys, "--config", str(config))
+    assert message in fail(capsys, "--config", str(config))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "train.yaml"]
 
 
@@ -200,18 +216,18 @@ def test_starting_from_another_network_is_refused(finished, tmp_path, capsys):
 
 def test_starting_from_an_unfinished_run_is_refused(finished, tmp_path, capsys):
     write_prepared(tmp_path / "data", seed=1)
-    (tmp_path / "begun").mkdir()
+    (tmp_path / "started").mkdir()
     for name in ("config.yaml", "run.json"):
-        (tmp_path / "begun" / name).write_bytes((finished / "run" / name).read_bytes())
-    config = write_config(tmp_path, init=str(tmp_path / "begun"))
+        (tmp_path / "started" / name).write_bytes((finished / "run" / name).read_bytes())
+    config = write_config(tmp_path, init=str(tmp_path / "started"))
     assert "is not finished" in fail(capsys, "--config", str(config))
 
 
 def test_pretraining_on_an_image_of_the_test_set_is_refused(finished, tmp_path, capsys):
     write_prepared(tmp_path / "data", seed=1)
-    seen = read_manifest(finished / "data/manifest.csv")[0]
+    trained_on = read_manifest(finished / "data/manifest.csv")[0]
     rows = read_manifest(tmp_path / "data/manifest.csv")
-    rows[-1] = replace(rows[-1], sha256=seen.sha256)
+    rows[-1] = replace(rows[-1], sha256=trained_on.sha256)
     write_manifest(tmp_path / "data/manifest.csv", rows)
     config = write_config(tmp_path, init=str(finished / "run"))
     message = fail(capsys, "--config", str(config))
@@ -226,15 +242,15 @@ def test_help_lists_every_field(capsys):
         assert field in text
 
 
-def test_command_exits_with_two_and_one_line(tmp_path):
-    ended = subprocess.run(
+def test_command_exits_with_status_two_and_one_line(tmp_path):
+    process = subprocess.run(
         [sys.executable, "-m", "elbow_jax.train", "--config", str(tmp_path / "absent.yaml")],
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": "80"},
         check=False,
     )
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    assert len(ended.stderr.splitlines()) == 1
-    assert "absent.yaml" in ended.stderr
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert len(process.stderr.splitlines()) == 1
+    assert "absent.yaml" in process.stderr

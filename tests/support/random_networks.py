@@ -1,7 +1,7 @@
-"""Networks with random weights, in PyTorch and in Flax, on which signals neither die nor explode.
+"""Networks with random weights, in PyTorch and in Flax, whose activations stay in range.
 
-Freshly drawn weights would hide errors (statistics of 0 and 1, layer scales of 1e-6) or amplify
-rounding through dozens of blocks. So every tensor is drawn, and the running statistics are then
+Freshly initialised weights would hide errors (statistics of 0 and 1, layer scales of 1e-6) or
+amplify rounding through dozens of blocks. So every tensor is random, and the running statistics are
 those of random images.
 """
 
@@ -17,13 +17,12 @@ from torch import nn
 
 from elbow_jax import porting
 from elbow_jax.models import ModelConfig, build_model
-from elbow_jax.porting.torch_twin import build_twin
 
 
 def random_images(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Images of soft blobs and noise, differing in brightness and contrast: `[count, h, w, 1]`."""
+    """Return images of blobs and noise, of varying brightness and contrast: `[count, h, w, 1]`."""
     generator = torch.Generator().manual_seed(seed)
-    coarse = (count, 1, height // 16 + 2, width // 16 + 2)  # blobs of one size in any image
+    coarse = (count, 1, height // 16 + 2, width // 16 + 2)  # blobs of equal size in every image
     blobs = torch.randn(coarse, generator=generator)
     blobs = 2 * blobs * torch.rand(count, 1, 1, 1, generator=generator)
     blobs = nn.functional.interpolate(blobs, size=(height, width), mode="bilinear")
@@ -33,7 +32,7 @@ def random_images(count: int, height: int, width: int, seed: int = 0) -> np.ndar
 
 
 def randomise(network: nn.Module, image: torch.Tensor, seed: int = 0) -> nn.Module:
-    """Draw every tensor of a network, set its statistics to those of `image`; in eval mode."""
+    """Randomise every tensor of a network and take its statistics from `image`; set eval mode."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in network.state_dict().items():
@@ -62,27 +61,27 @@ def randomise(network: nn.Module, image: torch.Tensor, seed: int = 0) -> nn.Modu
 @cache
 def _shared_twin(config: ModelConfig) -> nn.Module:
     image = to_nchw(random_images(8, 128, 128, seed=1))
-    return randomise(build_twin(config), image.expand(-1, config.in_channels, -1, -1))
+    return randomise(porting.build_twin(config), image.expand(-1, config.in_channels, -1, -1))
 
 
 def random_twin(config: ModelConfig) -> nn.Module:
-    """A torch twin of a network with random weights, in eval mode; the caller's own."""
+    """Return a torch twin with random weights, in eval mode; a new copy for each caller."""
     return copy.deepcopy(_shared_twin(config))
 
 
 def numpy_state(network: nn.Module) -> dict[str, np.ndarray]:
-    """A copy of a network's state dict as NumPy arrays."""
+    """Return a copy of a network's state dict as NumPy arrays."""
     return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}
 
 
 def variable_shapes(module: Any, in_channels: int = 1) -> dict[str, Any]:
-    """The shapes of a network's variables, found without computing."""
+    """Return the shapes of a network's variables without computing them."""
     image = jnp.zeros((1, 32, 32, in_channels))
     return jax.eval_shape(lambda: module.init(jax.random.key(0), image))
 
 
 def ported(config: ModelConfig, twin: nn.Module) -> tuple[Any, dict[str, Any]]:
-    """The Flax network of a twin and its variables."""
+    """Return the Flax network of a twin, and its variables."""
     module = build_model(config)
     shapes = variable_shapes(module, config.in_channels)
     return module, porting.from_torch(numpy_state(twin), module, shapes)
@@ -96,9 +95,11 @@ def to_nhwc(tensor: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().permute(0, 2, 3, 1).numpy())
 
 
-def relative_error(ours: Any, theirs: Any) -> float:
-    """The largest difference in units of the largest magnitude expected."""
-    ours = np.asarray(ours, np.float64)
-    theirs = np.asarray(theirs.detach() if isinstance(theirs, torch.Tensor) else theirs, np.float64)
-    assert ours.shape == theirs.shape
-    return float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-30))
+def relative_error(actual: Any, expected: Any) -> float:
+    """Return the largest difference divided by the largest magnitude expected."""
+    actual = np.asarray(actual, np.float64)
+    if isinstance(expected, torch.Tensor):
+        expected = expected.detach()
+    expected = np.asarray(expected, np.float64)
+    assert actual.shape == expected.shape
+    return float(np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-30))

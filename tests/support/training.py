@@ -1,4 +1,4 @@
-"""Runs of the training command on data and a network small enough for a test."""
+"""Runs of the training command on small data and a small network."""
 
 import json
 import os
@@ -15,7 +15,7 @@ STEPS_PER_EPOCH = SPLITS["train"] * 2 // 8
 
 
 def write_config(folder: Path, **changes: Any) -> Path:
-    """A configuration over `folder`/data into `folder`/run; six steps make an epoch."""
+    """Write a configuration from `folder`/data to `folder`/run; an epoch has six steps."""
     config = {
         "run": str(folder / "run"),
         "data": {"prepared": str(folder / "data"), "copies": 1},
@@ -37,7 +37,7 @@ def write_config(folder: Path, **changes: Any) -> Path:
 
 
 def start(config: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    """Begin the training command in a process of its own."""
+    """Start the training command in a new process."""
     return subprocess.Popen(
         [sys.executable, "-m", "elbow_jax.train", "--config", str(config), *arguments],
         stdout=subprocess.PIPE,
@@ -48,7 +48,7 @@ def start(config: Path, *arguments: str, **environment: str) -> "subprocess.Pope
 
 
 def rows_of(run: Path) -> list[dict[str, Any]]:
-    """The rows of a run's metrics.jsonl; a line that is cut short is left out."""
+    """Return the rows of a run's metrics.jsonl, without a truncated last line."""
     file = run / "metrics.jsonl"
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]

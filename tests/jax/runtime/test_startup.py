@@ -10,7 +10,7 @@ from elbow_jax.ops.cpu.cores import available_cores
 MEASURE = """
 import resource, sys
 import numpy as np
-from elbow_jax.runtime.startup import keep_freed_memory
+from elbow_jax.runtime import keep_freed_memory
 if sys.argv[1] == "keep" and not keep_freed_memory():
     sys.exit(77)
 np.ones(2**25, np.float32)
@@ -21,63 +21,63 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def faults(mode: str) -> int:
-    ended = subprocess.run(
+def page_faults(mode: str) -> int:
+    process = subprocess.run(
         [sys.executable, "-c", MEASURE, mode], capture_output=True, text=True, check=False
     )
-    if ended.returncode == 77:
+    if process.returncode == 77:
         pytest.skip("the C library is not glibc")
-    assert ended.returncode == 0, ended.stderr
-    return int(ended.stdout)
+    assert process.returncode == 0, process.stderr
+    return int(process.stdout)
 
 
-def test_freed_memory_is_used_again_without_faults():
+def test_freed_memory_is_reused_without_page_faults():
     pages = 5 * 2**27 // resource.getpagesize()
-    assert faults("keep") < pages / 100
-    assert faults("leave") > 5 * faults("keep")
+    assert page_faults("keep") < pages / 100
+    assert page_faults("leave") > 5 * page_faults("keep")
 
 
-CHOSEN = """
+PRINT_FLAGS = """
 import os
-from elbow_jax.runtime.startup import choose_xla_flags
+from elbow_jax.runtime import choose_xla_flags
 choose_xla_flags()
 import jax.numpy as jnp
 jnp.ones((8, 8)) @ jnp.ones((8, 8))
 print(os.environ["XLA_FLAGS"])
 """
-PRODUCTS = "--xla_cpu_experimental_ynn_fusion_type="
-ORDER = "--xla_cpu_enable_concurrency_optimized_scheduler="
+EIGEN = "--xla_cpu_experimental_ynn_fusion_type="
+SCHEDULER = "--xla_cpu_enable_concurrency_optimized_scheduler="
 WIDTH = "--xla_cpu_prefer_vector_width=512"
 
 
 @pytest.mark.parametrize(
-    ("given", "flags"),
+    ("existing", "flags"),
     [
-        ("", f"{PRODUCTS} {ORDER}false {WIDTH}"),
+        ("", f"{EIGEN} {SCHEDULER}false {WIDTH}"),
         (
             "--xla_cpu_multi_thread_eigen=false",
-            f"--xla_cpu_multi_thread_eigen=false {PRODUCTS} {ORDER}false {WIDTH}",
+            f"--xla_cpu_multi_thread_eigen=false {EIGEN} {SCHEDULER}false {WIDTH}",
         ),
         (
-            f"{PRODUCTS}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-            f"{PRODUCTS}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT {ORDER}false {WIDTH}",
+            f"{EIGEN}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+            f"{EIGEN}LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT {SCHEDULER}false {WIDTH}",
         ),
-        (f"{ORDER}true {PRODUCTS}", f"{ORDER}true {PRODUCTS} {WIDTH}"),
+        (f"{SCHEDULER}true {EIGEN}", f"{SCHEDULER}true {EIGEN} {WIDTH}"),
     ],
 )
-def test_flags_are_set_where_not_given_and_xla_knows_them(given, flags):
-    ended = subprocess.run(
-        [sys.executable, "-c", CHOSEN],
+def test_flags_not_set_by_the_user_are_added_and_known_to_xla(existing, flags):
+    process = subprocess.run(
+        [sys.executable, "-c", PRINT_FLAGS],
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"XLA_FLAGS": given},
+        env=os.environ | {"XLA_FLAGS": existing},
     )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.strip() == flags
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip() == flags
 
 
-CACHE = """
+PRINT_CACHE = """
 import os
 from elbow_jax.runtime import startup
 startup.use_compilation_cache()
@@ -86,11 +86,15 @@ print(jax.config.jax_compilation_cache_dir)
 """
 
 
-def test_programs_are_kept_apart_by_the_number_of_cores(tmp_path):
+def test_compilation_cache_is_separate_for_each_number_of_cores(tmp_path):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    ended = subprocess.run(
-        [sys.executable, "-c", CACHE], capture_output=True, text=True, check=True, env=environment
+    process = subprocess.run(
+        [sys.executable, "-c", PRINT_CACHE],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
     )
-    place = tmp_path / "elbow_jax" / f"{available_cores()}_cores"
-    assert ended.stdout.strip() == str(place)
+    folder = tmp_path / "elbow_jax" / f"{available_cores()}_cores"
+    assert process.stdout.strip() == str(folder)

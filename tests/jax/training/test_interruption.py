@@ -1,4 +1,4 @@
-"""Runs that are killed, told to stop, or find their last checkpoint damaged."""
+"""Runs that are killed, stopped by SIGTERM, or resumed from a damaged checkpoint."""
 
 import random
 import shutil
@@ -17,35 +17,35 @@ RESULTS = ("metrics.jsonl", "model/weights.safetensors", "model/model.json")
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory) -> Path:
-    """The folder of a run that nothing disturbed, with a checkpoint after every step."""
-    folder = tmp_path_factory.mktemp("unbroken")
+def uninterrupted(tmp_path_factory) -> Path:
+    """The folder of an uninterrupted run, with a checkpoint after every step."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     write_prepared(folder / "data")
     config = write_config(folder, epochs=EPOCHS, checkpoint_every=1, log_every=1)
     assert train.main(["--config", str(config)]) == 0
     return folder
 
 
-def follow(unbroken: Path, folder: Path) -> Path:
+def configure(uninterrupted: Path, folder: Path) -> Path:
     """The configuration of the same run in another folder."""
     folder.mkdir(exist_ok=True)
-    (folder / "data").symlink_to(unbroken / "data")
+    (folder / "data").symlink_to(uninterrupted / "data")
     return write_config(folder, epochs=EPOCHS, checkpoint_every=1, log_every=1)
 
 
-def assert_same_results(run: Path, unbroken: Path) -> None:
+def assert_same_results(run: Path, uninterrupted: Path) -> None:
     for name in RESULTS:
-        assert (run / name).read_bytes() == (unbroken / "run" / name).read_bytes(), name
+        assert (run / name).read_bytes() == (uninterrupted / "run" / name).read_bytes(), name
 
 
-def whole_checkpoints(run: Path) -> list[int]:
+def complete_checkpoints(run: Path) -> list[int]:
     directory = run / "checkpoints"
     names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
     return sorted(int(name) for name in names if name.isdigit())
 
 
 def leftovers(run: Path) -> list[str]:
-    """What in the run's directory is neither a result nor a whole checkpoint."""
+    """Files of the run's directory that are neither results nor complete checkpoints."""
     inside = [path.name for path in (run / "checkpoints").iterdir() if not path.name.isdigit()]
     known = {"config.yaml", "run.json", "metrics.jsonl", "checkpoints", "model"}
     beside = [path.name for path in run.parent.iterdir() if path.name.startswith(".")]
@@ -53,16 +53,16 @@ def leftovers(run: Path) -> list[str]:
 
 
 def kill_at_a_random_moment(config: Path, run: Path, chance: random.Random) -> bool:
-    """Start or go on with a run and kill it; False if it had finished before."""
+    """Start or resume a run and kill it; return False if it finished first."""
     process = start(config, "--resume")
-    seen = len(rows_of(run))
+    rows_before = len(rows_of(run))
     moment = chance.choice(["starting", "training", "saving"])
-    wanted = seen + chance.randint(1, 4)
-    ends = time.monotonic() + chance.uniform(0.5, 4.0)  # of those that die before the first step
+    target = rows_before + chance.randint(1, 4)
+    deadline = time.monotonic() + chance.uniform(0.5, 4.0)  # of a kill before the first step
     while process.poll() is None:
-        if moment == "starting" and time.monotonic() > ends:
+        if moment == "starting" and time.monotonic() > deadline:
             break
-        if moment != "starting" and len(rows_of(run)) >= wanted:
+        if moment != "starting" and len(rows_of(run)) >= target:
             saving = any((run / "checkpoints").glob("*tmp*"))
             if moment == "training" or saving:
                 break
@@ -74,32 +74,32 @@ def kill_at_a_random_moment(config: Path, run: Path, chance: random.Random) -> b
 
 
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
-def test_a_run_killed_at_random_moments_gives_the_bytes_of_an_unbroken_one(
-    unbroken, tmp_path, kills
+def test_run_killed_at_random_moments_is_byte_identical_to_an_uninterrupted_one(
+    uninterrupted, tmp_path, kills
 ):
     chance = random.Random(kills)
     killed, number = 0, 0
     while killed < kills:
         number += 1
         run = tmp_path / f"attempt{number}" / "run"
-        config = follow(unbroken, run.parent)
+        config = configure(uninterrupted, run.parent)
         latest = 0
         while killed < kills and kill_at_a_random_moment(config, run, chance):
             killed += 1
-            kept = whole_checkpoints(run)
+            kept = complete_checkpoints(run)
             logged = max((row["step"] for row in rows_of(run)), default=0)
-            # One save may be under way while the next step is logged.
+            # One save may be in progress while the next step is logged.
             assert logged - max(kept, default=0) <= 2
             assert max(kept, default=0) >= latest
             latest = max(kept, default=0)
         if not (run / "model").is_dir():
             assert train.main(["--config", str(config), "--resume"]) == 0
-        assert_same_results(run, unbroken)
+        assert_same_results(run, uninterrupted)
         assert leftovers(run) == []
 
 
-def test_sigterm_saves_and_the_run_goes_on_from_there(unbroken, tmp_path):
-    config = follow(unbroken, tmp_path)
+def test_sigterm_saves_a_checkpoint_from_which_the_run_resumes(uninterrupted, tmp_path):
+    config = configure(uninterrupted, tmp_path)
     run = tmp_path / "run"
     process = start(config)
     while process.poll() is None and not rows_of(run):
@@ -107,27 +107,27 @@ def test_sigterm_saves_and_the_run_goes_on_from_there(unbroken, tmp_path):
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, errors
-    step = max(whole_checkpoints(run))
-    assert f"{run}: stopped after step {step}, as asked; go on by --resume" in output
+    step = max(complete_checkpoints(run))
+    assert f"{run}: stopped by SIGTERM after step {step}; continue with --resume" in output
     assert rows_of(run)[-1]["step"] == step
     assert train.main(["--config", str(config), "--resume"]) == 0
-    assert_same_results(run, unbroken)
+    assert_same_results(run, uninterrupted)
 
 
-# Where one array cannot be read, Orbax leaves the reads of others to end on a closed event loop.
+# If one array cannot be read, Orbax leaves the reads of others pending on a closed event loop.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied metrics"])
-def test_a_damaged_checkpoint_is_told_and_the_one_before_it_is_used(
-    unbroken, tmp_path, capsys, damage
+def test_damaged_checkpoint_is_reported_and_the_previous_one_is_used(
+    uninterrupted, tmp_path, capsys, damage
 ):
-    config = follow(unbroken, tmp_path)
+    config = configure(uninterrupted, tmp_path)
     run = tmp_path / "run"
-    shutil.copytree(unbroken / "run", run)
+    shutil.copytree(uninterrupted / "run", run)
     shutil.rmtree(run / "model")
     (run / "config.yaml").write_text(
-        (run / "config.yaml").read_text().replace(str(unbroken), str(tmp_path))
+        (run / "config.yaml").read_text().replace(str(uninterrupted), str(tmp_path))
     )
-    newest = max(whole_checkpoints(run))
+    newest = max(complete_checkpoints(run))
     directory = run / "checkpoints" / str(newest)
     if damage == "emptied metrics":
         (directory / "metrics/metrics").write_bytes(b"")
@@ -137,7 +137,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_is_used(
         content[len(content) // 2] ^= 0xFF
         arrays.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
     assert train.main(["--config", str(config), "--resume"]) == 0
-    told = capsys.readouterr().err
-    assert str(directory) in told
-    assert f"it is now {run / 'damaged' / str(newest)}" in told
-    assert_same_results(run, unbroken)
+    printed = capsys.readouterr().err
+    assert str(directory) in printed
+    assert f"moved to {run / 'damaged' / str(newest)}" in printed
+    assert_same_results(run, uninterrupted)

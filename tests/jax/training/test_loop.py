@@ -1,4 +1,4 @@
-"""The training loop: what it compiles, when it waits, when it ends, what it writes."""
+"""The training loop: compilation, waiting for the device, early stopping, output."""
 
 import logging
 import re
@@ -11,7 +11,7 @@ from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttribut
 
 from elbow_core.errors import ConfigError
 from elbow_jax import train
-from elbow_jax.training import loop as fit
+from elbow_jax.training import loop
 from elbow_jax.training.tensorboard import contact_sheet
 from tests.support import tolerances
 from tests.support.small_data import write_prepared
@@ -26,11 +26,11 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def test_a_run_compiles_each_step_once_and_waits_at_log_steps_alone(folder, caplog, monkeypatch):
+def test_run_compiles_each_step_once_and_waits_only_at_log_steps(folder, caplog, monkeypatch):
     config = write_config(folder, epochs=2, log_every=3, checkpoint_every=None)
     waits = []
     fetch = jax.device_get
-    monkeypatch.setattr(fit.jax, "device_get", lambda tree: waits.append(len(tree)) or fetch(tree))
+    monkeypatch.setattr(loop.jax, "device_get", lambda tree: waits.append(len(tree)) or fetch(tree))
     with caplog.at_level(logging.DEBUG, "jax"), jax.log_compiles(True):
         assert train.main(["--config", str(config)]) == 0
     compiled = re.findall(r"Compiling jit\((\w+)\) with", caplog.text)
@@ -41,14 +41,14 @@ def test_a_run_compiles_each_step_once_and_waits_at_log_steps_alone(folder, capl
 
 
 def test_early_stopping_counts_epochs_without_a_better_score():
-    assert not fit.has_stopped([], 2)
-    assert not fit.has_stopped([0.5, 0.6, 0.6], 2)
-    assert fit.has_stopped([0.5, 0.6, 0.6, 0.55], 2)
-    assert not fit.has_stopped([0.5, 0.6, 0.6, 0.7], 2)
-    assert not fit.has_stopped([0.9, 0.1, 0.1, 0.1], None)
+    assert not loop.should_stop([], 2)
+    assert not loop.should_stop([0.5, 0.6, 0.6], 2)
+    assert loop.should_stop([0.5, 0.6, 0.6, 0.55], 2)
+    assert not loop.should_stop([0.5, 0.6, 0.6, 0.7], 2)
+    assert not loop.should_stop([0.9, 0.1, 0.1, 0.1], None)
 
 
-def test_a_run_that_stops_early_releases_its_best_epoch(folder, capsys):
+def test_run_that_stops_early_releases_its_best_epoch(folder, capsys):
     optimizer = OPTIMIZER | {"learning_rate": 1e-12}  # too low for any score to change
     frozen = {"backbone": "convnext_tiny", "variant": "small", "cbam": False}
     config = write_config(
@@ -60,11 +60,11 @@ def test_a_run_that_stops_early_releases_its_best_epoch(folder, capsys):
     assert "no better validation AUROC in 2 epochs" in capsys.readouterr().err
 
 
-def test_a_dry_run_tells_sizes_memory_and_time_and_writes_nothing(folder, capsys):
+def test_dry_run_prints_sizes_memory_and_time_and_writes_nothing(folder, capsys):
     before = sorted(folder.rglob("*"))
     config = write_config(folder, accumulate=2)
     assert train.main(["--config", str(config), "--dry-run"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for pattern in (
         r"mobilenetv3_large \(small\), [\d,]+ parameters",
         r"32 x 32 pixels: 24 for training, each with 1 augmented copies, 10 for validation",
@@ -72,11 +72,11 @@ def test_a_dry_run_tells_sizes_memory_and_time_and_writes_nothing(folder, capsys
         r"memory +[\d,]+ MiB of state on each device, [\d,]+ MiB more in a step",
         r"time +[\d.]+ s a step, 6 steps or [\d.]+ min an epoch",
     ):
-        assert re.search(pattern, told), pattern
+        assert re.search(pattern, printed), pattern
     assert sorted(folder.rglob("*")) == sorted([*before, config])
 
 
-def test_a_dry_run_does_not_resume(folder):
+def test_dry_run_and_resume_exclude_each_other(folder):
     with pytest.raises(ConfigError, match="give one of them"):
         train.main(["--config", str(write_config(folder)), "--dry-run", "--resume"])
 
@@ -88,7 +88,7 @@ def test_parts_that_cannot_share_a_batch_are_refused(folder):
 
 
 def events(run: Path) -> list[Event]:
-    """The records of the event files: length, checksum, content, checksum."""
+    """Records of the event files; each is length, checksum, content, checksum."""
     found = []
     for file in sorted((run / "tensorboard").iterdir()):
         content = file.read_bytes()
@@ -121,10 +121,10 @@ def test_tensorboard_shows_the_rows_of_the_log_and_a_sheet_of_images(folder):
     assert images == [(1, 3 * 32, 3 * 32)]  # eight images of a batch on a sheet of nine
 
 
-def test_a_contact_sheet_reads_left_to_right():
+def test_contact_sheet_is_filled_row_by_row():
     images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
     assert contact_sheet(images).tolist() == [[0, 1, 2], [3, 4, 0], [0, 0, 0]]
-    assert contact_sheet(images, most=4).tolist() == [[0, 1], [2, 3]]
+    assert contact_sheet(images, max_images=4).tolist() == [[0, 1], [2, 3]]
 
 
 def test_bfloat16_learns_as_float32_does(folder):

@@ -1,0 +1,85 @@
+"""Check that a checkpoint is complete, of a known schema and of the network at hand."""
+
+import dataclasses
+import hashlib
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from elbow_core.errors import ConfigError, UserError
+from elbow_jax.runtime import is_main, wait_for_all
+from elbow_jax.steps import TrainState
+
+SCHEMA_VERSION = 2
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot be written or read; the message names it."""
+
+
+def state_tree(state: TrainState) -> dict[str, Any]:
+    """Return a state as a dict of its fields."""
+    return {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+
+
+def make_record(tree: Any, host: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is saved beside the arrays: schema version, their digest, and the host's part."""
+    return {"schema_version": SCHEMA_VERSION, "sha256": digest_of(tree), "host": host}
+
+
+def digest_of(tree: Any) -> str:
+    """Return a SHA-256 over the names, types, shapes and bytes of the arrays of a tree.
+
+    TensorStore does not detect a flipped bit within an array.
+    """
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {np.shape(leaf)}\n".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def check_schema(path: Path, version: int) -> None:
+    """Raise `ConfigError` if the checkpoint at ``path`` is of another schema version."""
+    if version == SCHEMA_VERSION:
+        return
+    age, advice = ("a newer", "update") if version > SCHEMA_VERSION else ("an older", "go back")
+    raise ConfigError(
+        f"{path}: was written by {age} version of this project (schema {version}, this one reads "
+        f"{SCHEMA_VERSION}); {advice}, or give another `run:`"
+    )
+
+
+def check_shapes(path: Path, found: Shapes, expected: Shapes) -> None:
+    """Raise `ConfigError` if the checkpoint at ``path`` holds another network's variables."""
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            raise ConfigError(
+                f"{path}: is of another network: {name} is {found.get(name, 'missing')} there and "
+                f"{expected.get(name, 'missing')} here"
+            )
+
+
+def check_digest(path: Path, tree: Any, saved: str) -> None:
+    """Raise `CheckpointError` if the arrays read from ``path`` differ from those saved."""
+    if digest_of(tree) != saved:
+        raise CheckpointError(f"{path}: cannot be read (its arrays differ from those saved)")
+
+
+def quarantine(checkpoint: Path, reason: str) -> None:
+    """Move a damaged checkpoint to ``damaged/`` beside its directory; say so on standard error."""
+    target = checkpoint.parent.parent / "damaged" / checkpoint.name
+    print(f"{reason}; moved to {target}, the previous one is used", file=sys.stderr)
+    if is_main():
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(exist_ok=True)
+        checkpoint.rename(target)
+    wait_for_all("damaged checkpoint")
