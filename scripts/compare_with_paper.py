@@ -1,9 +1,9 @@
-"""Put the figures of a reproduction beside the report's own, with intervals.
+"""Compare the metrics of a reproduction with those printed in the paper.
 
-    python scripts/compare_with_paper.py --ours runs/paper/report_test/metrics.json --out F.md
+    python -m scripts.compare_with_paper --ours runs/paper/report_test/metrics.json --out F.md
 
-A model stands in the row of its name: convnext, efficientnet, mobilenet, ensemble, medgemma,
-llava_rad. What has not been run is left open. The report's figures are quoted, never met: no
+A model is matched by its name: convnext, efficientnet, mobilenet, ensemble, medgemma, llava_rad. A
+model that has not been run is marked so. The paper's metrics are quoted and are not targets: no
 confusion matrix over its test set gives any row of them (docs/evaluation.md).
 """
 
@@ -18,53 +18,60 @@ from elbow_core.cli import run
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
 
-REPORT = Path(__file__).parent.parent / "configs/audit/paper_results.csv"
-FIGURES = ("accuracy", "precision", "recall", "f1", "auroc")
+PAPER_RESULTS = Path(__file__).parent.parent / "configs/audit/paper_results.csv"
+METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
 
 
-def read_report() -> dict[str, dict[str, str]]:
-    """The report's Tables 4.1 and 4.2 as printed, by model."""
-    with REPORT.open(encoding="utf-8", newline="") as file:
+def read_paper() -> dict[str, dict[str, str]]:
+    """Read the paper's Tables 4.1 and 4.2 as printed, by model."""
+    with PAPER_RESULTS.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
         return {row["model"]: row for row in rows}
 
 
 def table(ours: dict[str, Any]) -> str:
-    """Markdown: for each of the report's models its figures, then those of `metrics.json`."""
-    models = {_plain(name): figures for name, figures in ours["models"].items()}
-    report = read_report()
-    known = {_plain(name) for name in report}
-    if unknown := [name for name in ours["models"] if _plain(name) not in known]:
-        raise UserError(f"{', '.join(unknown)}: the report has no such model ({', '.join(report)})")
+    """Return Markdown with two rows per model: the paper's metrics, and ours with intervals.
+
+    ``ours`` is the content of a metrics.json. Raises `UserError` for a model that the paper lacks.
+    """
+    models = {_key(name): model for name, model in ours["models"].items()}
+    paper = read_paper()
+    known = {_key(name) for name in paper}
+    if unknown := [name for name in ours["models"] if _key(name) not in known]:
+        raise UserError(f"{', '.join(unknown)}: the paper has no such model ({', '.join(paper)})")
     lines = [
-        "| model | | " + " | ".join(FIGURES) + " |",
-        "|---|---|" + "---|" * len(FIGURES),
+        "| model | | " + " | ".join(METRICS) + " |",
+        "|---|---|" + "---|" * len(METRICS),
     ]
-    for name, printed in report.items():
-        lines.append(f"| {name} | report | " + " | ".join(printed[f] for f in FIGURES) + " |")
-        figures = models.get(_plain(name))
-        cells = ["not run"] * len(FIGURES) if figures is None else _cells(figures)
+    for name, printed in paper.items():
+        lines.append(f"| {name} | paper | " + " | ".join(printed[m] for m in METRICS) + " |")
+        model = models.get(_key(name))
+        cells = ["not run"] * len(METRICS) if model is None else _cells(model)
         lines.append("| | ours | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _cells(figures: dict[str, Any]) -> list[str]:
+def _cells(model: dict[str, Any]) -> list[str]:
     cells = []
-    for name in FIGURES:
-        interval = figures["intervals"][name]
-        value = "-" if figures[name] is None else f"{figures[name]:.3f}"
+    for name in METRICS:
+        interval = model["intervals"][name]
+        value = "-" if model[name] is None else f"{model[name]:.3f}"
         ends = [interval.get(end) for end in ("low", "high")]
         cells.append(value if None in ends else f"{value} ({ends[0]:.3f} to {ends[1]:.3f})")
     return cells
 
 
-def _plain(name: str) -> str:
+def _key(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the table and show it."""
-    parser = argparse.ArgumentParser(prog="python scripts/compare_with_paper.py")
+    """Write and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.compare_with_paper",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--ours", type=Path, required=True, help="metrics.json of a report")
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     options = parser.parse_args(arguments)

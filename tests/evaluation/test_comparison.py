@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2, false_discovery_control
 from sklearn.metrics import roc_auc_score
 
-from elbow_core.evaluation.statistics import delong, holm, mcnemar
+from elbow_core.evaluation.statistics import area_interval, auroc, delong, holm, mcnemar
 from elbow_core.evaluation.statistics.comparison import area_covariance, mcnemar_mid_p
 from tests.support.mcnemar import mcnemar_exact, mcnemar_statistic
+from tests.support.scores import simulated_scores
 
 # Albumin, total protein, K-G score and benefit from surgery of the 43 complete patients of DeLong,
 # DeLong and Clarke-Pearson (1988), as printed in SAS/STAT User's Guide, LOGISTIC procedure,
@@ -129,6 +130,13 @@ def test_equal_scores_have_difference_0_and_p_1():
     labels, scores, _ = paired_scores(3, 40, 1, 0.0)
     same = delong(labels, scores[0], scores[0])
     assert (same.estimate, same.p) == (0, 1)
+
+
+def test_area_interval_is_within_0_and_1_and_contains_the_area():
+    labels, scores = simulated_scores(4, 80)
+    low, high = area_interval(labels, scores, np.arange(80))
+    assert 0 < low < auroc(labels, scores) < high < 1
+    assert all(map(math.isnan, area_interval(labels, labels.astype(float))))
 
 
 def test_mcnemar_equals_the_published_examples():

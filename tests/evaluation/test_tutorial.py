@@ -27,7 +27,10 @@ def test_tutorial_runs_with_a_table_of_scores_alone(tmp_path, monkeypatch, capsy
             python, flag, module, *arguments = shlex.split(line)
             assert (python, flag) == ("python", "-m")
             few = ["--draws", "100"] if module.endswith(".report") else []
-            assert importlib.import_module(module).main([*arguments, *few]) == 0
+            command = importlib.import_module(module)
+            if hasattr(command, "__path__"):
+                command = importlib.import_module(f"{module}.__main__")
+            assert command.main([*arguments, *few]) == 0
     assert {"report", "pair"} <= {path.name for path in tmp_path.iterdir()}
     assert (tmp_path / "report" / "checklist.html").is_file()
     assert re.search(r"AUROC 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)", capsys.readouterr().out)
