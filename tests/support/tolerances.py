@@ -1,4 +1,4 @@
-"""Every tolerance of the tests; loosening one needs its reason in docs/decisions.md."""
+"""Every tolerance of the tests; loosening one needs its reason in docs/decisions/networks.md."""
 
 OPTIMIZER = 1e-6
 """Rates and parameters against torch's optimiser, absolute."""
