@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elbow_core.errors import UserError
-from elbow_core.evaluation.audit import main, read_results, read_sets
+from elbow_core.evaluation.audit import main
+from elbow_core.evaluation.published_tables import read_results, read_sets
 from elbow_core.evaluation.statistics import (
     Confusion,
     feasible_confusions,
