@@ -130,11 +130,14 @@ def multiply_adds(jaxpr: Any, times: int = 1, stack: str = "") -> Iterator[tuple
 
 @dataclass(frozen=True)
 class _Traced:
+    """The calls of a trace by module path, the parameters, and the multiply-adds by path."""
+
     calls: dict[ModulePath, Call]
     parameters: Mapping[str, Any]
     counts: dict[ModulePath, int]
 
     def backbone(self, root: str, features: Shape) -> list[Box]:
+        """The boxes of a backbone; `features` is the shape of its pooled vector."""
         groups: dict[str, list[ModulePath]] = {}
         for path in self.calls:
             if len(path) == 2 and path[0] == root:
@@ -145,12 +148,13 @@ class _Traced:
         return [*boxes, Box("mean", "head", lines, 1, features, *self._size(tail))]
 
     def head(self, backbones: set[str]) -> list[Box]:
-        after = [path for path in self.calls if path and path[0] not in backbones]
-        whole = {path[:-1] for path in after}
+        """The boxes after the backbones, without parent modules and dropout of rate 0."""
+        paths = [path for path in self.calls if path and path[0] not in backbones]
+        parents = {path[:-1] for path in paths}
         boxes = []
-        for path in after:
+        for path in paths:
             call = self.calls[path]
-            if path in whole or (call.kind == "Dropout" and call.rate == 0.0):
+            if path in parents or (call.kind == "Dropout" and call.rate == 0.0):
                 continue
             line = f"dense → {call.output[-1]}" if call.kernel else call.kind
             name = path[-1]
@@ -165,13 +169,8 @@ class _Traced:
         if kind == "cbam":
             channels, reduced = last.output[-1], self.calls[*paths[0], "channel", "reduce"]
             window = self.calls[*paths[0], "spatial", "conv", "conv"].kernel[0]
-            blocks, lines = (
-                1,
-                (
-                    f"channel gate {channels} → {reduced.output[-1]} → {channels}, "
-                    f"spatial gate {window}×{window}",
-                ),
-            )
+            gates = f"channel gate {channels} → {reduced.output[-1]} → {channels}"
+            blocks, lines = 1, (f"{gates}, spatial gate {window}×{window}",)
         else:
             blocks, lines = self._lines(paths)
         return Box(name, kind, lines, blocks, last.output[1:], *self._size(paths))
@@ -180,8 +179,8 @@ class _Traced:
         """Number of blocks of a part, and one line for each run of equal blocks."""
         blocks, rows = 0, list[tuple[int, str]]()
         for path in paths:
-            staged = self.calls[path].kind == "Stage"
-            children = [p for p in self.calls if p[:-1] == path] if staged else [path]
+            is_stage = self.calls[path].kind == "Stage"
+            children = [p for p in self.calls if p[:-1] == path] if is_stage else [path]
             for child in children:
                 text = ", ".join(self._operations(child))
                 # A single convolution, such as ConvNeXt's downsampling, is not a block.
@@ -193,6 +192,7 @@ class _Traced:
         return blocks, tuple(f"{n} × [ {text} ]" if n > 1 else text for n, text in rows)
 
     def _operations(self, root: ModulePath) -> Iterator[str]:
+        """Yield a word for each convolution, matrix product and squeeze-excite of a module."""
         gates: list[ModulePath] = []
         for path, call in self.calls.items():
             if path[: len(root)] != root or any(path[: len(gate)] == gate for gate in gates):
@@ -213,12 +213,15 @@ class _Traced:
         """Number of blocks that a scan runs: the leading axis of its stacked variables."""
         for inner, call in self.calls.items():
             if call.kernel and inner[: len(path)] == path:
-                kernel = _at(self.parameters, inner)["kernel"]
+                kernel = _subtree(self.parameters, inner)["kernel"]
                 return kernel.shape[0] if len(kernel.shape) > len(call.kernel) else 1
         return 1
 
     def _size(self, paths: list[ModulePath]) -> tuple[int, int]:
-        leaves = [leaf for path in paths for leaf in jax.tree.leaves(_at(self.parameters, path))]
+        """Parameters and multiply-adds of some modules."""
+        leaves = [
+            leaf for path in paths for leaf in jax.tree.leaves(_subtree(self.parameters, path))
+        ]
         counted = [
             count
             for counted_path, count in self.counts.items()
@@ -227,7 +230,7 @@ class _Traced:
         return sum(leaf.size for leaf in leaves), sum(counted)
 
 
-def _at(tree: Mapping[str, Any], path: ModulePath) -> Mapping[str, Any]:
+def _subtree(tree: Mapping[str, Any], path: ModulePath) -> Mapping[str, Any]:
     for key in path:
         tree = tree.get(key, {})
     return tree

@@ -1,4 +1,4 @@
-"""The learning curve of one framework: what both trainers record and how they end."""
+"""The learning curve of one framework, recorded in the same form by both trainers."""
 
 import time
 from typing import Any

@@ -15,7 +15,7 @@ from elbow_jax.data import training_batches
 from elbow_jax.runtime import make_mesh, to_devices
 
 PATIENTS = 60  # some 120 radiographs
-FIELDS = ("image", "label", "weight")  # what a step reads; batches also hold positions
+FIELDS = ("image", "label", "weight")  # inputs of a step; batches also hold positions
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "demo" / "elbow_data.yaml"
 

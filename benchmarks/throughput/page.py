@@ -15,7 +15,7 @@ COMMAND = "python -m benchmarks.throughput"
 BEGIN, END = "<!-- throughput: begin -->", "<!-- throughput: end -->"
 TABLES_PAGE = "docs/performance/throughput.md"
 DOCUMENTS = {TABLES_PAGE: "tables", "README.md": "summary"}
-"""The documents with markers, and what stands between these: all tables or a summary."""
+"""The documents with markers, and the content between these: all tables or a summary."""
 
 SUMMARY_SIZE = 384  # pixels
 NO_GPU = f"*GPU: not measured. On a machine with a GPU, `{COMMAND}` measures it.*"
@@ -44,7 +44,7 @@ def refresh(root: Path, directory: Path) -> Iterator[Path]:
 
 
 def fill(text: str, measured: Sequence[dict[str, Any]], name: str) -> str:
-    """Replace what stands between a document's markers; without markers, return it unchanged.
+    """Replace the text between a document's markers; without markers, return it unchanged.
 
     Raises:
         UserError: one marker stands without the other.

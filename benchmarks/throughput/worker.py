@@ -80,7 +80,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _import_jax() -> float:
-    """Import what the twin reads from the Flax modules; seconds that are not PyTorch's own."""
+    """Import the Flax modules that the twin reads; return the seconds, which are not PyTorch's."""
     started = time.time()
     import elbow_jax.runtime
     import elbow_jax.steps  # noqa: F401

@@ -1,4 +1,4 @@
-"""The digest of measured code: what it covers, and which edits change it."""
+"""The digest of measured code: the modules it covers, and the edits that change it."""
 
 import pytest
 

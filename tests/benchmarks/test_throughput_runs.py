@@ -1,4 +1,4 @@
-"""The throughput benchmark's processes: what they measure, and what they say where they cannot."""
+"""The throughput benchmark's processes: their metrics, and their notes where they cannot run."""
 
 import json
 import sys
@@ -72,7 +72,7 @@ def test_without_torch_the_rows_of_jax_stand_alone_and_a_second_run_adds_nothing
 
 
 @pytest.mark.parametrize("framework", ["jax", "torch"])
-def test_a_batch_beyond_the_memory_is_a_row_that_says_so(tmp_path, framework):
+def test_a_batch_beyond_the_memory_is_a_row_with_a_note(tmp_path, framework):
     if framework == "torch":
         pytest.importorskip("torch")
     job = Job(TOO_LARGE, framework, "jit" if framework == "jax" else "eager", 0)
@@ -94,7 +94,7 @@ def test_interleaved_processes_step_in_turns(tmp_path):
     assert "(eager)" in path.with_suffix(".md").read_text()
 
 
-def test_a_process_without_an_opponent_says_so(tmp_path):
+def test_a_process_whose_opponent_fails_returns_a_note(tmp_path):
     case = Case("turns", "mobilenetv3_large", "inference", 64, 4, variant="small")
     runs, fails = Job(case, "jax", "jit", 0), Job(TOO_LARGE, "jax", "jit", 0)
     no_turn, memory = {"note": "no turn came"}, {"note": "out of memory"}
