@@ -51,7 +51,9 @@ def check_schema(path: Path, version: int) -> None:
     """Raise `ConfigError` if the checkpoint at ``path`` is of another schema version."""
     if version == SCHEMA_VERSION:
         return
-    age, advice = ("a newer", "update") if version > SCHEMA_VERSION else ("an older", "go back")
+    age, advice = (
+        ("a newer", "update") if version > SCHEMA_VERSION else ("an older", "use that version")
+    )
     raise ConfigError(
         f"{path}: was written by {age} version of this project (schema {version}, this one reads "
         f"{SCHEMA_VERSION}); {advice}, or give another `run:`"

@@ -165,7 +165,7 @@ def test_empty_split_is_refused_by_name(tmp_path):
 
 
 def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="absent: no such prepared data"):
+    with pytest.raises(ConfigError, match="absent: does not exist"):
         open_prepared(tmp_path / "absent")
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from elbow_core import cli, prepare
+from elbow_core import cli
 from elbow_core.evaluation import read_predictions
+from elbow_core.prepare import __main__ as prepare
 from elbow_jax import evaluate, predict, train
 
 SIZE = 32

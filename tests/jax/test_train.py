@@ -146,7 +146,7 @@ def test_loss_that_is_not_finite_stops_the_run_and_names_the_images(finished, tm
 
 def test_second_run_into_the_same_directory_is_refused(finished, capsys):
     message = fail(capsys, "--config", str(finished / "train.yaml"))
-    assert "already holds a run" in message
+    assert "already contains a run" in message
     assert "--resume" in message
 
 
@@ -171,7 +171,7 @@ def test_resuming_with_newly_prepared_data_is_refused(finished, tmp_path, capsys
     for name in ("manifest.csv", "images-00000.array_record", "index.json"):
         (tmp_path / "data" / name).unlink()
     write_prepared(tmp_path / "data", seed=5)
-    assert "prepared anew" in fail(capsys, "--config", str(path), "--resume")
+    assert "prepared again" in fail(capsys, "--config", str(path), "--resume")
 
 
 @pytest.mark.parametrize(
