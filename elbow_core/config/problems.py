@@ -35,7 +35,7 @@ def describe_problems(
 ) -> str:
     """Return ``key: problem`` for each problem on one line, at most three and a count.
 
-    ``values`` is what failed to validate; ``overridden`` contains the dotted names of the fields
+    ``values`` are the rejected ones; ``overridden`` contains the dotted names of the fields
     set on the command line.
     """
     problems: dict[str, list[str]] = {}

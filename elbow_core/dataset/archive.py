@@ -79,18 +79,18 @@ class Archive:
 
     def __getitem__(self, position: SupportsIndex) -> UInt8[np.ndarray, "size size"]:
         """Return one image; raises `IndexError` out of range, `ArchiveError` when damaged."""
-        at = position.__index__()
-        if not 0 <= at < len(self):
-            raise IndexError(f"{self._directory}: no image {at} among {len(self)}")
-        number = bisect.bisect_right(self._starts, at) - 1
+        index = position.__index__()
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self._directory}: no image {index} among {len(self)}")
+        number = bisect.bisect_right(self._starts, index) - 1
         try:
-            (record,) = self._open(number).read([at - self._starts[number]])
+            (record,) = self._open(number).read([index - self._starts[number]])
         except (RuntimeError, IndexError) as error:
             path = segment_path(self._directory, number)
             raise ArchiveError(f"{path}: is damaged; prepare it again") from error
         if len(record) != self.size**2:
             raise ArchiveError(
-                f"{self._directory}: image {at} has {len(record)} bytes, "
+                f"{self._directory}: image {index} has {len(record)} bytes, "
                 f"not {self.size} x {self.size}; prepare it again"
             )
         return np.frombuffer(record, np.uint8).reshape(self.size, self.size)

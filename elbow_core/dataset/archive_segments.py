@@ -93,7 +93,7 @@ def check_segment(path: Path, segment: Segment) -> None:
             "it is cut short or from another run; prepare it again"
         )
     if _sample_digest(path, segment.count) != segment.sample:
-        raise ArchiveError(f"{path}: is not what its index describes; prepare it again")
+        raise ArchiveError(f"{path}: does not match its index; prepare it again")
 
 
 def open_segment(path: Path) -> ArrayRecordReader:

@@ -68,8 +68,8 @@ def _exchange(state: _Assignment, kinds: np.ndarray, rng: np.random.Generator) -
             return
         for kind, leaving, entering in ((given, source, target), (taken, target, source)):
             if kind < len(kinds):
-                here = np.flatnonzero((state.chosen == leaving) & (state.kind_of == kind))
-                state.chosen[rng.choice(here)] = entering
+                candidates = np.flatnonzero((state.chosen == leaving) & (state.kind_of == kind))
+                state.chosen[rng.choice(candidates)] = entering
                 present[leaving, kind] -= 1
                 present[entering, kind] += 1
         state.remaining[source] += difference[given, taken]

@@ -55,10 +55,10 @@ def find_near_duplicates(
     """
     distinct, first, index = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
     index = index.reshape(-1)
-    others = np.flatnonzero(first[index] != np.arange(len(hashes)))
-    found = [np.stack([first[index[others]], others, np.zeros_like(others)], axis=1)]
+    repeated = np.flatnonzero(first[index] != np.arange(len(hashes)))
+    found = [np.stack([first[index[repeated]], repeated, np.zeros_like(repeated)], axis=1)]
     words = np.ascontiguousarray(distinct).view(np.uint64).T.copy()
-    total = len(others)
+    total = len(repeated)
     for top in range(0, len(distinct), _ROWS):
         for left in range(top, len(distinct), _COLUMNS):
             distance = _distances(words[:, top : top + _ROWS], words[:, left : left + _COLUMNS])
@@ -106,15 +106,15 @@ def write_near_duplicates(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for first, second, distance in pairs.tolist():
-            one, other = rows[first], rows[second]
+            row, other = rows[first], rows[second]
             writer.writerow(
                 (
-                    one.image_id,
+                    row.image_id,
                     other.image_id,
                     distance,
-                    one.split,
+                    row.split,
                     other.split,
-                    LABEL_NAMES[one.label],
+                    LABEL_NAMES[row.label],
                     LABEL_NAMES[other.label],
                 )
             )

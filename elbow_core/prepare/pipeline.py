@@ -113,7 +113,7 @@ def _split_archived(
         return assign_splits(rows, config.split), np.zeros((0, 3), int)
     pairs = between_patients(rows, find_near_duplicates(archived.hashes))
     grouped = pairs[:, :2].tolist() if config.near_duplicates == "group" else []
-    return assign_splits(rows, config.split, [(one, other) for one, other in grouped]), pairs
+    return assign_splits(rows, config.split, [(first, second) for first, second in grouped]), pairs
 
 
 def _check_out(config: DataConfig) -> None:
@@ -157,12 +157,14 @@ def _drop_contradictions(
     rows: Sequence[ManifestRow], strict: bool
 ) -> tuple[list[ManifestRow], list[Rejection]]:
     """Reject byte-identical images with different labels: one of the labels must be wrong."""
-    others = find_contradictions(rows)
+    contradictions = find_contradictions(rows)
     rejected = [
-        Rejection(row.path, f"is identical to {others[row.image_id]}, which has the other label")
+        Rejection(
+            row.path, f"is identical to {contradictions[row.image_id]}, which has the other label"
+        )
         for row in rows
-        if row.image_id in others
+        if row.image_id in contradictions
     ]
     if rejected and strict:
         raise ManifestError(f"{rejected[0].path}: {rejected[0].reason}")
-    return [row for row in rows if row.image_id not in others], rejected
+    return [row for row in rows if row.image_id not in contradictions], rejected

@@ -161,5 +161,5 @@ def _find_shown(stored: np.ndarray, dataset: FileDataset) -> np.ndarray | None:
     if not isinstance(padding, int):
         return None
     limit = dataset.get("PixelPaddingRangeLimit")
-    other = limit if isinstance(limit, int) else padding
-    return (stored < min(padding, other)) | (stored > max(padding, other))
+    range_end = limit if isinstance(limit, int) else padding
+    return (stored < min(padding, range_end)) | (stored > max(padding, range_end))

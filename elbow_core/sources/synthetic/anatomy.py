@@ -62,7 +62,7 @@ def render_bones(anatomy: Anatomy, view: str, reach: float, resolution: float) -
         outline += rng.normal(0, 0.25, outline.shape)
         if view == "ap":
             outline[:, 0] *= anatomy.breadth
-        # A repeated end point keeps the shaft straight: the slope of the curve there follows it.
+        # A repeated end point makes the end of the curve parallel to the shaft.
         outline = np.repeat(outline, 1 + is_end, axis=0)
         profile = np.array(PROFILES[name, view], dtype=np.float64)
         profile[:, 2] *= anatomy.cortex
@@ -104,9 +104,11 @@ def _add_lateral_details(patch: Patch, rng: np.random.Generator) -> Patch:
         depth += weight * rasterise_polygon(circle, depth.shape, patch.origin, patch.resolution)
         depth += CORTICAL * 2.2 * rasterise_curve(patch, circle, 1.0, 0.4)
     patch = patch.with_depth(depth)
-    front = [(2.5, -42), (-0.5, -30), (-3, -20), (-0.5, -13), (4, -10)]
-    back = [(-15.5, -42), (-10, -31), (-6.5, -21), (-7.5, -13), (-10, -8)]
-    return _with_line(_with_line(patch, front, 1.5, CORTICAL * 4.5), back, 1.5, CORTICAL * 4.5)
+    anterior = [(2.5, -42), (-0.5, -30), (-3, -20), (-0.5, -13), (4, -10)]
+    posterior = [(-15.5, -42), (-10, -31), (-6.5, -21), (-7.5, -13), (-10, -8)]
+    return _with_line(
+        _with_line(patch, anterior, 1.5, CORTICAL * 4.5), posterior, 1.5, CORTICAL * 4.5
+    )
 
 
 def _with_line(patch: Patch, points: Sequence[Point], width: float, strength: float) -> Patch:

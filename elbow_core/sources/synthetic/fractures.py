@@ -109,9 +109,11 @@ def _radial_head(
     edge, outer = centre - side * (1.5 + variation[0]), centre + side * 50
     line = [(edge, -40), (edge, 16), (centre + side * 7, 27 + variation[1])]
     region = np.array([*line, (outer, 27), (outer, -40)], dtype=np.float64)
-    far = amount if view == "ap" else 1.3 * amount
+    distance = amount if view == "ap" else 1.3 * amount
     return Fracture(
-        "radius", region, rigid_motion(side * 6 * far, 6.5 * far, side * 20 * far, (centre, 15))
+        "radius",
+        region,
+        rigid_motion(side * 6 * distance, 6.5 * distance, side * 20 * distance, (centre, 15)),
     )
 
 

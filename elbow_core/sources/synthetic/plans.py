@@ -93,8 +93,10 @@ def plan_mura_patient(patient: int, seed: int, size: int, patients: int) -> list
 
 def _abnormal(part: str) -> dict[str, float]:
     injuries = ELBOW_INJURIES if part == "elbow" else {"shaft_fracture": 1.0}
-    others = {name: 2.0 * share for name, share in ELBOW_NORMALS.items() if name != "normal"}
-    return injuries | others
+    other_findings = {
+        name: 2.0 * share for name, share in ELBOW_NORMALS.items() if name != "normal"
+    }
+    return injuries | other_findings
 
 
 def _vary_size(size: int, rng: np.random.Generator) -> int:

@@ -103,8 +103,8 @@ def _hardware(
     elif finding in INJURIES and rng.random() < OLD_PLATE_SHARE:
         broken = {fracture.bone for fracture in fractures}
         known = [site for sites in SITES.values() for site in sites if (site, view) in PLATES]
-        near = [site for site in known if site in SITES[part] or site.endswith("shaft")]
-        free = [(PLATES[site, view][0], site) for site in near]
+        candidates = [site for site in known if site in SITES[part] or site.endswith("shaft")]
+        free = [(PLATES[site, view][0], site) for site in candidates]
         free = [pair for pair in free if pair[0] not in broken]
         plated = [free[int(rng.integers(len(free)))]]
     else:

@@ -62,8 +62,8 @@ def _place_limb(
 ) -> Float[np.ndarray, "n 3"]:
     limb = np.array(rows, dtype=np.float64)
     placed = np.concatenate([limb[:, :2], np.ones((len(limb), 1))], axis=1) @ matrix.T
-    near = np.exp(-((limb[:, 1] / 60) ** 2))
-    return np.concatenate([placed[:, :2], (limb[:, 2] + swelling * near)[:, None]], axis=1)
+    nearness = np.exp(-((limb[:, 1] / 60) ** 2))
+    return np.concatenate([placed[:, :2], (limb[:, 2] + swelling * nearness)[:, None]], axis=1)
 
 
 def _fat_pad(

@@ -127,7 +127,7 @@ def test_record_of_another_run_is_refused(folder, tmp_path):
     write_archive(tmp_path / "other", IDS, other, SETTINGS)
     (tmp_path / "other" / RECORDS).replace(folder / RECORDS)
     change_segment(folder, bytes=(folder / RECORDS).stat().st_size)
-    assert "is not what its index describes; prepare it again" in fails(folder)
+    assert "does not match its index; prepare it again" in fails(folder)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_swapped_segments_are_refused(tmp_path):
     first.rename(tmp_path / "swapped")
     second.rename(first)
     (tmp_path / "swapped").rename(second)
-    assert "is not what its index describes" in fails(tmp_path)
+    assert "does not match its index" in fails(tmp_path)
 
 
 def test_no_archive_needs_more_than_256_files():

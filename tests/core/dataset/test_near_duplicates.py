@@ -56,7 +56,7 @@ def test_edited_copies_of_a_radiograph_are_near_duplicates(radiographs, edit):
 def test_radiographs_of_different_patients_are_far_apart(radiographs):
     hashes = [perceptual_hash(image) for image in radiographs]
     distances = [
-        distance(one, other) for at, one in enumerate(hashes) for other in hashes[at + 1 :]
+        distance(one, other) for number, one in enumerate(hashes) for other in hashes[number + 1 :]
     ]
     assert min(distances) > MAX_NEAR_BITS
 

@@ -56,19 +56,19 @@ CHANGES = st.lists(
 
 
 def changed(data: bytes, changes: list[tuple[str, float, bytes | int]]) -> bytes:
-    for kind, place, what in changes:
-        at = round(place * len(data))
-        match kind, what:
+    for kind, position, value in changes:
+        start = round(position * len(data))
+        match kind, value:
             case "write", bytes():
-                data = data[:at] + what + data[at + len(what) :]
+                data = data[:start] + value + data[start + len(value) :]
             case "insert", bytes():
-                data = data[:at] + what + data[at:]
+                data = data[:start] + value + data[start:]
             case "remove", int():
-                data = data[:at] + data[at + what :]
+                data = data[:start] + data[start + value :]
             case "repeat", int():
-                data = data[: at + what] + data[at:]
+                data = data[: start + value] + data[start:]
             case "cut", _:
-                data = data[:at]
+                data = data[:start]
     return data
 
 

@@ -180,11 +180,13 @@ PATIENTS = {"train": (1, 11_184), "valid": (11_185, 783)}
 def write_published_tree(root: Path) -> None:
     """Write empty image files with the counts of MURA by patient, part and class, and tables."""
     for split, (first, patients) in PATIENTS.items():
-        at = 2 * (split == "valid")
+        column = 2 * (split == "valid")
         kinds = [
             (part, result)
             for part, counts in PUBLISHED.items()
-            for result, count in zip(("negative", "positive"), counts[at : at + 2], strict=True)
+            for result, count in zip(
+                ("negative", "positive"), counts[column : column + 2], strict=True
+            )
             for _ in range(count)
         ]
         paths = []

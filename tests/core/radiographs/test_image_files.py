@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from elbow_core.radiographs import IMAGE_SUFFIXES, counts_as_image, list_image_files
+
+DICOM = bytes(128) + b"DICM"
+
+
+def write(path: Path, data: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [*IMAGE_SUFFIXES, ".PNG", ".Dcm"])
+def test_file_with_an_image_suffix_counts(tmp_path, suffix):
+    assert counts_as_image(write(tmp_path / f"a{suffix}"))
+
+
+def test_file_without_a_suffix_counts_if_it_starts_as_dicom(tmp_path):
+    assert counts_as_image(write(tmp_path / "IM000001", DICOM))
+    assert not counts_as_image(write(tmp_path / "README"))
+    assert not counts_as_image(write(tmp_path / "a.txt", DICOM))
+    assert not counts_as_image(tmp_path / "missing")
+
+
+def test_images_of_a_folder_are_listed_at_any_depth_and_sorted(tmp_path):
+    for name in ("b.png", "deep/er/a.JPG", "notes.txt", ".hidden.png", "deep/._a.JPG"):
+        write(tmp_path / name)
+    write(tmp_path / "deep/IM1", DICOM)
+    (tmp_path / "folder.png").mkdir()
+    files = [path.relative_to(tmp_path).as_posix() for path in list_image_files(tmp_path)]
+    assert files == ["b.png", "deep/IM1", "deep/er/a.JPG"]
