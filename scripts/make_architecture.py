@@ -18,8 +18,7 @@ from benchmarks.architecture_trace import Box, NetworkTrace, Shape, trace_networ
 from elbow_core.cli import run
 from elbow_core.evaluation.report.figures import COLOURS, GREY, canvas, drawn_in_style, panels
 from elbow_core.files import atomic_file
-from elbow_jax.models import ModelConfig
-from elbow_jax.models.config import Backbone
+from elbow_jax.models import Backbone, ModelConfig
 
 NETWORKS = get_args(Backbone)
 SIZES = (384, 584)  # the paper's pretraining and training sizes, in pixels

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from elbow_core.cli import run
 from elbow_core.files import atomic_file
-from elbow_jax.models.config import Backbone
+from elbow_jax.models import Backbone
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = get_args(Backbone)

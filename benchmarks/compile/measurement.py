@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from elbow_core.errors import UserError
-from elbow_jax.models import ModelConfig, build_model
-from elbow_jax.models.config import Backbone
+from elbow_jax.models import Backbone, ModelConfig, build_model
 from elbow_jax.networks import compute_dtype
-from elbow_jax.ops.cpu.cores import available_cores
+from elbow_jax.ops.cpu import available_cores
 from elbow_jax.optimizer import WarmRestarts, sgd
 from elbow_jax.steps import create_state, make_eval_step, make_train_step
 

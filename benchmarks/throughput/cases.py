@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
-from elbow_jax.models.config import Backbone
+from elbow_jax.models import Backbone
 
 NETWORKS = get_args(Backbone)
 SIZES = (384, 584)  # the paper's pretraining and training sizes, in pixels

@@ -23,7 +23,7 @@ SETTINGS = ("XLA_FLAGS", "OMP_NUM_THREADS", "JAX_PLATFORMS")
 
 def describe() -> dict[str, Any]:
     """Return JAX's default device and the versions of the packages under test."""
-    from elbow_jax.ops.cpu.cores import available_cores  # imports JAX, which --help does without
+    from elbow_jax.ops.cpu import available_cores  # imports JAX, which --help does without
 
     cores = available_cores()
     query = subprocess.run(

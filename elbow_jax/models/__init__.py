@@ -1,14 +1,18 @@
-"""The convolutional networks: pure functions of `(variables, image)`."""
+"""The convolutional networks, readable with Flax alone: pure functions of `(variables, image)`.
+
+`build_model(ModelConfig(...))` gives a module; one file holds one network. `fuse_variables` starts
+the fusion network from three trained ones.
+"""
 
 from typing import TYPE_CHECKING, Any
 
-from elbow_jax.models.config import BACKBONES, ModelConfig
+from elbow_jax.models.config import BACKBONES, Backbone, Convention, ModelConfig
 
 if TYPE_CHECKING:
     from elbow_jax.models.build import build_model
     from elbow_jax.models.fusion import fuse_variables
 
-__all__ = ["BACKBONES", "ModelConfig", "build_model", "fuse_variables"]
+__all__ = ["BACKBONES", "Backbone", "Convention", "ModelConfig", "build_model", "fuse_variables"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from elbow_core.cli import run
 from elbow_jax import models, porting, scoring
-from elbow_jax.models.config import Backbone
+from elbow_jax.models import Backbone
 from elbow_jax.porting.published import PUBLISHED
 
 

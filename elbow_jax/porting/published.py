@@ -5,7 +5,7 @@ from pathlib import Path
 
 from elbow_core.errors import UserError
 from elbow_core.files import sha256_of
-from elbow_jax.models.config import Backbone
+from elbow_jax.models import Backbone
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,14 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from elbow_core.errors import UserError
 from elbow_core.files import sha256_of
-from elbow_jax.models import ModelConfig, build_model, efficientnetv2, mobilenetv3
-from elbow_jax.models.config import Backbone, Convention
+from elbow_jax.models import (
+    Backbone,
+    Convention,
+    ModelConfig,
+    build_model,
+    efficientnetv2,
+    mobilenetv3,
+)
 from elbow_jax.porting.mapping import port_backbone, to_torch
 from elbow_jax.porting.published import PUBLISHED, download
 from elbow_jax.porting.tensor_files import read_tensors, write_tensors

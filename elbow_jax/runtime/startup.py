@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 
-from elbow_jax.ops.cpu.cores import available_cores
+from elbow_jax.ops.cpu import available_cores
 
 # Constants of malloc.h; see mallopt(3).
 _M_TRIM_THRESHOLD = -1
