@@ -1,4 +1,4 @@
-"""Stochastic gradient descent as torch has it, with cosine warm restarts and a rate per group."""
+"""Stochastic gradient descent as in PyTorch, with cosine warm restarts and a rate per group."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from optax.schedules import StatefulSchedule
 
 Rate = optax.Schedule | StatefulSchedule
 
-_FEWEST = 2**16  # numbers of an array that is worked on by itself
+_LARGE = 2**16  # numbers of an array that stays separate
 
 
 class WarmRestarts:
@@ -20,10 +20,10 @@ class WarmRestarts:
 
     Within a cycle of ``t_i`` epochs the rate is ``learning_rate / 2 * (1 + cos(pi * t / t_i))``
     with ``t`` the fractional epoch since the restart; cycles last ``t_0``, ``t_0 * t_mult``,
-    ``t_0 * t_mult**2``, ... epochs, without an end.
+    ``t_0 * t_mult**2``, ... epochs, without end.
 
-    Peak and length lie in the optimiser's state and not in the compiled program: the stages of one
-    network, and runs at other rates, share it.
+    Peak rate and cycle length are part of the optimiser's state, not of the compiled program, so
+    that the stages of one network and runs at other rates share a program.
 
     Args:
         learning_rate: rate at the start of every cycle.
@@ -72,7 +72,7 @@ class WarmRestarts:
         if self._t_mult == 1:
             since, length = step % first_cycle, first_cycle
         else:
-            # Starts and lengths of the cycles in first cycles, as far as steps can be counted.
+            # Starts and lengths of the cycles, in first cycles, up to the largest int32 step.
             lengths = [self._t_mult**power for power in range(31) if self._t_mult**power < 2**31]
             starts = [sum(lengths[:number]) for number in range(len(lengths))]
             known = jnp.asarray([start for start in starts if start < 2**31], jnp.int32)
@@ -87,9 +87,9 @@ def sgd(
 ) -> optax.GradientTransformation:
     """Return SGD with momentum and weight decay in the order of `torch.optim.SGD`.
 
-    The decay ``weight_decay * p`` joins the gradient before momentum: ``b = momentum * b + g +
-    weight_decay * p``, then ``p -= rate * b``. Every parameter decays, biases and normalisation
-    too, as in torch when it is given ``model.parameters()``.
+    The decay ``weight_decay * p`` is added to the gradient before momentum: ``b = momentum * b + g
+    + weight_decay * p``, then ``p -= rate * b``. Every parameter decays, including biases and
+    normalisation, as with ``torch.optim.SGD(model.parameters())``.
 
     Args:
         rate: the learning rate by step, or one for each top-level key of the parameter tree.
@@ -107,18 +107,20 @@ def sgd(
         )
 
     def group(rate: Rate) -> optax.GradientTransformation:
-        return _on_joined(optax.inject_hyperparams(descend)(rate, momentum, weight_decay))
+        return _on_joined_leaves(optax.inject_hyperparams(descend)(rate, momentum, weight_decay))
 
     if isinstance(rate, Mapping):
-        return optax.partition({name: group(own) for name, own in rate.items()}, _groups)
+        return optax.partition(
+            {name: group(rate_of_group) for name, rate_of_group in rate.items()}, _groups
+        )
     return group(rate)
 
 
 def join_small(tree: Any) -> list[Array]:
-    """Return the leaves of a tree, the small ones as one vector.
+    """Return the leaves of a tree, the small ones concatenated to one vector.
 
-    Most arrays of a network are vectors of some hundred numbers. XLA compiles kernels for each:
-    half of what there is to compile for a training step.
+    Most arrays of a network are vectors of some hundred numbers. XLA compiles kernels for each of
+    them, half of the compilation of a training step.
     """
     leaves = jax.tree.leaves(tree)
     small = [leaf.ravel() for leaf in leaves if _is_small(leaf)]
@@ -127,7 +129,7 @@ def join_small(tree: Any) -> list[Array]:
 
 
 def _split_small(joined: Any, like: Any) -> Any:
-    """Undo `join_small` for a tree of the same shapes."""
+    """Invert `join_small` for a tree of the same shapes."""
     leaves, structure = jax.tree.flatten(like)
     sizes = [leaf.size for leaf in leaves if _is_small(leaf)]
     small = iter(jnp.split(joined[0], np.cumsum(sizes)[:-1]) if sizes else ())
@@ -137,8 +139,8 @@ def _split_small(joined: Any, like: Any) -> Any:
     )
 
 
-def _on_joined(inner: optax.GradientTransformation) -> optax.GradientTransformation:
-    """Let a transformation that treats every number alike work on joined leaves."""
+def _on_joined_leaves(inner: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Apply an elementwise transformation to joined leaves."""
 
     def init(params: Any) -> Any:
         return inner.init(join_small(params))
@@ -151,7 +153,7 @@ def _on_joined(inner: optax.GradientTransformation) -> optax.GradientTransformat
 
 
 def _is_small(leaf: Array) -> bool:
-    return leaf.size < _FEWEST
+    return leaf.size < _LARGE
 
 
 def _groups(parameters: Mapping[str, Any]) -> dict[str, str]:

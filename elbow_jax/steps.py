@@ -1,6 +1,6 @@
-"""One step of training and one of scoring: pure functions of a state and a batch.
+"""The training step and the scoring step: pure functions of a state and a batch.
 
-`jit` is left to the caller, so that each function can be read, tested and differentiated alone.
+The caller applies `jit`, so that each function can be read, tested and differentiated by itself.
 A batch is a dict of arrays:
 
     image   uint8 [B, H, W, 1], grey levels 0..255
@@ -31,7 +31,7 @@ Variables = Mapping[str, Any]
 
 @flax.struct.dataclass
 class TrainState:
-    """Everything that one training step reads and the next one needs.
+    """The state that a training step reads and returns.
 
     Attributes:
         step: optimiser steps taken so far.
@@ -75,7 +75,7 @@ def normalise(
 
 
 def weighted_loss(logits: Float32[Array, " batch"], batch: Batch) -> Float32[Array, ""]:
-    """Return the mean sigmoid cross-entropy of one logit an image, over images of weight 1."""
+    """Return the mean sigmoid cross-entropy of one logit per image, over images of weight 1."""
     loss = optax.sigmoid_binary_cross_entropy(logits, batch["label"].astype(jnp.float32))
     return jnp.sum(loss * batch["weight"]) / jnp.maximum(jnp.sum(batch["weight"]), 1.0)
 
@@ -94,9 +94,9 @@ def make_train_step(
         apply: a network's: ``apply(variables, image, train, mutable, rngs)``.
         optimizer: of the parameters.
         dtype: of the computation.
-        accumulate: parts of a batch that pass through the network one after the other, in as much
-            less memory; their gradients are averaged. Batch normalisation sees one part at a time,
-            as it does in torch. It divides the batch.
+        accumulate: number of equal parts of a batch that pass through the network in sequence, to
+            save memory; their gradients are averaged. Batch normalisation uses the statistics of
+            one part at a time, as in torch. It divides the batch size.
     """
 
     def loss_of(
@@ -113,8 +113,8 @@ def make_train_step(
 
     value_and_gradient = jax.value_and_grad(loss_of, has_aux=True)
 
-    def in_parts(state: TrainState, batch: Batch, key: Array) -> tuple[Any, Any]:
-        # Every accumulate-th image: a part then lies on the devices as the batch does.
+    def accumulate_gradients(state: TrainState, batch: Batch, key: Array) -> tuple[Any, Any]:
+        # Every accumulate-th image: each part is then sharded over the devices as the batch is.
         parts = {
             name: array.reshape(-1, accumulate, *array.shape[1:]).swapaxes(0, 1)
             for name, array in batch.items()
@@ -145,7 +145,7 @@ def make_train_step(
                 state.params, state.batch_stats, batch, key
             )
         else:
-            (loss, batch_stats), gradients = in_parts(state, batch, key)
+            (loss, batch_stats), gradients = accumulate_gradients(state, batch, key)
         updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.params)
         advanced = TrainState(
             step=state.step + 1,
@@ -160,7 +160,7 @@ def make_train_step(
 
 
 def _norm(tree: Any) -> Float32[Array, ""]:
-    """The Euclidean norm of all leaves together, squared and summed in one pass over each."""
+    """The global L2 norm of all leaves; each leaf is squared and summed in one pass."""
     squares = [pixel_sums(jnp.square(leaf)).sum() for leaf in join_small(tree)]
     return jnp.sqrt(jnp.stack(squares).sum())
 
@@ -170,7 +170,7 @@ def make_eval_step(
 ) -> Callable[[Variables, Batch], Float32[Array, " batch"]]:
     """Return the pure function ``eval_step(variables, batch) -> logits``, float32 [B].
 
-    The logits of padding are computed and mean nothing; the caller drops them by weight.
+    Logits of padding images are meaningless; the caller drops them by their weight of 0.
     """
 
     def eval_step(variables: Variables, batch: Batch) -> Float32[Array, " batch"]:

@@ -3,6 +3,5 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "scripts"
 GOLDEN = Path(__file__).parent / "golden"
 RADIOGRAPHS = ROOT.parent / "shared" / "data"
