@@ -86,8 +86,7 @@ class Checkpoints:
         Args:
             step: optimiser steps taken; names the checkpoint.
             state: the training state.
-            host: what the host needs to continue (state of the data iterator, pending losses), as
-                JSON.
+            host: state of the host (data iterator, pending losses), as JSON.
             auroc: of the validation set with these weights; None between epochs.
 
         Raises:

@@ -30,7 +30,7 @@ def state_tree(state: TrainState) -> dict[str, Any]:
 
 
 def make_record(tree: Any, host: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is saved beside the arrays: schema version, their digest, and the host's part."""
+    """Return the record saved beside the arrays: schema version, digest, and the host's part."""
     return {"schema_version": SCHEMA_VERSION, "sha256": digest_of(tree), "host": host}
 
 
