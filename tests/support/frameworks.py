@@ -8,9 +8,9 @@ def configure_jax() -> None:
     """
     import jax
 
-    from elbow_jax.runtime import startup
+    from elbow_jax.runtime import choose_xla_flags
 
-    startup.choose_xla_flags()
+    choose_xla_flags()
     jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
@@ -20,7 +20,7 @@ def configure_torch() -> None:
         import torch
     except ModuleNotFoundError:
         return
-    from elbow_jax.porting.torchvision_operators import define_missing_torchvision_operators
+    from elbow_jax.porting import define_missing_torchvision_operators
 
     torch.set_num_threads(1)
     define_missing_torchvision_operators()
