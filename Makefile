@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+# Of uneven tests, a worker that has finished takes the rest of another.
+WORKERS := -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-quick test-slow lint format figures clean
@@ -26,14 +28,14 @@ demo: $(VENV)/core.installed  ## train and report on synthetic radiographs, from
 	$(BIN)/python scripts/demo.py
 
 test-quick: $(VENV)/full.installed  ## tests that need neither PyTorch nor compilation
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu" \
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not gpu" \
 	  tests/core tests/evaluation tests/test_packages.py tests/test_documents.py
 
 test: $(VENV)/full.installed  ## the test suite, in minutes
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not gpu"
 
 test-slow: $(VENV)/full.installed  ## what takes longer
-	$(BIN)/python -m pytest -n $(JOBS) -m "slow and not gpu"
+	$(BIN)/python -m pytest $(WORKERS) -m "slow and not gpu"
 
 lint: $(VENV)/full.installed  ## ruff, ruff format, pyright, import contracts
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Runs that are killed, stopped by SIGTERM, or resumed from a damaged checkpoint."""
 
+import gc
 import random
 import shutil
 import signal
@@ -137,6 +138,7 @@ def test_damaged_checkpoint_is_reported_and_the_previous_one_is_used(
         content[len(content) // 2] ^= 0xFF
         arrays.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
     assert train.main(["--config", str(config), "--resume"]) == 0
+    gc.collect()  # Orbax's pending reads, in this test and not in a later one
     printed = capsys.readouterr().err
     assert str(directory) in printed
     assert f"moved to {run / 'damaged' / str(newest)}" in printed
