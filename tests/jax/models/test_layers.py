@@ -267,7 +267,8 @@ def test_epilogue_of_a_convolution_is_applied_to_its_result(kernel_size, setting
     layer = Convolution(4, kernel_size, **settings)
     x = jnp.asarray(feature_map(4))
     variables = layer.init(jax.random.key(0), x)
-    want = jnp.tanh(layer.apply(variables, x))
+    plain: Any = layer.apply(variables, x)
+    want = jnp.tanh(plain)
     assert relative_error(layer.apply(variables, x, jnp.tanh), want) < tolerances.LOWERING
 
 
