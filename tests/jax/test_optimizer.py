@@ -64,9 +64,9 @@ def test_other_rates_and_cycles_share_one_program():
     assert one.as_text() == other.as_text()
 
 
-@pytest.mark.parametrize("fewest", [1, 3, 2**16])
-def test_parameters_equal_torchs_after_200_steps_with_momentum_and_decay(monkeypatch, fewest):
-    monkeypatch.setattr(optimizer_module, "_FEWEST", fewest)  # none, one or both joined
+@pytest.mark.parametrize("large", [1, 3, 2**16])
+def test_parameters_equal_torchs_after_200_steps_with_momentum_and_decay(monkeypatch, large):
+    monkeypatch.setattr(optimizer_module, "_LARGE", large)  # none, one or both joined
     rng = np.random.default_rng(0)
     matrix, target = rng.normal(size=(32, 5)), rng.normal(size=32)
     start = {"head": rng.normal(size=3), "backbone": rng.normal(size=2)}
