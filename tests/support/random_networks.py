@@ -74,6 +74,7 @@ def numpy_state(network: nn.Module) -> dict[str, np.ndarray]:
     return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}
 
 
+@cache
 def variable_shapes(module: Any, in_channels: int = 1) -> dict[str, Any]:
     """Return the shapes of a network's variables without computing them."""
     image = jnp.zeros((1, 32, 32, in_channels))
