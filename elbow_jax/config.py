@@ -24,6 +24,8 @@ class DataSection(StrictModel):
     """Sample new affine maps in each epoch, for the originals too, instead of fixed copies."""
     augmentation: Augmentation = Augmentation()
     """Distribution of the affine maps."""
+    balanced: bool = False
+    """Repeat images of the smaller class, as augmented copies, until both classes are equal."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that read and augment; 0 uses threads. Batches do not depend on their number."""
 
@@ -72,6 +74,8 @@ class TrainConfig(StrictModel):
     accumulate: PositiveInt = 1
     """Parts in which a batch passes through the network, for a device too small for the whole.
     Batch normalisation then sees one part at a time."""
+    pos_weight: PositiveFloat | Literal["balanced"] = 1.0
+    """Factor on the loss of an injured image; balanced: normal over injured training images."""
     epochs: PositiveInt
     """Passes over the augmented training set."""
     early_stopping: PositiveInt | None = None

@@ -29,10 +29,12 @@ class _Plan:
 class _PlanTraining:
     """Plan one image of the augmented training set, with an affine map from its own seed.
 
-    The set is ``1 + copies`` times the split: the originals, then each round of copies.
+    The set is ``1 + copies`` times the split: the originals, then each round of copies. An image
+    that is repeated to balance the classes is an augmented copy from the second time on.
     """
 
     positions: np.ndarray
+    repeats: np.ndarray
     size: int
     augmentation: Augmentation
     seed: int
@@ -43,6 +45,7 @@ class _PlanTraining:
         epoch = index // (len(self.positions) * (1 + self.copies))
         copy, index_in_split = divmod(int(element), len(self.positions))
         position = int(self.positions[index_in_split])
+        copy += (1 + self.copies) * int(self.repeats[index_in_split])
         if copy == 0 and not self.redraw:
             return _Plan(position)
         seeds = (self.seed, position, copy, epoch) if self.redraw else (self.seed, position, copy)
@@ -95,13 +98,35 @@ class _Load:
         }
 
 
-def steps_per_epoch(data: PreparedData, copies: int, batch_size: int) -> int:
+def training_positions(data: PreparedData, balanced: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the archive positions of one round of the training set, and the count of repeats.
+
+    If ``balanced``, the images of the smaller class are repeated in turn, after all others, until
+    both classes have the same number; the second array numbers the times of each image from 0.
+    """
+    positions = np.asarray(data.positions("train"))
+    repeats = np.zeros(len(positions), np.int64)
+    labels = np.asarray([data.rows[position].label for position in positions])
+    counts = np.bincount(labels, minlength=2)
+    if not balanced or not counts.all():
+        return positions, repeats
+    smaller = positions[labels == np.argmin(counts)]
+    added = np.arange(len(smaller), counts.max())
+    return (
+        np.concatenate([positions, smaller[added % len(smaller)]]),
+        np.concatenate([repeats, added // len(smaller)]),
+    )
+
+
+def steps_per_epoch(
+    data: PreparedData, copies: int, batch_size: int, balanced: bool = False
+) -> int:
     """Return the number of complete batches in one pass over the augmented training set.
 
     Raises:
         ConfigError: if the set is smaller than a batch.
     """
-    images = len(data.positions("train"))
+    images = len(training_positions(data, balanced)[0])
     if images * (1 + copies) < batch_size:
         raise ConfigError(
             f"{data.directory}: {images} training images with {copies} copies do not fill a batch "
@@ -118,6 +143,7 @@ def training_batches(
     copies: int,
     augmentation: Augmentation,
     redraw: bool = False,
+    balanced: bool = False,
     workers: int = 0,
     process: tuple[int, int] = (0, 1),
 ) -> grain.DatasetIterator:
@@ -134,6 +160,7 @@ def training_batches(
         copies: augmented copies of each image in addition to the original (the paper: 2, MURA 1).
         augmentation: distribution of the copies' affine maps.
         redraw: sample new affine maps in each epoch, for the originals too, instead of fixed ones.
+        balanced: repeat images of the smaller class until both classes are equal.
         workers: processes that read; 0 reads in threads of this process. Batches are the same.
         process: this process's index and the number of processes; each gets its share of every
             batch.
@@ -141,12 +168,12 @@ def training_batches(
     Raises:
         ConfigError: if the split is smaller than a batch or a batch cannot be shared evenly.
     """
-    positions = data.positions("train")
-    steps = steps_per_epoch(data, copies, batch_size)
+    positions, repeats = training_positions(data, balanced)
+    steps = steps_per_epoch(data, copies, batch_size, balanced)
     if batch_size % process[1]:
         raise ConfigError(f"batch_size: {batch_size} cannot be shared by {process[1]} processes")
     size = data.archive.size
-    plan = _PlanTraining(positions, size, augmentation, seed, copies, redraw)
+    plan = _PlanTraining(positions, repeats, size, augmentation, seed, copies, redraw)
     dataset = (
         grain.MapDataset.range(len(positions) * (1 + copies))
         .shuffle(seed=seed)

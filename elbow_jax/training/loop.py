@@ -102,6 +102,7 @@ def open_batches(config: TrainConfig, data: PreparedData) -> grain.DatasetIterat
         copies=config.data.copies,
         augmentation=config.data.augmentation,
         redraw=config.data.redraw,
+        balanced=config.data.balanced,
         workers=config.data.workers,
         process=process(),
     )

@@ -66,8 +66,15 @@ def prepare_stage(config: TrainConfig) -> tuple[PreparedData, Engine]:
     """
     data = open_prepared(config.data.prepared)
     for split in ("train", "validation"):
-        if not len(data.positions(split)):
+        labels = {data.rows[position].label for position in data.positions(split)}
+        if not labels:
             raise ConfigError(f"{data.directory}: no image in split {split!r}")
+        if len(labels) == 1:
+            only = ("normal", "injured")[labels.pop()]
+            raise ConfigError(
+                f"{data.directory}: the split {split!r} holds {only} images alone; "
+                "a network needs both classes"
+            )
     if config.init is not None:
         refuse_leakage(config.init, data)
     return data, build_engine(config, data)
