@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from elbow_core.radiographs.header import is_dicom
+from elbow_core.radiographs.file_types import is_dicom
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 """In lower case; case is ignored."""
