@@ -1,9 +1,10 @@
-"""Atomic files and folders, folder locks, and digests of files."""
+"""Atomic files and folders, folder locks, digests of files, and checks of paths."""
 
 import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,3 +95,31 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal; raises `OSError`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_writable(path: Path) -> None:
+    """Raise `UserError` unless a file or folder can be created at ``path``, or in that folder."""
+    existing = _existing(path.parent if path.is_file() else path)
+    try:
+        Path(tempfile.mkdtemp(prefix=".", dir=existing)).rmdir()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {existing}: {error.strerror}") from error
+
+
+def _existing(path: Path) -> Path:
+    """Return the nearest folder above ``path``, or itself, that exists."""
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def require_utf8_name(path: Path) -> None:
+    """Raise `UserError` if a path is not UTF-8: some libraries cannot open it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{path}: its name contains bytes that are not UTF-8; rename it, or give a link to it "
+            "with another name"
+        ) from error

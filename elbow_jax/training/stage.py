@@ -7,7 +7,7 @@ from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, choose_thresholds
 from elbow_core.radiographs import Preprocessing
 from elbow_jax.config import TrainConfig
-from elbow_jax.runtime import INTERRUPTED_STATUS, is_main, wait_for_all
+from elbow_jax.runtime import Interruption, is_main, wait_for_all
 from elbow_jax.scoring import sigmoid, write_released
 from elbow_jax.training.checkpoints import Checkpoints
 from elbow_jax.training.cost import describe_cost, measure_cost
@@ -22,7 +22,7 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
     """Run one stage from its configuration to a released model.
 
     Returns:
-        0, or 143 if SIGTERM stopped it after a checkpoint.
+        0, or 143 if a signal stopped it after a checkpoint (130 for Ctrl-C).
 
     Raises:
         UserError: if the configuration or the data cannot be used, before the first step; later if
@@ -39,9 +39,12 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
         run = resume_run(config, data) if resume else create_run(config, data)
         record_near_duplicates(config, data, run)
     wait_for_all("run directory")
-    if (step := fit(config, data, engine, run)) is not None:
-        _print_once(f"{run.path}: stopped by SIGTERM after step {step}; continue with --resume")
-        return INTERRUPTED_STATUS
+    with Interruption() as interruption:
+        step = fit(config, data, engine, run, interruption)
+    if step is not None:
+        signal = interruption.received or "a signal to another process"
+        _print_once(f"{run.path}: stopped by {signal} after step {step}; continue with --resume")
+        return interruption.status
     release(config, data, engine, run)
     _print_once(f"released model: {run.model}")
     return 0
