@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from elbow_core.config import StrictModel
+from elbow_core.config import StrictModel, expand_path
 from elbow_core.radiographs import Augmentation
 from elbow_jax.models import ModelConfig
 
@@ -84,3 +84,10 @@ class TrainConfig(StrictModel):
     """Also write curves and a sheet of augmented images for TensorBoard."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the computation; parameters are float32. Auto: bfloat16 on accelerators."""
+
+    @field_validator("init")
+    @classmethod
+    def _expand_init(cls, init: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        if isinstance(init, dict):
+            return {name: expand_path(path) for name, path in init.items()}
+        return None if init is None else expand_path(init)
