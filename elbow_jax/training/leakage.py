@@ -19,6 +19,7 @@ from elbow_core.dataset import (
     write_near_duplicates,
 )
 from elbow_core.errors import ConfigError
+from elbow_core.run_paths import locate
 from elbow_jax.config import TrainConfig
 from elbow_jax.training.initial_weights import Init
 from elbow_jax.training.run_directory import RunDirectory
@@ -108,6 +109,14 @@ def _earlier_runs(init: Init) -> Iterator[tuple[Path, Path]]:
         if not RunDirectory(path).config.is_file():
             raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
         config = load_config(TrainConfig, RunDirectory(path).config)
-        yield path, config.data.prepared
+        yield path, locate(path, config.data.prepared)
         if config.init is not None:
-            yield from _earlier_runs(config.init)
+            yield from _earlier_runs(_located(path, config.init))
+
+
+def _located(run: Path, init: Init) -> Init:
+    """Return the initial weights of a run with its paths found from this working directory."""
+    if isinstance(init, Mapping):
+        return {name: str(locate(run, Path(path))) for name, path in init.items()}
+    located = locate(run, Path(init))
+    return str(located) if located.exists() else init  # a tag of published weights is no path
