@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from elbow_core.errors import ConfigError
 from elbow_jax.models import ModelConfig, fuse_variables
 from elbow_jax.networks import shapes_by_path
-from elbow_jax.porting import read_weights, start_from_weights
+from elbow_jax.porting import PUBLISHED, read_weights, start_from_weights
 from elbow_jax.runtime import is_main
 from elbow_jax.scoring import ReleasedModel, read_released
 from elbow_jax.training.run_directory import RunDirectory
@@ -105,6 +105,14 @@ def read_initial_weights(
             f"{expected.get(key, 'missing')} here; give both runs the same `model:`"
         )
     return InitialWeights(_as_arrays(model.variables), _origin(init, model))
+
+
+def missing_weights(init: Init | None) -> list[str]:
+    """Return the runs and files in `init` that no longer exist."""
+    if init is None:
+        return []
+    sources = [init] if isinstance(init, str) else list(init.values())
+    return [path for path in sources if path not in PUBLISHED and not Path(path).exists()]
 
 
 def _read_run(path: Path, backbone: str) -> ReleasedModel:

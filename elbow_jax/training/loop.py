@@ -43,6 +43,10 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
             first, state, host = restored
             batches.set_state(host["batches"])
             losses, aurocs = host["losses"], host["scores"]
+        elif not engine.begins:
+            raise UserError(
+                f"{run.checkpoints}: holds no checkpoint any more; start again with another `run:`"
+            )
         log = MetricsLog(run.metrics, after=first)
         pending: list[tuple[np.ndarray, Any]] = []
         with (
