@@ -15,6 +15,7 @@ from elbow_core.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+_NO_ROOM = 2**16  # bytes free on a disk that is full
 _PRIVATE = 0o077  # mode bits that a file written through a temporary one lacks
 
 
@@ -166,15 +167,18 @@ def require_room(path: Path, size: int, purpose: str) -> None:
         )
 
 
-def is_full(error: BaseException) -> bool:
+def is_full(error: BaseException, path: Path | None = None) -> bool:
     """Return whether an error says that a disk is full or a quota used up.
 
-    Libraries in other languages raise errors of their own, with the system's words or number.
+    Libraries in other languages raise errors of their own, with the system's words or number, or
+    without them: ``path`` is then a place on the disk, to see whether it has no room.
     """
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _FULL
     words = [text for code in _FULL for text in (os.strerror(code), f"os error {code}")]
-    return any(text.lower() in str(error).lower() for text in words)
+    if any(text.lower() in str(error).lower() for text in words):
+        return True
+    return path is not None and shutil.disk_usage(_existing(path)).free < _NO_ROOM
 
 
 def _existing(path: Path) -> Path:

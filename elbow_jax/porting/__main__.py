@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.cli import run
+from elbow_core.files import require_writable
 from elbow_jax import models, porting, scoring
 from elbow_jax.models import Backbone
 from elbow_jax.porting.architectures import ARCHITECTURES, same_tensors
@@ -14,6 +15,7 @@ from elbow_jax.porting.published import PUBLISHED
 def main(arguments: Sequence[str]) -> int:
     """Convert weights in one direction and print the file written."""
     options = _parser().parse_args(arguments)
+    require_writable(options.out)
     if options.to_torch is not None:
         return _export(options.to_torch, options.out)
     return _port(
