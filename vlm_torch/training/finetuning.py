@@ -70,6 +70,8 @@ def finetune(config: FinetuneConfig, resume: bool) -> Path:
                 record = _describe(data, base, model, arguments)
                 if exists:
                     resume_run(config.run, config, record, _resume_rules(base))
+                elif resume and (config.run / CONFIG).is_file():
+                    raise ConfigError(f"{config.run}: was begun by another process meanwhile")
                 else:
                     begin_run(config.run, config, record)
                     stack.enter_context(lock_run(config.run))
