@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from elbow_core.errors import UserError
+from elbow_core.files import is_full
 from elbow_core.interruption import (
     CTRL_C_STATUS,
     INTERRUPTED_STATUS,
@@ -48,6 +49,11 @@ def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
     except Interrupted as interrupted:
         print(f"stopped by {interrupted}; give the same command again", file=sys.stderr)
         status = INTERRUPTED_STATUS
+    except Exception as error:
+        if not is_full(error):
+            raise
+        print(f"error: cannot be written: {str(error).splitlines()[0]}", file=sys.stderr)
+        status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = CTRL_C_STATUS

@@ -65,6 +65,9 @@ class TrainConfig(StrictModel):
     """Initial weights: the directory of a finished run of the same network, a tag such as
     timm/convnext_tiny.fb_in1k, a file of weights, or (for the fusion network) a run for each
     backbone. None: random weights."""
+    init_architecture: str | None = None
+    """Name in timm or torchvision of the network that a file in `init` is of, if the file does not
+    say it: mobilenetv3_large_100 and tf_mobilenetv3_large_100 have the same tensors."""
     optimizer: OptimizerSection
     """The optimiser."""
     batch_size: PositiveInt = 32

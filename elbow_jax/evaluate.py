@@ -9,7 +9,7 @@ from elbow_core.config import load_config
 from elbow_core.dataset import open_prepared
 from elbow_core.errors import ConfigError
 from elbow_core.files import require_utf8_name, require_writable
-from elbow_core.run_paths import find_data, require_data
+from elbow_core.runs import find_data, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         wait_for_all,
     )
     from elbow_jax.runtime.interruption import INTERRUPTED_STATUS, Interruption
+    from elbow_jax.runtime.settings import chosen_settings, fix_settings, numeric_environment
     from elbow_jax.runtime.startup import choose_xla_flags, keep_freed_memory, set_up_process
 
 __all__ = [
@@ -32,11 +33,14 @@ __all__ = [
     "any_process",
     "batch_sharding",
     "choose_xla_flags",
+    "chosen_settings",
     "compile_in_thread",
+    "fix_settings",
     "is_main",
     "join_processes",
     "keep_freed_memory",
     "make_mesh",
+    "numeric_environment",
     "open_devices",
     "process",
     "replicated_sharding",
@@ -63,6 +67,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "wait_for_all",
         ],
         "interruption": ["INTERRUPTED_STATUS", "Interruption"],
+        "settings": ["chosen_settings", "fix_settings", "numeric_environment"],
         "startup": ["choose_xla_flags", "keep_freed_memory", "set_up_process"],
     },
 )

@@ -13,6 +13,7 @@ import jax
 
 from elbow_core.surroundings import home_is_temporary
 from elbow_jax.ops.cpu import available_cores
+from elbow_jax.runtime.settings import fix_settings
 
 # Constants of malloc.h; see mallopt(3).
 _M_TRIM_THRESHOLD = -1
@@ -26,7 +27,8 @@ _XLA_FLAGS = {
 
 
 def set_up_process() -> None:
-    """Set up logs, memory, compilation cache and XLA flags; call it before the first array."""
+    """Set up logs, settings, memory, compilation cache and XLA flags, before the first array."""
+    fix_settings()
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax and Grain log each of their steps
     use_compilation_cache()
     keep_freed_memory()

@@ -52,6 +52,10 @@ def fit(
             first, state, host = restored
             batches.set_state(position_of(host["batches"]))
             losses, aurocs = host["losses"], host["scores"]
+        elif not engine.begins:
+            raise UserError(
+                f"{run.checkpoints}: holds no checkpoint any more; start again with another `run:`"
+            )
         log = MetricsLog(run.metrics, after=first)
         pending: list[tuple[np.ndarray, Any]] = []
         saved, position = first, None

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from elbow_core.errors import ConfigError, UserError
+from elbow_core.files import apply_umask
 from elbow_core.runs import MetricsLog
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.training.checkpoints import latest_checkpoint
@@ -69,6 +70,13 @@ class MetricsCallback(TrainerCallback):
     ) -> None:
         """Log at the end of every epoch."""
         control.should_log = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Give the files of a checkpoint the permissions of other files."""
+        if self._log is not None:
+            apply_umask(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
     def on_log(
         self,

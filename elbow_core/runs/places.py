@@ -1,7 +1,7 @@
 """The places that a run names in its configuration, found from any working directory.
 
 Relative paths of a configuration count from the working directory of the command that began the
-run, or resumed it last. `elbow_core.runs.describe_run` records that directory in ``run.json``.
+run, or resumed it last. `describe_run` records that directory in ``run.json``.
 """
 
 import json
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import ConfigError
-from elbow_core.runs import RECORD, data_fingerprint
+from elbow_core.runs.directory import RECORD
+from elbow_core.runs.record import data_fingerprint
 
 
 def locate(run: Path, path: Path) -> Path:
