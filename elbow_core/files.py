@@ -97,8 +97,9 @@ def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
             raise UserError(refusal)
         yield
     finally:
-        _held.discard(descriptor)
-        os.close(descriptor)
+        if descriptor in _held:  # and not in a process forked meanwhile
+            _held.discard(descriptor)
+            os.close(descriptor)
 
 
 def _is_same(descriptor: int, folder: Path) -> bool:

@@ -65,7 +65,10 @@ def read_weights(
             raise UserError(f"{source}: neither a file nor one of the tags {tags}")
         if backbone is None:
             raise UserError(f"{source}: say which network this file is of: --backbone NAME")
-        digest = sha256_of(file)
+        try:
+            digest = sha256_of(file)
+        except OSError as error:
+            raise UserError(f"{source}: cannot be read: {error.strerror}") from error
         revision = hub_commit(file, digest)
     content = read_tensors(file)
     origin = {"source": source, "revision": revision, "sha256": digest}

@@ -32,6 +32,13 @@ CHOSEN: dict[str, Any] = {
     "jax_exec_time_optimization_effort": 0.0,
 }
 
+# XLA's flags for a CPU: see `choose_xla_flags`.
+XLA_FLAGS = {
+    "--xla_cpu_experimental_ynn_fusion_type": "",
+    "--xla_cpu_enable_concurrency_optimized_scheduler": "false",
+    "--xla_cpu_prefer_vector_width": "512",
+}
+
 _ENVIRONMENT = ("XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "TF_CUDNN_DETERMINISTIC")
 # XLA's flags that do not change a result.
 _HARMLESS_FLAGS = ("--xla_force_host_platform_device_count", "--xla_dump_")
@@ -66,12 +73,17 @@ def chosen_settings() -> dict[str, Any]:
 
 
 def numeric_environment() -> dict[str, str]:
-    """Return the variables that may change a run's numbers through XLA and CUDA."""
+    """Return the variables that may change a run's numbers through XLA and CUDA.
+
+    Without the flags that this project adds to ``XLA_FLAGS``.
+    """
     found = {name: os.environ[name] for name in _ENVIRONMENT if os.environ.get(name)}
-    if flags := [
+    own = {f"{name}={value}" for name, value in XLA_FLAGS.items()}
+    flags = {
         flag for flag in found.pop("XLA_FLAGS", "").split() if not flag.startswith(_HARMLESS_FLAGS)
-    ]:
-        found["XLA_FLAGS"] = " ".join(sorted(flags))
+    }
+    if flags - own:
+        found["XLA_FLAGS"] = " ".join(sorted(flags - own))
     return found
 
 

@@ -13,17 +13,11 @@ import jax
 
 from elbow_core.surroundings import home_is_temporary
 from elbow_jax.ops.cpu import available_cores
-from elbow_jax.runtime.settings import fix_settings
+from elbow_jax.runtime.settings import XLA_FLAGS, fix_settings
 
 # Constants of malloc.h; see mallopt(3).
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
-
-_XLA_FLAGS = {
-    "--xla_cpu_experimental_ynn_fusion_type": "",
-    "--xla_cpu_enable_concurrency_optimized_scheduler": "false",
-    "--xla_cpu_prefer_vector_width": "512",
-}
 
 
 def set_up_process() -> None:
@@ -134,5 +128,5 @@ def choose_xla_flags() -> None:
     Must be called before the first array.
     """
     existing = os.environ.get("XLA_FLAGS", "")
-    added = [f"{name}={value}" for name, value in _XLA_FLAGS.items() if name not in existing]
+    added = [f"{name}={value}" for name, value in XLA_FLAGS.items() if name not in existing]
     os.environ["XLA_FLAGS"] = " ".join(filter(None, [existing, *added]))

@@ -22,6 +22,7 @@ from elbow_core.runs import (
     ResumeRules,
     begin_run,
     check_new,
+    check_resume,
     describe_run,
     lock_run,
     resume_run,
@@ -78,7 +79,8 @@ def finetune(config: FinetuneConfig, resume: bool) -> int:
                     require_room(config.run, _checkpoint_size(model), "the next checkpoint")
                 record = _describe(data, base, model, arguments)
                 if exists:
-                    resume_run(config.run, config, record, _resume_rules(base))
+                    check = check_resume if adapter.is_dir() else resume_run
+                    check(config.run, config, record, _resume_rules(base))
                 elif resume and (config.run / CONFIG).is_file():
                     raise ConfigError(f"{config.run}: was begun by another process meanwhile")
                 else:
