@@ -182,7 +182,7 @@ def test_entries_of_a_folder_that_are_passed_over_are_named(folder, tmp_path, ca
     assert [Path(row["path"]).name for row in rows] == ["IM000001", "a.png", "p02.png"]
     texts = f"{tmp_path}/1.txt, {tmp_path}/2.txt, {tmp_path}/3.txt and 1 more"
     assert sorted(lines) == [
-        f"passed over 1 hidden files: {tmp_path}/._a.png",
+        f"passed over 1 hidden files and folders: {tmp_path}/._a.png",
         f"passed over 1 links to folders, which are not followed: {tmp_path}/more",
         "passed over 4 files that are not DICOM and do not end in .png, .jpg, .jpeg, .dcm: "
         + texts,

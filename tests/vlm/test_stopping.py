@@ -84,11 +84,13 @@ def test_signal_saves_a_checkpoint_and_resuming_is_byte_identical(
 def test_signal_while_images_are_awaited_saves_the_steps_at_once(workspace, tmp_path, capsys):
     config, run = configure(workspace, tmp_path), tmp_path / "run"
     read, count = RadiographDataset.__getitem__, 0
+    # The loader is four images, a micro-batch, ahead of the sixth step.
+    last = 8 * STEPS_PER_EPOCH + SPLITS["validation"] + 2 * 8 + 4 + 2
 
     def stall(dataset, index):
         nonlocal count
         count += 1
-        if count == 8 * STEPS_PER_EPOCH + SPLITS["validation"] + 8 + 3:  # of the fifth step
+        if count == last:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(60)
         return read(dataset, index)
@@ -98,8 +100,8 @@ def test_signal_while_images_are_awaited_saves_the_steps_at_once(workspace, tmp_
         patch.setattr(RadiographDataset, "__getitem__", stall)
         assert finetune.main(["--config", str(config)]) == 143
     assert time.monotonic() - started < 50
-    assert "stopped by SIGTERM after step 4; continue with --resume" in capsys.readouterr().out
-    assert max(checkpoints(run)) == 4
+    assert "stopped by SIGTERM after step 5; continue with --resume" in capsys.readouterr().out
+    assert max(checkpoints(run)) == 5
     assert finetune.main(["--config", str(config), "--resume"]) == 0
     assert_same_results(run, workspace)
 
