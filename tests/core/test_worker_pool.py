@@ -10,7 +10,7 @@ import pytest
 
 from elbow_core.errors import UserError
 from elbow_core.interruption import Interrupted
-from elbow_core.prepare.worker_pool import WorkerPool
+from elbow_core.worker_pool import WorkerPool
 from tests.support.namespaces import (
     READ_ONLY_SHARED_MEMORY,
     SMALL_SHARED_MEMORY,
@@ -123,7 +123,7 @@ def test_signal_does_not_wait_for_running_tasks(error):
 USE_POOL = """
 import sys
 from elbow_core import cli
-from elbow_core.prepare.worker_pool import WorkerPool
+from elbow_core.worker_pool import WorkerPool
 def main(_):
     with WorkerPool(1) as pool:
         print(list(pool.map(abs, [-3])))
