@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from tests.support.namespaces import (
     in_namespace,
 )
 from tests.support.paths import ROOT
+from tests.support.processes import assert_gone, is_alive, linux
 
 
 class Items:
@@ -166,23 +166,6 @@ def reader(tmp_path):
     for process in started:
         process.kill()
         process.communicate()
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
-
-
-def assert_gone(pids: list[int], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while any(is_alive(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [pid for pid in pids if is_alive(pid)]
-
-
-linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 
 
 @linux

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from torch.utils.data import get_worker_info
 
+from tests.support.processes import assert_gone, children_of, linux
 from tests.support.small_data import SPLITS
 from tests.support.vlm_runs import refused
 from vlm_torch import finetune
@@ -124,7 +125,7 @@ def test_reading_process_that_dies_is_one_line(workspace, tmp_path, capsys):
 
 
 @one_architecture
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+@linux
 def test_signal_to_the_job_stops_it_and_its_reading_processes(workspace, tmp_path):
     config, run = configure(workspace, tmp_path), tmp_path / "run"
     command = [sys.executable, "-m", "vlm_torch.finetune", "--config", str(config)]
@@ -135,10 +136,10 @@ def test_signal_to_the_job_stops_it_and_its_reading_processes(workspace, tmp_pat
         )
         while process.poll() is None and not (run / "checkpoints/checkpoint-4").exists():
             time.sleep(0.05)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        children = children_of(process.pid)
         os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(timeout=60) == 143, (tmp_path / "log").read_text()
     text = (tmp_path / "log").read_text()
     assert f"stopped by SIGTERM after step {max(checkpoints(run))}; continue" in text
     assert "Traceback" not in text
-    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    assert_gone(children)

@@ -14,6 +14,7 @@ import pytest
 from elbow_core.interruption import INTERRUPTED_STATUS
 from elbow_jax import train
 from elbow_jax.data import position_of
+from tests.support.processes import assert_gone, children_of, command_of, linux
 from tests.support.small_data import write_prepared
 from tests.support.training import rows_of, start, write_config
 
@@ -122,9 +123,7 @@ def test_signal_saves_a_checkpoint_from_which_the_run_resumes(uninterrupted, tmp
 
 def workers_of(process) -> list[int]:
     """Return the reading processes of a run."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return [pid for pid, command in commands.items() if b"spawn_main" in command]
+    return [pid for pid in children_of(process.pid) if "spawn_main" in command_of(pid)]
 
 
 def wait_for_rows(process, run: Path, count: int) -> None:
@@ -132,7 +131,7 @@ def wait_for_rows(process, run: Path, count: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+@linux
 def test_signal_to_the_job_that_waits_for_data_saves_the_steps_at_once(uninterrupted, tmp_path):
     config = configure(uninterrupted, tmp_path)
     run = tmp_path / "run"
@@ -153,12 +152,12 @@ def test_signal_to_the_job_that_waits_for_data_saves_the_steps_at_once(uninterru
     step = max(complete_checkpoints(run))
     assert f"stopped by SIGTERM after step {step}" in output
     assert rows_of(run)[-1]["step"] == step
-    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert_gone(workers)
     assert train.main(["--config", str(config), "--resume"]) == 0  # without workers
     assert_same_results(run, uninterrupted)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+@linux
 def test_reading_process_that_dies_is_one_line(uninterrupted, tmp_path):
     config = configure(uninterrupted, tmp_path)
     process = start(config, "--data.workers", "1", "--epochs", "400")
