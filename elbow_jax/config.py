@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from elbow_core.config import StrictModel
+from elbow_core.config import StrictModel, expand_path
 from elbow_core.radiographs import Augmentation
 from elbow_jax.models import ModelConfig
 
@@ -67,6 +67,9 @@ class TrainConfig(StrictModel):
     """Initial weights: the directory of a finished run of the same network, a tag such as
     timm/convnext_tiny.fb_in1k, a file of weights, or (for the fusion network) a run for each
     backbone. None: random weights."""
+    init_architecture: str | None = None
+    """Name in timm or torchvision of the network that a file in `init` is of, if the file does not
+    say it: mobilenetv3_large_100 and tf_mobilenetv3_large_100 have the same tensors."""
     optimizer: OptimizerSection
     """The optimiser."""
     batch_size: PositiveInt = 32
@@ -88,3 +91,10 @@ class TrainConfig(StrictModel):
     """Also write curves and a sheet of augmented images for TensorBoard."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the computation; parameters are float32. Auto: bfloat16 on accelerators."""
+
+    @field_validator("init")
+    @classmethod
+    def _expand_init(cls, init: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        if isinstance(init, dict):
+            return {name: expand_path(path) for name, path in init.items()}
+        return None if init is None else expand_path(init)

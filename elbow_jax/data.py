@@ -4,17 +4,38 @@ Every element is a pure function of its position, so that batches do not depend 
 workers or processes, and a run can resume at any step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import grain
 import numpy as np
-from absl import flags
 
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
+from elbow_core.read_ahead import ReadAhead
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """An iterator over batches whose state, a position, does not depend on its workers."""
+
+    def __iter__(self) -> "Batches": ...
+
+    def __next__(self) -> dict[str, np.ndarray]: ...
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the position after the last batch."""
+        ...
+
+    def set_state(self, state: Any) -> None:
+        """Continue at a position."""
+        ...
+
+    def close(self) -> None:
+        """End the threads or processes that read."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -146,7 +167,7 @@ def training_batches(
     balanced: bool = False,
     workers: int = 0,
     process: tuple[int, int] = (0, 1),
-) -> grain.DatasetIterator:
+) -> Batches:
     """Return an endless, resumable iterator over shuffled, augmented training batches.
 
     A batch is a dict: ``image`` uint8 [B, S, S, 1], ``label`` int32 [B], ``position`` int32 [B]
@@ -181,7 +202,7 @@ def training_batches(
         .batch(batch_size, drop_remainder=True, batch_fn=_Load(data, process))
         .repeat()
     )
-    return iter(_read_ahead(dataset, workers))
+    return _read_ahead(dataset, workers)
 
 
 def scoring_batches(
@@ -191,7 +212,7 @@ def scoring_batches(
     batch_size: int,
     workers: int = 0,
     process: tuple[int, int] = (0, 1),
-) -> grain.DatasetIterator:
+) -> Batches:
     """Return an iterator over the images of a split, once each, in manifest order.
 
     Batches have the format of `training_batches`; the last one is padded with blank images of
@@ -209,19 +230,28 @@ def scoring_batches(
         .map(_PlanScoring(positions))
         .batch(batch_size, drop_remainder=True, batch_fn=_Load(data, process))
     )
-    return iter(_read_ahead(dataset, workers))
+    return _read_ahead(dataset, workers)
 
 
-def _read_ahead(dataset: grain.MapDataset, workers: int) -> grain.IterDataset:
+def position_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of `Batches` from one in a checkpoint.
+
+    Grain's worker processes, which earlier versions of this project used, recorded one position for
+    each process.
+    """
+    if "iterators_in_use_states" not in state:
+        return dict(state)
+    return {"next_index": sum(part["next_index"] for part in state["iterators_in_use_states"])}
+
+
+def _read_ahead(dataset: grain.MapDataset, workers: int) -> Batches:
     """Read batches ahead of the device, in threads or in worker processes."""
     if workers == 0:
-        return dataset.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
-    if not flags.FLAGS.is_parsed():  # Grain's workers need parsed absl flags; there are none here
-        flags.FLAGS.mark_as_parsed()
-    in_worker = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)
-    return dataset.to_iter_dataset(in_worker).mp_prefetch(
-        grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
-    )
+        return iter(
+            dataset.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
+        )
+    # Not Grain's processes: they keep reading, and keep shared memory, after this one was killed.
+    return ReadAhead(dataset, workers)
 
 
 def image_ids(data: PreparedData, positions: Sequence[int] | np.ndarray) -> list[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from elbow_core import cli
 from elbow_core.errors import ConfigError
+from elbow_core.files import require_writable
 from vlm_torch import models, startup
 
 LANGUAGE = "vicuna-7b-v1.5"
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.out.exists():
         raise ConfigError(f"{options.out}: already exists; give another --out")
+    require_writable(options.out)
     if options.init == "projector" and options.projector is None:
         raise ConfigError("--init projector: give the file, --projector FILE")
     if options.init != "projector" and options.projector is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from elbow_core import cli
 from elbow_core.errors import ConfigError
+from elbow_core.files import require_writable
 from vlm_torch import lora, startup
 from vlm_torch.config import MERGED, read_run_config
 
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     out = options.run / MERGED
     if out.exists():
         raise ConfigError(f"{out}: already exists; delete it to merge again")
+    require_writable(out)
     if model.architecture == "medgemma" and dtype == "float16":
         raise ConfigError("--dtype: float16 overflows in Gemma 3; use bfloat16 or float32")
     startup.begin(model)

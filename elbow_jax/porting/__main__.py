@@ -5,27 +5,40 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.cli import run
+from elbow_core.files import require_writable
 from elbow_jax import models, porting, scoring
 from elbow_jax.models import Backbone
+from elbow_jax.porting.architectures import ARCHITECTURES, same_tensors
 from elbow_jax.porting.published import PUBLISHED
 
 
 def main(arguments: Sequence[str]) -> int:
     """Convert weights in one direction and print the file written."""
     options = _parser().parse_args(arguments)
+    require_writable(options.out)
     if options.to_torch is not None:
         return _export(options.to_torch, options.out)
-    return _port(options.source, options.backbone, options.in_channels, options.out)
+    return _port(
+        options.source, options.backbone, options.architecture, options.in_channels, options.out
+    )
 
 
-def _port(source: str, backbone: Backbone | None, in_channels: int, out: Path) -> int:
-    weights = porting.read_weights(source, backbone)
+def _port(
+    source: str, backbone: Backbone | None, architecture: str | None, in_channels: int, out: Path
+) -> int:
+    weights = porting.read_weights(source, backbone, architecture)
     name = source.rpartition("/")[2] if source in PUBLISHED else Path(source).stem
     path = out / f"{name}.safetensors"
     porting.write_ported(path, weights, in_channels)
     for field, value in weights.origin.items():
         print(f"{field:9}{value or '-'}")
     print(f"wrote    {path}")
+    if weights.stated_convention is None:
+        print(
+            f"note     {source} does not say which network it is of; port it again with "
+            f"--architecture {' or '.join(same_tensors(weights.backbone))}, or name it in the "
+            "configuration of the run that starts from it (init_architecture)"
+        )
     return 0
 
 
@@ -46,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     direction = parser.add_mutually_exclusive_group(required=True)
     tags = ", ".join(PUBLISHED)
     direction.add_argument(
-        "--source", help=f"one of {tags}, or a .safetensors or .pth file from timm or torchvision"
+        "--source",
+        help=f"one of {tags}, or a .safetensors or .pth file from timm, torchvision or Facebook",
     )
     direction.add_argument(
         "--to-torch", type=Path, metavar="RUN", help="a finished run, or its `model` folder"
@@ -56,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
         "--backbone",
         choices=sorted({published.backbone for published in PUBLISHED.values()}),
         help="the network of a file; not needed for a tag",
+    )
+    parser.add_argument(
+        "--architecture",
+        metavar="NAME",
+        help="its name in timm or torchvision, for a file that does not say it: "
+        f"{', '.join(ARCHITECTURES)}",
     )
     parser.add_argument(
         "--in-channels",

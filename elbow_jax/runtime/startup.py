@@ -5,25 +5,24 @@ import logging
 import mmap
 import os
 import platform
+import sys
+import tempfile
 from pathlib import Path
 
 import jax
 
+from elbow_core.surroundings import home_is_temporary
 from elbow_jax.ops.cpu import available_cores
+from elbow_jax.runtime.settings import XLA_FLAGS, fix_settings
 
 # Constants of malloc.h; see mallopt(3).
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
 
-_XLA_FLAGS = {
-    "--xla_cpu_experimental_ynn_fusion_type": "",
-    "--xla_cpu_enable_concurrency_optimized_scheduler": "false",
-    "--xla_cpu_prefer_vector_width": "512",
-}
-
 
 def set_up_process() -> None:
-    """Set up logs, memory, compilation cache and XLA flags; call it before the first array."""
+    """Set up logs, settings, memory, compilation cache and XLA flags, before the first array."""
+    fix_settings()
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax and Grain log each of their steps
     use_compilation_cache()
     keep_freed_memory()
@@ -38,12 +37,45 @@ def use_compilation_cache() -> None:
 
     Otherwise in ``$XDG_CACHE_HOME/elbow_jax`` or ``~/.cache/elbow_jax``, in a folder for each
     number of cores: a program compiled on one core runs mostly on one core, and JAX's cache key
-    does not include their number. Programs that compile in under a second are not cached.
+    does not include their number. Programs that compile in under a second are not cached. Where the
+    folder cannot be written, nothing is kept and a line on standard error says so.
     """
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(home) / "elbow_jax" / f"{available_cores()}_cores"
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+    given = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if given is not None and (not given or "://" in given):  # disabled, or not a folder
+        return
+    folder = Path(given) if given else _default_cache()
+    if folder is None:
+        _compile_anew("this user has no home directory")
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        _compile_anew(f"{folder}: cannot be written: {error.strerror}")
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def _default_cache() -> Path | None:
+    """Return the folder in the user's cache, or None for a user who has none."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    if not home:
+        try:
+            home = None if home_is_temporary() else Path.home() / ".cache"
+        except RuntimeError:
+            home = None
+        if home is None:
+            return None
+    return Path(home) / "elbow_jax" / f"{available_cores()}_cores"
+
+
+def _compile_anew(reason: str) -> None:
+    print(
+        f"{reason}, so programs are compiled anew; set JAX_COMPILATION_CACHE_DIR to a folder to "
+        "keep them in",
+        file=sys.stderr,
+    )
+    jax.config.update("jax_enable_compilation_cache", False)
 
 
 def keep_freed_memory() -> bool:
@@ -96,5 +128,5 @@ def choose_xla_flags() -> None:
     Must be called before the first array.
     """
     existing = os.environ.get("XLA_FLAGS", "")
-    added = [f"{name}={value}" for name, value in _XLA_FLAGS.items() if name not in existing]
+    added = [f"{name}={value}" for name, value in XLA_FLAGS.items() if name not in existing]
     os.environ["XLA_FLAGS"] = " ".join(filter(None, [existing, *added]))

@@ -11,17 +11,24 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from elbow_core.errors import UserError
+from elbow_core.files import require_room
 from elbow_jax.networks import shapes_by_path
+from elbow_jax.runtime import is_main
 from elbow_jax.steps import TrainState
 from elbow_jax.training.integrity import (
     CheckpointError,
+    DamagedCheckpointError,
     check_digest,
     check_schema,
     check_shapes,
+    check_types,
+    is_damage,
     make_record,
     quarantine,
     state_tree,
 )
+from elbow_jax.training.quiet_orbax import quiet_orbax
 
 
 class Checkpoints:
@@ -29,7 +36,8 @@ class Checkpoints:
 
     Saving is asynchronous; the next save, `wait` and the end of the context raise its errors. A
     killed save leaves only a temporary directory, removed by the next run. A damaged checkpoint is
-    moved to ``damaged/`` beside the directory, and a line on standard error says so.
+    moved to ``damaged/`` beside the directory, and a line on standard error says so; one that
+    cannot be read for another reason stays where it is.
 
     Args:
         directory: of the checkpoints; created when missing.
@@ -38,6 +46,8 @@ class Checkpoints:
 
     def __init__(self, directory: Path, read_only: bool = False):
         self._directory = directory.resolve()
+        self._saving: int | None = None
+        self._quiet = quiet_orbax()
         if read_only:
             options = ocp.CheckpointManagerOptions(read_only=True, best_fn=_auroc)
         else:
@@ -62,6 +72,7 @@ class Checkpoints:
         )
 
     def __enter__(self) -> "Checkpoints":
+        self._quiet.__enter__()
         return self
 
     def __exit__(
@@ -70,7 +81,14 @@ class Checkpoints:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._manager.close()
+        try:
+            with self._naming_errors("saved", self._saving):
+                self._manager.close()
+        except CheckpointError:
+            if error is None:
+                raise
+        finally:
+            self._quiet.__exit__(kind, error, trace)
 
     def latest(self) -> int | None:
         """Return the step of the newest checkpoint, or None."""
@@ -90,11 +108,16 @@ class Checkpoints:
             auroc: of the validation set with these weights; None between epochs.
 
         Raises:
-            CheckpointError: if this save cannot begin or the previous one failed.
+            CheckpointError: if the previous save failed, or this one cannot begin: for one, because
+                the disk has less room than it needs.
         """
+        self.wait()
         tree = state_tree(state)
         record = make_record(tree, host)
+        self._saving = step
         with self._naming_errors("saved", step):
+            if is_main():
+                require_room(self._directory, size_of(state), f"checkpoint {step}")
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -105,30 +128,41 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Return when the current save is on disk; raise `CheckpointError` if it failed."""
-        with self._naming_errors("saved", "newest"):
+        with self._naming_errors("saved", self._saving):
             self._manager.wait_until_finished()
 
     def restore(self, step: int, template: TrainState) -> tuple[TrainState, dict[str, Any]]:
-        """Return the state and the host's part of a checkpoint.
+        """Return the state and the host's part of a checkpoint; what fails is read a second time.
 
         Args:
             step: of an existing checkpoint.
             template: a state of the same shapes, dtypes and shardings, such as the initial one.
 
         Raises:
-            ConfigError: if the checkpoint is of another network or another schema.
-            CheckpointError: if it cannot be read, or its arrays differ from those saved.
+            ConfigError: if the checkpoint is of another network or another schema, or was written
+                under other settings of JAX.
+            DamagedCheckpointError: if its content is not what was saved.
+            CheckpointError: if it cannot be read for another reason.
         """
+        try:
+            return self._read(step, template)
+        except CheckpointError:
+            self._manager.reload()
+            return self._read(step, template)
+
+    def _read(self, step: int, template: TrainState) -> tuple[TrainState, dict[str, Any]]:
         path = self._directory / str(step)
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, state_tree(template))
         with self._naming_errors("read", step):
-            found = shapes_by_path(self._manager.item_metadata(step)["state"].tree)
+            found = self._manager.item_metadata(step)["state"].tree
+            shapes = shapes_by_path(found)
             record = self._manager.restore(
                 step, args=ocp.args.Composite(host=ocp.args.JsonRestore())
             )["host"]
             version, saved, host = (record[key] for key in ("schema_version", "sha256", "host"))
         check_schema(path, version)
-        check_shapes(path, found, shapes_by_path(target))
+        check_shapes(path, shapes, shapes_by_path(target))
+        check_types(path, found, target)
         with self._naming_errors("read", step):
             restored = self._manager.restore(
                 step, args=ocp.args.Composite(state=ocp.args.StandardRestore(target))
@@ -141,13 +175,14 @@ class Checkpoints:
 
         Raises:
             ConfigError: as `restore` does.
-            CheckpointError: if there are checkpoints and none of them can be read.
+            CheckpointError: if the newest cannot be read and is not damaged, or if there are
+                checkpoints and all of them are damaged.
         """
         damage = None
         while (step := self._manager.latest_step()) is not None:
             try:
                 return step, *self.restore(step, template)
-            except CheckpointError as error:
+            except DamagedCheckpointError as error:
                 damage = error
                 quarantine(self._directory / str(step), str(error))
                 self._manager.reload()
@@ -161,29 +196,61 @@ class Checkpoints:
         """Orbax reads the metrics of every checkpoint on opening and fails at the first bad one."""
         for file in self._directory.glob("*/metrics/metrics"):
             checkpoint = file.parent.parent
-            try:
-                float(_auroc(json.loads(file.read_bytes())))
-            except (ValueError, KeyError, TypeError) as error:
-                if checkpoint.name.isdigit():
-                    quarantine(checkpoint, f"{file}: cannot be read ({error})")
+            if not checkpoint.name.isdigit():
+                continue
+            problem = _problem_of_metrics(file) and _problem_of_metrics(file)
+            if isinstance(problem, OSError):
+                raise CheckpointError(
+                    f"{file}: cannot be read ({problem.strerror}); nothing was moved, so continue "
+                    "with --resume once it can be read"
+                )
+            if problem is not None:
+                quarantine(checkpoint, f"{file}: cannot be read ({problem})")
 
     @contextlib.contextmanager
     def _naming_errors(
-        self, operation: Literal["saved", "read"], step: int | str
+        self, operation: Literal["saved", "read"], step: int | None
     ) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # TensorStore and Orbax raise bare ones for a damaged file
+            path = self._directory / str("newest" if step is None else step)
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            kept = f"; the last good checkpoint is {self._last_good()}"
+            if operation == "saved":
+                if isinstance(error, UserError):
+                    reason = str(error).removeprefix(f"{self._directory}: ")
+                raise CheckpointError(
+                    f"{path}: cannot be saved ({reason}); the last good checkpoint is "
+                    f"{self._last_good()}"
+                ) from error
+            if is_damage(path, error):
+                raise DamagedCheckpointError(f"{path}: cannot be read ({reason})") from error
             raise CheckpointError(
-                f"{self._directory / str(step)}: cannot be {operation} ({reason})"
-                f"{kept if operation == 'saved' else ''}"
+                f"{path}: cannot be read ({reason}), at a second attempt too; nothing was moved, "
+                "so continue with --resume once it can be read"
             ) from error
 
     def _last_good(self) -> str:
         steps = [int(path.name) for path in self._directory.iterdir() if path.name.isdigit()]
         return f"step {max(steps)}" if steps else "none"
+
+
+def size_of(state: TrainState) -> int:
+    """Return the bytes of a state's arrays: an upper bound of a checkpoint's, but for overhead."""
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+
+
+def has_checkpoint(directory: Path) -> bool:
+    """Return whether a directory holds a checkpoint, damaged or not."""
+    return directory.is_dir() and any(path.name.isdigit() for path in directory.iterdir())
+
+
+def _problem_of_metrics(file: Path) -> Exception | None:
+    try:
+        float(_auroc(json.loads(file.read_bytes())))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return error
+    return None
 
 
 def _auroc(metrics: dict[str, float]) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 
 from elbow_core.dataset import PreparedData
@@ -17,7 +18,7 @@ from elbow_jax.data import steps_per_epoch
 from elbow_jax.optimizer import WarmRestarts, sgd
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding
 from elbow_jax.steps import TrainState, create_state, make_eval_step, make_train_step
-from elbow_jax.training.initial_weights import initial_variables
+from elbow_jax.training.initial_weights import InitialWeights, read_initial_weights
 
 Step = Callable[..., Any]
 
@@ -30,7 +31,9 @@ class Engine:
         mesh: the devices.
         train_step: jitted ``(state, batch) -> (state, metrics)``; the state is donated.
         eval_step: jitted ``(variables, batch) -> logits``.
-        state: the initial state, replicated over `mesh`.
+        state: the initial state, replicated over `mesh`; zeros where a checkpoint replaces it.
+        origin: of the initial weights (see `InitialWeights`); None for random ones and for zeros.
+        begins: whether `state` is an initial state, and not zeros.
         rate: the learning rate of a step, counted from 0; of the head where groups differ.
         steps_per_epoch: optimiser steps.
     """
@@ -39,12 +42,20 @@ class Engine:
     train_step: Step
     eval_step: Step
     state: TrainState
+    origin: dict[str, Any] | None
+    begins: bool
     rate: Callable[[int], Any]
     steps_per_epoch: int
 
 
-def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
+def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -> Engine:
     """Build the network, its optimiser and the two steps; nothing is written.
+
+    Args:
+        config: of the run.
+        data: its images.
+        begins: whether the run begins with the weights of `config.init`. A run that resumes from a
+            checkpoint does not read them, so that they may be gone.
 
     Raises:
         ConfigError: if the configuration cannot be run on this data and these devices.
@@ -59,8 +70,15 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
     size = data.archive.size
     shapes = networks.variable_shapes(module, size)
     _check_batch_statistics(module, shapes, size, config)
-    initialise = functools.partial(networks.initialise, module, size, config.seed)
-    variables = initial_variables(config.model, config.init, shapes, initialise)
+    if begins:
+        initialise = functools.partial(networks.initialise, module, size, config.seed)
+        initial = read_initial_weights(
+            config.model, config.init, config.init_architecture, shapes, initialise
+        )
+    else:
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+        initial = InitialWeights(zeros, None)
+    variables = initial.variables
     steps = steps_per_epoch(data, config.data.copies, config.batch_size, config.data.balanced)
     restarts = config.optimizer.warm_restarts
     schedule = functools.partial(
@@ -90,6 +108,8 @@ def build_engine(config: TrainConfig, data: PreparedData) -> Engine:
         ),
         eval_step=compile_in_thread(jax.jit(make_eval_step(module.apply, dtype))),
         state=jax.device_put(state, replicated_sharding(mesh)),
+        origin=initial.origin,
+        begins=begins,
         rate=logged_schedule.at,
         steps_per_epoch=steps,
     )

@@ -1,6 +1,8 @@
 """Initial weights of a run: random, from finished runs, or published."""
 
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,47 +12,91 @@ import jax.numpy as jnp
 from elbow_core.errors import ConfigError
 from elbow_jax.models import ModelConfig, fuse_variables
 from elbow_jax.networks import shapes_by_path
-from elbow_jax.porting import read_weights, start_from_weights
-from elbow_jax.scoring import read_released
+from elbow_jax.porting import PUBLISHED, read_weights, start_from_weights
+from elbow_jax.runtime import is_main
+from elbow_jax.scoring import ReleasedModel, read_released
 from elbow_jax.training.run_directory import RunDirectory
 
 Init = str | Mapping[str, str]
 Initialise = Callable[[str | None], dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class InitialWeights:
+    """The variables that a run starts with, and where they come from.
+
+    Attributes:
+        variables: ``params`` and ``batch_stats``.
+        origin: None for random ones. Else `source` and `sha256` of the file of weights, with the
+            `step` of a run or the `revision` (the hub's commit), `network` and `tensors` of
+            published weights; for the fusion network one of these for each backbone.
+    """
+
+    variables: dict[str, Any]
+    origin: dict[str, Any] | None
+
+
 def initial_variables(
     config: ModelConfig, init: Init | None, shapes: Mapping[str, Any], initialise: Initialise
 ) -> dict[str, Any]:
+    """Return the variables of `read_initial_weights`, for a file that states its architecture."""
+    return read_initial_weights(config, init, None, shapes, initialise).variables
+
+
+def read_initial_weights(
+    config: ModelConfig,
+    init: Init | None,
+    architecture: str | None,
+    shapes: Mapping[str, Any],
+    initialise: Initialise,
+) -> InitialWeights:
     """Return the variables that a run starts with: from `init` where it has them, else random.
 
     Args:
         config: the network.
         init: the directory of a finished run of the same network; for the fusion network a run for
             each backbone; published weights, by tag or file; or None.
+        architecture: the name of the network that a file in `init` is of, if it does not state it.
         shapes: of the network's variables.
         initialise: returns random variables, of one part of the network (such as its head) if that
             is given.
 
     Raises:
-        UserError: if `init` cannot be read, is not finished, or is of another network.
+        UserError: if `init` cannot be read, is not finished, is of another network, or does not say
+            which of several networks with the same tensors it is of.
     """
+    is_file = isinstance(init, str) and not Path(init).is_dir()
+    if architecture is not None and not is_file:
+        raise ConfigError(
+            f"init_architecture: {architecture} names the network of a file in `init`, which is "
+            f"{'random weights' if init is None else 'a run'} here; leave it out"
+        )
     if init is None:
-        return initialise(None)
+        return InitialWeights(initialise(None), None)
     if isinstance(init, Mapping):
         if config.backbone != "fusion":
             raise ConfigError(f"init: several runs start the fusion network, not {config.backbone}")
-        trained = {name: _released_variables(Path(path), name) for name, path in init.items()}
+        released = {name: _read_run(Path(path), name) for name, path in init.items()}
         head = initialise("head")
         start = {name: {**shapes[name], **head[name]} for name in shapes}
+        trained = {name: model.variables for name, model in released.items()}
         try:
-            return _as_arrays(fuse_variables(start, trained))
+            variables = fuse_variables(start, trained)
         except ValueError as error:
             raise ConfigError(f"init: {error}") from error
-    if not Path(init).is_dir():
-        weights = read_weights(init, None if config.backbone == "fusion" else config.backbone)
-        return _as_arrays(start_from_weights(weights, config, initialise(None)))
-    variables = _released_variables(Path(init), config.backbone)
-    expected, found = shapes_by_path(shapes), shapes_by_path(variables)
+        origins = {name: _origin(path, released[name]) for name, path in init.items()}
+        return InitialWeights(_as_arrays(variables), origins)
+    if is_file:
+        backbone = None if config.backbone == "fusion" else config.backbone
+        weights = read_weights(init, backbone, architecture)
+        if config.variant == "full":
+            _ = weights.convention  # refuses weights of which several networks have the tensors
+        if weights.origin.get("tensors") and is_main():
+            print(f"init: {init}: {weights.origin['tensors']}", file=sys.stderr)
+        variables = start_from_weights(weights, config, initialise(None))
+        return InitialWeights(_as_arrays(variables), dict(weights.origin))
+    model = _read_run(Path(init), config.backbone)
+    expected, found = shapes_by_path(shapes), shapes_by_path(model.variables)
     if expected != found:
         keys = expected.keys() | found.keys()
         key = min(key for key in keys if expected.get(key) != found.get(key))
@@ -58,11 +104,19 @@ def initial_variables(
             f"init: {init} is of another network: {key} is {found.get(key, 'missing')} there and "
             f"{expected.get(key, 'missing')} here; give both runs the same `model:`"
         )
-    return _as_arrays(variables)
+    return InitialWeights(_as_arrays(model.variables), _origin(init, model))
 
 
-def _released_variables(path: Path, backbone: str) -> dict[str, Any]:
-    """Return the released variables of a finished run; refuse one of another backbone."""
+def missing_weights(init: Init | None) -> list[str]:
+    """Return the runs and files in `init` that no longer exist."""
+    if init is None:
+        return []
+    sources = [init] if isinstance(init, str) else list(init.values())
+    return [path for path in sources if path not in PUBLISHED and not Path(path).exists()]
+
+
+def _read_run(path: Path, backbone: str) -> ReleasedModel:
+    """Return the released model of a finished run; refuse one of another backbone."""
     run = RunDirectory(path)
     if not run.model.is_dir():
         raise ConfigError(f"init: {path} is not finished; continue it with --resume first")
@@ -70,7 +124,11 @@ def _released_variables(path: Path, backbone: str) -> dict[str, Any]:
     found = released.card.architecture.backbone
     if found != backbone:
         raise ConfigError(f"init: {path} is of another network: {found}, not {backbone}")
-    return released.variables
+    return released
+
+
+def _origin(source: str, model: ReleasedModel) -> dict[str, Any]:
+    return {"source": source, "step": model.card.step, "sha256": model.card.weights_sha256}
 
 
 def _as_arrays(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Check that a checkpoint is complete, of a known schema and of the network at hand."""
 
 import dataclasses
+import errno
 import hashlib
+import re
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import jax
 import numpy as np
 
 from elbow_core.errors import ConfigError, UserError
+from elbow_core.files import sha256_of
 from elbow_jax.runtime import is_main, wait_for_all
 from elbow_jax.steps import TrainState
 
@@ -22,6 +26,10 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 class CheckpointError(UserError):
     """A checkpoint that cannot be written or read; the message names it."""
+
+
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint whose content is not what was saved, at a second reading too."""
 
 
 def state_tree(state: TrainState) -> dict[str, Any]:
@@ -70,10 +78,58 @@ def check_shapes(path: Path, found: Shapes, expected: Shapes) -> None:
             )
 
 
+def check_types(path: Path, found: Any, expected: Any) -> None:
+    """Raise `ConfigError` if the checkpoint at ``path`` was written under other settings of JAX.
+
+    Args:
+        path: of the checkpoint.
+        found: the shapes and types of its arrays, as a tree.
+        expected: the same of this run.
+    """
+    before, now = _types(found), _types(expected)
+    if before == now:
+        return
+    only = [", ".join(sorted(types)) or "nothing else" for types in (before - now, now - before)]
+    raise ConfigError(
+        f"{path}: holds {only[0]} where this run has {only[1]}: it was written under another "
+        "JAX_DEFAULT_PRNG_IMPL or JAX_ENABLE_X64, or by another version, so its run cannot be "
+        "resumed; give another `run:`"
+    )
+
+
+def _types(tree: Any) -> Counter[str]:
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "dtype")]
+    return Counter(f"{np.dtype(leaf.dtype)}{list(leaf.shape)}" for leaf in leaves)
+
+
 def check_digest(path: Path, tree: Any, saved: str) -> None:
-    """Raise `CheckpointError` if the arrays read from ``path`` differ from those saved."""
+    """Raise `DamagedCheckpointError` if the arrays read from ``path`` differ from those saved."""
     if digest_of(tree) != saved:
-        raise CheckpointError(f"{path}: cannot be read (its arrays differ from those saved)")
+        raise DamagedCheckpointError(f"{path}: cannot be read (its arrays differ from those saved)")
+
+
+def is_damage(path: Path, error: Exception) -> bool:
+    """Return whether an error in reading the checkpoint at ``path`` lies in its content.
+
+    An error of the system or of a device (a stale handle, no memory) is none: the content may be
+    sound. Content is damaged if every file can be read and is still not a checkpoint.
+    """
+    if isinstance(error, DamagedCheckpointError):
+        return True
+    if isinstance(error, (MemoryError, jax.errors.JaxRuntimeError)):
+        return False
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return False
+    system = re.search(r"OS error (\d+)", str(error))
+    if system and int(system[1]) != errno.ENOENT:
+        return False
+    try:
+        for file in path.rglob("*"):
+            if file.is_file():
+                sha256_of(file)
+    except OSError:
+        return False
+    return True
 
 
 def quarantine(checkpoint: Path, reason: str) -> None:

@@ -19,7 +19,9 @@ from elbow_core.dataset import (
     write_near_duplicates,
 )
 from elbow_core.errors import ConfigError
+from elbow_core.runs import locate
 from elbow_jax.config import TrainConfig
+from elbow_jax.porting import PUBLISHED
 from elbow_jax.training.initial_weights import Init
 from elbow_jax.training.run_directory import RunDirectory
 
@@ -47,14 +49,21 @@ def refuse_leakage(init: Init, data: PreparedData) -> None:
 
     No image or patient of the training set of an earlier run (the run in `init`, or one that it
     started from) may be in the validation or test set of `data`, and none of its validation set in
-    the test set. If an earlier run's prepared images no longer exist, a line on standard error
-    says that they were not checked.
+    the test set. If an earlier run or its prepared images no longer exist, a line on standard
+    error says that they were not checked.
 
     Raises:
         ConfigError: if a directory is not a run.
         ManifestError: naming the images or patients.
     """
     for run, prepared in _earlier_runs(init):
+        if prepared is None:
+            print(
+                f"{run}: no longer exists, so its images were not compared with those of "
+                f"{data.directory}",
+                file=sys.stderr,
+            )
+            continue
         if not (prepared / "manifest.csv").is_file():
             print(
                 f"{run}: its images ({prepared}) no longer exist, so they were not compared with "
@@ -76,7 +85,7 @@ def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDup
     By perceptual hash, with every other prepared directory that an earlier run used and that still
     exists; near-duplicates within `data` are listed beside it.
     """
-    directories = {prepared.resolve() for _, prepared in _earlier_runs(init)}
+    directories = {prepared.resolve() for _, prepared in _earlier_runs(init) if prepared}
     rows, pairs = list(data.rows), [np.zeros((0, 3), np.int64)]
     hashes = _read_hashes(data.directory)
     for directory in sorted(directories - {data.directory.resolve()}):
@@ -100,14 +109,27 @@ def _read_hashes(directory: Path) -> UInt8[np.ndarray, "images 32"] | None:
     return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
-def _earlier_runs(init: Init) -> Iterator[tuple[Path, Path]]:
-    """Yield each run in `init`, and those that it started from, with its prepared images."""
+def _earlier_runs(init: Init, nested: bool = False) -> Iterator[tuple[Path, Path | None]]:
+    """Yield each run in `init`, and those that it started from, with its prepared images.
+
+    None in their place for one of the latter that was moved or deleted.
+    """
     for path in map(Path, init.values() if isinstance(init, Mapping) else [init]):
         if not path.is_dir():
+            if nested and str(path) not in PUBLISHED and not path.is_file():
+                yield path, None
             continue  # published weights
         if not RunDirectory(path).config.is_file():
             raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
         config = load_config(TrainConfig, RunDirectory(path).config)
-        yield path, config.data.prepared
+        yield path, locate(path, config.data.prepared)
         if config.init is not None:
-            yield from _earlier_runs(config.init)
+            yield from _earlier_runs(_located(path, config.init), nested=True)
+
+
+def _located(run: Path, init: Init) -> Init:
+    """Return the initial weights of a run with its paths found from this working directory."""
+    if isinstance(init, Mapping):
+        return {name: str(locate(run, Path(path))) for name, path in init.items()}
+    located = locate(run, Path(init))
+    return str(located) if located.exists() else init  # a tag of published weights is no path

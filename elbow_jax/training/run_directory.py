@@ -1,7 +1,7 @@
 """The directory of a run: created complete, resumed only with its own configuration and data.
 
 runs/<name>/config.yaml     resolved configuration
-            run.json        versions, commit, devices, seed, fingerprint of the data
+            run.json        versions, commit, devices, seed, settings, digests of data and weights
             near_duplicates.csv  validation and test images that resemble images of an earlier run
             metrics.jsonl   one row a log step and one an epoch
             tensorboard/    the same as curves, with `tensorboard: true`
@@ -18,8 +18,9 @@ import jax
 
 from elbow_core import runs
 from elbow_core.dataset import PreparedData
+from elbow_core.files import sha256_of
 from elbow_jax.config import TrainConfig
-from elbow_jax.runtime import is_main
+from elbow_jax.runtime import chosen_settings, is_main, numeric_environment
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
@@ -66,24 +67,76 @@ class RunDirectory:
         return self.path / "model"
 
 
-def create_run(config: TrainConfig, data: PreparedData) -> RunDirectory:
+def create_run(
+    config: TrainConfig, data: PreparedData, origin: Mapping[str, Any] | None = None
+) -> RunDirectory:
     """Create the directory of a new run.
+
+    Args:
+        config: of the run.
+        data: its images.
+        origin: of its initial weights: see `InitialWeights`.
 
     Raises:
         ConfigError: if ``config.run`` already exists and is not empty.
     """
-    runs.begin_run(config.run, config, _describe(config, data))
+    runs.begin_run(config.run, config, _describe(config, data) | {"initial_weights": origin})
     return RunDirectory(config.run)
 
 
-def resume_run(config: TrainConfig, data: PreparedData) -> RunDirectory:
-    """Open the directory of a run to continue it, or create it if it does not exist.
+def check_resume(config: TrainConfig, data: PreparedData) -> dict[str, runs.Change]:
+    """Check that an existing run can be resumed; return the fields that changed.
 
     Raises:
-        ConfigError: if the run has another configuration or other data.
+        ConfigError: if the run has another configuration, other data or other settings of JAX.
     """
-    runs.resume_run(config.run, config, _describe(config, data))
-    return RunDirectory(config.run)
+    return runs.check_resume(config.run, config, _describe(config, data), _RULES)
+
+
+def resume_run(config: TrainConfig, data: PreparedData) -> dict[str, runs.Change]:
+    """Check that an existing run can be resumed and record it; return the fields that changed.
+
+    Raises:
+        ConfigError: as `check_resume` does.
+    """
+    return runs.resume_run(config.run, config, _describe(config, data), _RULES)
+
+
+def _same_weights(name: str, change: runs.Change, recorded: Mapping[str, Any]) -> bool:
+    """Return whether two values of `init`, or of one backbone's `init`, are the same weights."""
+    if not all(isinstance(value, str) for value in change):
+        return False
+    before, after = (Path(value) for value in change)
+    if before.resolve() == after.resolve():
+        return True
+    origin = recorded.get("initial_weights") or {}
+    for backbone in name.split(".")[1:]:
+        origin = origin.get(backbone) or {}
+    digest = origin.get("sha256") or _digest_of_weights(before)
+    return digest is not None and digest == _digest_of_weights(after)
+
+
+def _digest_of_weights(path: Path) -> str | None:
+    weights = RunDirectory(path).model / "weights.safetensors" if path.is_dir() else path
+    return sha256_of(weights) if weights.is_file() else None
+
+
+_RULES = runs.ResumeRules(
+    harmless=frozenset(
+        (
+            "run",
+            "data.prepared",  # its fingerprint is compared
+            "data.workers",
+            "log_every",
+            "checkpoint_every",
+            "tensorboard",
+            "init_architecture",  # names the weights of `init`, which are compared
+        )
+    ),
+    raised=frozenset(("epochs",)),
+    same={"init": _same_weights},
+    reasons={"epochs": "a run can be lengthened and not shortened, so restore it"},
+)
 
 
 class MetricsLog(runs.MetricsLog):
@@ -108,4 +161,6 @@ def _describe(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
         devices=jax.device_count(),
         processes=jax.process_count(),
         seed=config.seed,
+        settings=chosen_settings(),
+        environment=numeric_environment(),
     )

@@ -1,20 +1,32 @@
 """Run one stage of training, from a configuration to a released model."""
 
+import contextlib
+
 import jax
 
 from elbow_core.dataset import PreparedData, open_prepared
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, choose_thresholds
+from elbow_core.files import is_full, require_room, require_writable
 from elbow_core.radiographs import Preprocessing
+from elbow_core.runs import check_new, lock_run
 from elbow_jax.config import TrainConfig
-from elbow_jax.runtime import INTERRUPTED_STATUS, is_main, wait_for_all
+from elbow_jax.runtime import Interruption, is_main, wait_for_all
 from elbow_jax.scoring import sigmoid, write_released
-from elbow_jax.training.checkpoints import Checkpoints
+from elbow_jax.training.checkpoints import Checkpoints, has_checkpoint, size_of
 from elbow_jax.training.cost import describe_cost, measure_cost
 from elbow_jax.training.engine import Engine, build_engine
+from elbow_jax.training.initial_weights import missing_weights
 from elbow_jax.training.leakage import find_leaked_near_duplicates, refuse_leakage
+from elbow_jax.training.lengthening import describe_changes, set_model_aside
 from elbow_jax.training.loop import fit
-from elbow_jax.training.run_directory import RunDirectory, create_run, resume_run
+from elbow_jax.training.run_directory import (
+    RunDirectory,
+    check_resume,
+    create_run,
+    resume_run,
+)
+from elbow_jax.training.tensorboard import require_tensorboard
 from elbow_jax.training.validation import score_split, validation_metrics
 
 
@@ -22,27 +34,46 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
     """Run one stage from its configuration to a released model.
 
     Returns:
-        0, or 143 if SIGTERM stopped it after a checkpoint.
+        0, or 143 if a signal stopped it after a checkpoint (130 for Ctrl-C).
 
     Raises:
-        UserError: if the configuration or the data cannot be used, before the first step; later if
-            a loss is not finite or the disk is full.
+        UserError: if the configuration, the data or the disk cannot be used, or another process
+            trains the run, before the first step; later if a loss is not finite or the disk is
+            full.
     """
-    if resume and (run := RunDirectory(config.run)).model.is_dir():
-        # Checked before the engine is built, so that a chain of stages skips finished ones quickly.
-        resume_run(config, open_prepared(config.data.prepared))
-        _print_once(f"{run.path}: finished already")
-        return 0
-    data, engine = prepare_stage(config)
     run = RunDirectory(config.run)
-    if is_main():
-        run = resume_run(config, data) if resume else create_run(config, data)
-        record_near_duplicates(config, data, run)
-    wait_for_all("run directory")
-    if (step := fit(config, data, engine, run)) is not None:
-        _print_once(f"{run.path}: stopped by SIGTERM after step {step}; continue with --resume")
-        return INTERRUPTED_STATUS
-    release(config, data, engine, run)
+    with contextlib.ExitStack() as stack:
+        if resume and run.config.is_file():
+            if _is_finished(config, run):
+                return 0
+            if is_main():
+                stack.enter_context(lock_run(run.path))
+                if _is_finished(config, run):  # by the process that held the lock
+                    return 0
+            data, engine = _continue(config, run)
+        else:
+            data, engine = _begin(config, run, resume)
+            if is_main():
+                stack.enter_context(lock_run(run.path))
+        if is_main():
+            record_near_duplicates(config, data, run)
+        wait_for_all("run directory")
+        try:
+            with Interruption() as interruption:
+                step = fit(config, data, engine, run, interruption)
+            if step is None:
+                release(config, data, engine, run)
+        except Exception as error:
+            if isinstance(error, UserError) or not is_full(error):
+                raise
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{run.path}: cannot be written ({reason}); make room and continue with --resume"
+            ) from error
+    if step is not None:
+        signal = interruption.received or "a signal to another process"
+        _print_once(f"{run.path}: stopped by {signal} after step {step}; continue with --resume")
+        return interruption.status
     _print_once(f"released model: {run.model}")
     return 0
 
@@ -65,6 +96,62 @@ def prepare_stage(config: TrainConfig) -> tuple[PreparedData, Engine]:
         UserError: if the configuration or the data cannot be used.
     """
     data = open_prepared(config.data.prepared)
+    return data, _build(config, data, begins=True)
+
+
+def _is_finished(config: TrainConfig, run: RunDirectory) -> bool:
+    """Return whether a run is finished, and say so; checked before the engine is built."""
+    changes = check_resume(config, open_prepared(config.data.prepared))
+    if not run.model.is_dir() or "epochs" in changes:
+        return False
+    _print_once(f"{run.path}: finished already")
+    return True
+
+
+def _begin(config: TrainConfig, run: RunDirectory, resume: bool) -> tuple[PreparedData, Engine]:
+    """Check all that a new run needs, then create its directory."""
+    if is_main():
+        check_new(run.path)
+        require_writable(run.path)
+    _require_packages(config)
+    data, engine = prepare_stage(config)
+    if is_main():
+        require_room(run.path, size_of(engine.state), "the first checkpoint")
+        if resume and run.config.is_file():
+            raise ConfigError(f"{run.path}: was begun by another process meanwhile")
+        create_run(config, data, engine.origin)
+    return data, engine
+
+
+def _continue(config: TrainConfig, run: RunDirectory) -> tuple[PreparedData, Engine]:
+    """Check all that a run needs which resumes, then record it."""
+    data = open_prepared(config.data.prepared)
+    changes = check_resume(config, data)
+    begins = not has_checkpoint(run.checkpoints)
+    if begins and run.model.is_dir():
+        raise ConfigError(
+            f"{run.checkpoints}: holds no checkpoint from which the run could be lengthened; "
+            "restore it, or give another `run:`"
+        )
+    _require_packages(config)
+    engine = _build(config, data, begins)
+    if is_main():
+        require_writable(run.path)
+        require_room(run.path, size_of(engine.state), "the next checkpoint")
+        set_model_aside(run, changes)
+        resume_run(config, data)
+        describe_changes(run, changes, engine)
+        if missing := missing_weights(config.init):
+            print(f"init: {', '.join(missing)}: no longer exists; the checkpoint takes its place")
+    return data, engine
+
+
+def _require_packages(config: TrainConfig) -> None:
+    if config.tensorboard:
+        require_tensorboard()
+
+
+def _build(config: TrainConfig, data: PreparedData, begins: bool) -> Engine:
     for split in ("train", "validation"):
         labels = {data.rows[position].label for position in data.positions(split)}
         if not labels:
@@ -77,7 +164,7 @@ def prepare_stage(config: TrainConfig) -> tuple[PreparedData, Engine]:
             )
     if config.init is not None:
         refuse_leakage(config.init, data)
-    return data, build_engine(config, data)
+    return build_engine(config, data, begins)
 
 
 def release(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirectory) -> None:

@@ -13,6 +13,16 @@ from elbow_core.errors import UserError
 from elbow_jax.runtime import is_main
 
 
+def require_tensorboard() -> None:
+    """Raise `UserError` if tensorboardX cannot be imported."""
+    try:
+        import tensorboardX  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            "tensorboard: true needs tensorboardX; pip install 'elbow-radiographs[tensorboard]'"
+        ) from error
+
+
 class Curves:
     """TensorBoard's event files; rows after the step resumed from are hidden.
 
@@ -29,12 +39,9 @@ class Curves:
         self._writer = None
         if not enabled or not is_main():
             return
-        try:
-            from tensorboardX import SummaryWriter
-        except ModuleNotFoundError as error:
-            raise UserError(
-                "tensorboard: true needs tensorboardX; pip install 'elbow-radiographs[tensorboard]'"
-            ) from error
+        require_tensorboard()
+        from tensorboardX import SummaryWriter
+
         self._writer = SummaryWriter(str(directory), purge_step=after + 1 if after else None)
 
     def __enter__(self) -> "Curves":

@@ -1,13 +1,27 @@
+import errno
 import hashlib
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from elbow_core import files
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file, atomic_folder, locked_folder, remove_content, sha256_of
+from elbow_core.files import (
+    apply_umask,
+    atomic_file,
+    atomic_folder,
+    is_full,
+    locked_folder,
+    remove_content,
+    require_room,
+    require_writable,
+    sha256_of,
+)
 from tests.support.paths import ROOT
 
 ERRORS = [ValueError, KeyboardInterrupt]
@@ -197,3 +211,89 @@ def test_digest_is_the_sha256_of_the_content(tmp_path, content):
 def test_digest_of_a_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         sha256_of(tmp_path / "no")
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_files_written_through_temporary_ones_get_the_permissions_of_the_umask(
+    tmp_path, umask, expected
+):
+    before = os.umask(umask)
+    try:
+        with atomic_folder(tmp_path / "folder") as partial:
+            (partial / "plain").touch()
+            for folder in (partial, Path(tempfile.mkdtemp(dir=partial))):
+                descriptor, _ = tempfile.mkstemp(dir=folder)
+                os.close(descriptor)
+            (partial / "link").symlink_to("nowhere")
+        with atomic_file(tmp_path / "file") as partial:
+            descriptor, name = tempfile.mkstemp(dir=tmp_path)
+            os.close(descriptor)
+            Path(name).replace(partial)
+    finally:
+        os.umask(before)
+    written = [tmp_path / "file", *(tmp_path / "folder").rglob("*")]
+    files = [path for path in written if path.is_file()]
+    assert len(files) == 4
+    assert {mode(path) for path in files} == {expected}
+    (inner,) = (path for path in written if path.is_dir())
+    assert mode(inner) == expected | (expected & 0o444) >> 2
+    assert names(tmp_path) == ["file", "folder"]
+
+
+def test_permissions_for_others_are_left_as_they_are(tmp_path):
+    (tmp_path / "script").touch(mode=0o750)
+    (tmp_path / "script").chmod(0o750)
+    apply_umask(tmp_path / "script")
+    assert mode(tmp_path / "script") == 0o750
+
+
+def test_file_system_without_locks_is_named_and_not_refused(tmp_path, monkeypatch, capsys):
+    """NFS without lockd gives ENOLCK; some give EBADF for a folder, which is not open to write."""
+
+    def without_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(files.fcntl, "flock", without_locks)
+    with locked_folder(tmp_path, "refused"):
+        pass
+    assert "its file system has no locks (No locks available)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "new", "deep/new", "file"])
+def test_writable_places_pass_and_nothing_is_left(tmp_path, name):
+    (tmp_path / "file").touch()
+    require_writable(tmp_path / name)
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("path", ["{file}/run", "{file}/deep/run", "/proc/run"])
+def test_place_that_cannot_be_written_is_named(tmp_path, path):
+    (tmp_path / "file").touch()
+    place = Path(path.format(file=tmp_path / "file"))
+    with pytest.raises(UserError, match=f"{place}: cannot be written"):
+        require_writable(place)
+
+
+def test_disk_without_room_is_named_before_anything_is_written(tmp_path):
+    require_room(tmp_path / "deep" / "new", 1, "the next checkpoint")
+    with pytest.raises(UserError, match=r"the next checkpoint needs [\d,.]+ MiB, and its disk has"):
+        require_room(tmp_path / "deep" / "new", 2**80, "the next checkpoint")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, "x"), True),
+        (OSError(errno.EDQUOT, "x"), True),
+        (OSError(errno.EACCES, os.strerror(errno.ENOSPC)), False),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), True),
+        (ValueError("x"), False),
+    ],
+)
+def test_errors_of_a_full_disk_are_recognised(error, full):
+    assert is_full(error) == full

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from elbow_core.runs import lock_run
 from tests.support.small_data import SPLITS, write_prepared
 from tests.support.vlm_runs import WORKSPACE_EPOCHS, copy_run, refused, write_config
 from vlm_torch import finetune, predict
@@ -68,6 +69,39 @@ def test_second_run_into_the_same_directory_is_refused(workspace, capsys):
 def test_resuming_with_a_changed_configuration_names_the_key(workspace, capsys):
     arguments = ["--config", str(workspace / "finetune.yaml"), "--resume", "--lora.alpha", "32"]
     assert "lora.alpha is 32" in refused(capsys, finetune.main, *arguments)
+
+
+def test_lengthening_is_refused_since_every_rate_would_change(workspace, capsys):
+    arguments = ["--config", str(workspace / "finetune.yaml"), "--resume", "--epochs", "99"]
+    message = refused(capsys, finetune.main, *arguments)
+    assert f"epochs is 99 and the run began with {WORKSPACE_EPOCHS}" in message
+    assert "its learning rate falls to 0 over all epochs" in message
+
+
+def test_change_that_cannot_alter_the_result_is_accepted(workspace, tmp_path, capsys):
+    run = copy_run(workspace, tmp_path / "copy")
+    (tmp_path / "data").symlink_to(workspace / "data")
+    changes = ["--data.workers", "1", "--log_every", "3", "--checkpoint_every", "null"]
+    paths = ["--run", str(run), "--data.prepared", str(tmp_path / "data")]
+    arguments = ["--config", str(workspace / "finetune.yaml"), "--resume"]
+    assert finetune.main([*arguments, *changes, *paths]) == 0
+    assert "finished already" in capsys.readouterr().out
+
+
+def test_second_process_of_a_run_is_refused(workspace, tmp_path, capsys):
+    run = copy_run(workspace, tmp_path / "copy")
+    shutil.rmtree(run / "adapter")
+    config = ["--config", str(workspace / "finetune.yaml"), "--run", str(run), "--resume"]
+    with lock_run(run):
+        message = refused(capsys, finetune.main, *config)
+    assert "is being trained by another process" in message
+
+
+def test_every_file_of_a_run_has_the_permissions_of_the_umask(workspace):
+    files = [path for path in (workspace / "run").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {
+        (workspace / "run/run.json").stat().st_mode & 0o777
+    }
 
 
 def test_adapter_of_another_release_is_refused(workspace, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """One LoRA run: checks, model, data and Trainer, from configuration to adapter."""
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,23 @@ from transformers import TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from elbow_core.dataset import PreparedData, open_prepared
-from elbow_core.errors import ConfigError
+from elbow_core.errors import ConfigError, UserError
+from elbow_core.files import is_full, require_room, require_writable
+from elbow_core.interruption import Interrupted, Interruption
 from elbow_core.radiographs import NO_AUGMENTATION, Preprocessing
-from elbow_core.runs import METRICS, MetricsLog, begin_run, describe_run, resume_run
+from elbow_core.runs import (
+    CONFIG,
+    METRICS,
+    Change,
+    MetricsLog,
+    ResumeRules,
+    begin_run,
+    check_new,
+    check_resume,
+    describe_run,
+    lock_run,
+    resume_run,
+)
 from vlm_torch.config import ADAPTER, CHECKPOINTS, FinetuneConfig
 from vlm_torch.inputs import require_images
 from vlm_torch.lora import add_lora, count_trainable, installed_versions, write_adapter
@@ -21,59 +37,160 @@ from vlm_torch.training.checkpoints import (
     remove_partial_checkpoints,
 )
 from vlm_torch.training.dataset import Collator, RadiographDataset
+from vlm_torch.training.stopping import (
+    StopOnSignal,
+    end_reading_processes,
+    naming_dead_workers,
+)
 from vlm_torch.training.trainer import LoraTrainer, MetricsCallback, training_arguments
 
 
-def finetune(config: FinetuneConfig, resume: bool) -> Path:
-    """Train from configuration to adapter; return the adapter's folder.
+def finetune(config: FinetuneConfig, resume: bool) -> int:
+    """Train from configuration to adapter.
+
+    Returns:
+        0, or 143 if a signal stopped it after a checkpoint (130 for Ctrl-C).
 
     Raises:
-        UserError: any problem with what the user gave, before the first step; later only a loss
-            that is not finite.
+        UserError: any problem with what the user gave, a disk without room for a checkpoint, or
+            another process that trains the run, before the first step; later only a loss that is
+            not finite or a full disk.
     """
     data = open_prepared(config.data.prepared)
     arguments = training_arguments(config, config.run / CHECKPOINTS)
     is_main = arguments.process_index == 0
-    with arguments.main_process_first(local=False):
-        base = find_base(config.model, config.run.parent)
-    inputs = read_input_format(base, config.model, config.prompt)
-    require_images(data, ("train", "validation"), inputs.image_size)
-    _require_one_batch(config, data)
-    model = _build_model(config, base)
-    with arguments.main_process_first(local=False):
-        if is_main:
-            record = _describe(data, base, model, arguments)
-            (resume_run if resume else begin_run)(config.run, config, record)
     adapter = config.run / ADAPTER
-    if adapter.is_dir():
-        print(f"{config.run}: is finished already")
-        return adapter
+    with contextlib.ExitStack() as stack:
+        exists = resume and (config.run / CONFIG).is_file()
+        if is_main and exists:
+            stack.enter_context(lock_run(config.run))
+        elif is_main:
+            check_new(config.run)
+            require_writable(config.run)
+        with arguments.main_process_first(local=False):
+            base = find_base(config.model, config.run.parent)
+        inputs = read_input_format(base, config.model, config.prompt)
+        require_images(data, ("train", "validation"), inputs.image_size)
+        _require_one_batch(config, data)
+        model = _build_model(config, base)
+        with arguments.main_process_first(local=False):
+            if is_main:
+                if not adapter.is_dir():
+                    require_room(config.run, _checkpoint_size(model), "the next checkpoint")
+                record = _describe(data, base, model, arguments)
+                if exists:
+                    check = check_resume if adapter.is_dir() else resume_run
+                    check(config.run, config, record, _resume_rules(base))
+                elif resume and (config.run / CONFIG).is_file():
+                    raise ConfigError(f"{config.run}: was begun by another process meanwhile")
+                else:
+                    begin_run(config.run, config, record)
+                    stack.enter_context(lock_run(config.run))
+        if adapter.is_dir():
+            print(f"{config.run}: is finished already")
+            return 0
+        try:
+            with Interruption() as interruption:
+                step = _train(config, data, inputs, model, interruption)
+            if step is None and is_main:
+                _write_adapter(config, data, base)
+        except Exception as error:
+            if isinstance(error, UserError) or not is_full(error, config.run):
+                raise
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UserError(
+                f"{config.run}: cannot be written ({reason}); make room and continue with --resume"
+            ) from error
+    if step is None:
+        return 0
+    if is_main:
+        name = interruption.received or "a signal to another process"
+        print(f"{config.run}: stopped by {name} after step {step}; continue with --resume")
+    return interruption.status
+
+
+def _train(
+    config: FinetuneConfig,
+    data: PreparedData,
+    inputs: InputFormat,
+    model: PeftModel,
+    interruption: Interruption,
+) -> int | None:
+    """Train from the latest checkpoint, or from the beginning.
+
+    Returns:
+        None at the end of training; after a signal, the last step, which is saved.
+    """
     checkpoints = config.run / CHECKPOINTS
     latest = latest_checkpoint(checkpoints)
     log = None
-    if is_main:
+    trainer = _build_trainer(config, data, inputs, model, interruption)
+    if trainer.args.process_index == 0:
         remove_partial_checkpoints(checkpoints)
         step = 0 if latest is None else int(latest.name.removeprefix("checkpoint-"))
         log = MetricsLog(config.run / METRICS, after=step)
         _print_parameters(config, model)
-    trainer = _build_trainer(config, data, inputs, model)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(MetricsCallback(config.run.name, log, config.checkpoint_every))
-    trainer.train(resume_from_checkpoint=None if latest is None else str(latest))
-    if is_main:
-        checkpoint, step, loss = best_checkpoint(checkpoints)
-        write_adapter(
-            adapter,
-            checkpoint,
-            base,
-            model=config.model,
-            prompt=config.prompt,
-            preprocessing=Preprocessing.model_validate(data.archive.settings),
-            step=step,
-            validation_loss=loss,
-        )
-        print(f"adapter: {adapter} (step {step}, validation loss {loss:.4f})")
-    return adapter
+    trainer.add_callback(StopOnSignal(interruption))
+    try:
+        with naming_dead_workers():
+            trainer.train(resume_from_checkpoint=None if latest is None else str(latest))
+    except Interrupted:
+        end_reading_processes()
+    state = trainer.state
+    return state.global_step if state.global_step < state.max_steps else None
+
+
+def _write_adapter(config: FinetuneConfig, data: PreparedData, base: BaseCheckpoint) -> None:
+    adapter = config.run / ADAPTER
+    checkpoint, step, loss = best_checkpoint(config.run / CHECKPOINTS)
+    write_adapter(
+        adapter,
+        checkpoint,
+        base,
+        model=config.model,
+        prompt=config.prompt,
+        preprocessing=Preprocessing.model_validate(data.archive.settings),
+        step=step,
+        validation_loss=loss,
+    )
+    print(f"adapter: {adapter} (step {step}, validation loss {loss:.4f})")
+
+
+def _resume_rules(base: BaseCheckpoint) -> ResumeRules:
+    """Return the fields that may change when a run is resumed.
+
+    The base model may be given by another path if its fingerprint is the same.
+    """
+
+    def same_base(_: str, change: Change, recorded: Mapping[str, Any]) -> bool:
+        paths = [Path(str(value)).resolve() for value in change]
+        known = recorded.get("base", {}).get("fingerprint")
+        return paths[0] == paths[1] or known == base.fingerprint
+
+    return ResumeRules(
+        harmless=frozenset(
+            (
+                "run",
+                "data.prepared",  # its fingerprint is compared
+                "data.workers",
+                "log_every",
+                "checkpoint_every",
+            )
+        ),
+        same={"model.base": same_base},
+        reasons={
+            "epochs": "its learning rate falls to 0 over all epochs, so that a run of another "
+            "length is another run: restore it"
+        },
+    )
+
+
+def _checkpoint_size(model: PeftModel) -> int:
+    """Return the bytes of a checkpoint: the trained weights and AdamW's two moments of each."""
+    trained = (weight for weight in model.parameters() if weight.requires_grad)
+    return 3 * sum(weight.numel() * weight.element_size() for weight in trained)
 
 
 def _require_one_batch(config: FinetuneConfig, data: PreparedData) -> None:
@@ -102,7 +219,11 @@ def _describe(
         data.directory,
         processes=arguments.world_size,
         device=str(arguments.device),
-        base={"origin": base.origin, "revision": base.revision},
+        base={
+            "origin": base.origin,
+            "revision": base.revision,
+            "fingerprint": base.fingerprint,
+        },
         lora_parameters=low_rank,
         other_trained_parameters=other,
     )
@@ -117,7 +238,11 @@ def _print_parameters(config: FinetuneConfig, model: PeftModel) -> None:
 
 
 def _build_trainer(
-    config: FinetuneConfig, data: PreparedData, inputs: InputFormat, model: PeftModel
+    config: FinetuneConfig,
+    data: PreparedData,
+    inputs: InputFormat,
+    model: PeftModel,
+    interruption: Interruption,
 ) -> LoraTrainer:
     section = config.data
     return LoraTrainer(
@@ -130,4 +255,5 @@ def _build_trainer(
         eval_dataset=RadiographDataset(data, "validation", config.seed, 0, NO_AUGMENTATION),
         batch_size=config.batch_size,
         needs_token_type_ids=inputs.tokens.needs_token_type_ids,
+        interruption=interruption,
     )

@@ -1,15 +1,20 @@
 import dataclasses
+import errno
 import gc
 import resource
+import shutil
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
+from elbow_core import files
 from elbow_core.errors import ConfigError
 from elbow_jax.optimizer import sgd
 from elbow_jax.steps import create_state
+from elbow_jax.training import integrity
 from elbow_jax.training.checkpoints import Checkpoints
 from elbow_jax.training.integrity import CheckpointError
 
@@ -129,3 +134,107 @@ def test_run_stops_if_every_checkpoint_is_damaged(tmp_path, capsys):
         checkpoints.restore_latest(state_of(0.0))
     assert "checkpoints/1: cannot be read" in capsys.readouterr().err
     assert (tmp_path / "damaged/1").is_dir()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A directory with checkpoints 1 and 2."""
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        for step in (1, 2):
+            checkpoints.save(step, state_of(step), {}, auroc=0.5)
+    return tmp_path / "checkpoints"
+
+
+def fail_first(monkeypatch, times, error):
+    """Make the first reads of arrays fail, as the file system or the device would make them."""
+    original, failed = ocp.CheckpointManager.restore, []
+
+    def restore(self, step, *arguments, **options):
+        if len(failed) < times and "state" in dict(options["args"].items()):
+            failed.append(step)
+            raise error
+        return original(self, step, *arguments, **options)
+
+    monkeypatch.setattr(ocp.CheckpointManager, "restore", restore)
+
+
+PASSING = [
+    OSError(errno.ESTALE, "Stale file handle"),
+    OSError(errno.EIO, "Input/output error"),
+    OSError(errno.EACCES, "Permission denied"),
+    MemoryError(),
+    jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"),
+    ValueError("INTERNAL: Error reading local file [OS error 116: ESTALE Stale file handle]"),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_error_that_passes_is_no_damage(saved, monkeypatch, error):
+    fail_first(monkeypatch, 1, error)
+    with Checkpoints(saved) as checkpoints:
+        step, state, _ = checkpoints.restore_latest(state_of(0.0))
+    assert (step, state.params["head"]["kernel"][0]) == (2, 2.0)
+    assert saved_steps(saved) == [1, 2]
+    assert not (saved.parent / "damaged").exists()
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_error_of_the_system_that_stays_ends_the_run_and_moves_nothing(saved, monkeypatch, error):
+    fail_first(monkeypatch, 2, error)
+    with Checkpoints(saved) as checkpoints, pytest.raises(CheckpointError, match="nothing was mo"):
+        checkpoints.restore_latest(state_of(0.0))
+    assert saved_steps(saved) == [1, 2]
+
+
+def test_digest_that_differs_once_is_no_damage(saved, monkeypatch):
+    digests = ["wrong"]
+    original = integrity.digest_of
+    monkeypatch.setattr(
+        integrity, "digest_of", lambda tree: digests.pop() if digests else original(tree)
+    )
+    with Checkpoints(saved) as checkpoints:
+        assert checkpoints.restore_latest(state_of(0.0))[0] == 2
+    assert digests == []
+    assert saved_steps(saved) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["metrics/metrics", "host/metadata"])
+def test_unreadable_file_is_not_damage_and_wrong_content_is(saved, name):
+    file = saved / "2" / name
+    content = file.read_bytes()
+    file.unlink()
+    file.mkdir()  # reading it is an error of the system
+    with pytest.raises(CheckpointError, match=r"nothing was moved"):
+        restore_latest(saved)
+    assert saved_steps(saved) == [1, 2]
+    file.rmdir()
+    file.write_bytes(content[:3])
+    assert restore_latest(saved) == 1
+    assert saved_steps(saved) == [1]
+
+
+def restore_latest(directory):
+    with Checkpoints(directory) as checkpoints:
+        return checkpoints.restore_latest(state_of(0.0))[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [(jnp.zeros(4, jnp.uint32), "JAX_DEFAULT_PRNG_IMPL"), (jnp.zeros(2, jnp.int32), "int32")],
+)
+def test_checkpoint_written_under_other_settings_is_named_and_stays(tmp_path, key, message):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, dataclasses.replace(state_of(1.0), key=key), {}, auroc=0.5)
+    with Checkpoints(tmp_path) as checkpoints, pytest.raises(ConfigError, match=message):
+        checkpoints.restore_latest(state_of(0.0))
+    assert saved_steps(tmp_path) == [1]
+
+
+def test_disk_without_room_is_named_before_anything_is_written(saved, monkeypatch):
+    usage = shutil.disk_usage(saved)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: usage._replace(free=10))
+    with Checkpoints(saved) as checkpoints:
+        with pytest.raises(CheckpointError, match=r"3: cannot be saved \(checkpoint 3 needs .*2$"):
+            checkpoints.save(3, state_of(3.0), {}, auroc=0.5)
+        checkpoints.wait()
+    assert saved_steps(saved) == [1, 2]

@@ -1,0 +1,50 @@
+"""The record of a run, ``run.json``: what is needed to repeat it."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def data_fingerprint(prepared: Path) -> str:
+    """Return a SHA-256 over the manifest and the index of prepared data, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name in ("manifest.csv", "index.json"):
+        digest.update((prepared / name).read_bytes())
+    return digest.hexdigest()
+
+
+def describe_run(packages: Sequence[str], prepared: Path, **more: Any) -> dict[str, Any]:
+    """Return the record of a run that begins now: command, commit, versions, platform and data."""
+    return {
+        "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        **more,
+        "working_directory": str(Path.cwd()),
+        "data": str(prepared.absolute()),
+        "data_fingerprint": data_fingerprint(prepared),
+    }
+
+
+def _commit() -> str | None:
+    """Return the commit of the source, "-dirty" if files differ from it; None without git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()

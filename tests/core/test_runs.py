@@ -1,0 +1,161 @@
+"""The directory of a run: what may change on resuming, its record, and its lock."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from elbow_core.config import StrictModel, load_config
+from elbow_core.errors import ConfigError, UserError
+from elbow_core.runs import CONFIG, RECORD, ResumeRules, begin_run, lock_run, resume_run
+from tests.support.paths import ROOT
+
+
+class Inner(StrictModel):
+    rate: float = 0.1
+    workers: int = 0
+
+
+class Config(StrictModel):
+    run: str = "run"
+    inner: Inner = Inner()
+    epochs: int = 2
+    init: str | dict[str, str] | None = None
+
+
+RULES = ResumeRules(
+    harmless=frozenset(("run", "inner.workers")),
+    raised=frozenset(("epochs",)),
+    same={"init": lambda name, change, recorded: change.after == recorded["known"][name]},
+    reasons={"epochs": "a run cannot be shortened"},
+)
+RECORDED = {
+    "began": "2026-01-01",
+    "data": "prepared",
+    "data_fingerprint": "1",
+    "known": {"init": "b", "init.first": "c"},
+    "settings": {"JAX_DEFAULT_MATMUL_PRECISION": "highest"},
+    "environment": {},
+}
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    begin_run(tmp_path / "run", Config(init="a"), RECORDED)
+    return tmp_path / "run"
+
+
+def resume(run: Path, config: Config, **record) -> dict:
+    return resume_run(run, config, RECORDED | record, RULES)
+
+
+def test_nothing_changed_is_recorded_as_a_resumption(run):
+    before = (run / CONFIG).read_bytes()
+    assert resume(run, Config(init="a"), began="2026-01-02") == {}
+    assert (run / CONFIG).read_bytes() == before
+    record = json.loads((run / RECORD).read_text())
+    assert record == RECORDED | {"resumed": [{"began": "2026-01-02"}]}
+
+
+@pytest.mark.parametrize(
+    ("config", "changed"),
+    [
+        (Config(init="a", inner=Inner(workers=3)), {"inner.workers": [0, 3]}),
+        (Config(init="a", run="/elsewhere"), {"run": ["run", "/elsewhere"]}),
+        (Config(init="a", epochs=5), {"epochs": [2, 5]}),
+        (Config(init="b"), {"init": ["a", "b"]}),
+    ],
+)
+def test_change_that_does_not_matter_is_accepted_and_recorded(run, config, changed):
+    assert {name: list(change) for name, change in resume(run, config).items()} == changed
+    assert load_config(Config, run / CONFIG) == config
+    assert json.loads((run / RECORD).read_text())["resumed"] == [{"changed": changed}]
+    assert resume(run, config) == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "record", "message"),
+    [
+        (Config(init="a", inner=Inner(rate=0.2)), {}, "inner.rate is 0.2 and the run began with 0"),
+        (Config(init="a", epochs=1), {}, "epochs is 1 .* began with 2; a run cannot be shortened"),
+        (Config(init="c"), {}, "init is c and the run began with a"),
+        (Config(init=None), {}, "init is None"),
+        (Config(init="a"), {"data_fingerprint": "2"}, "has been prepared again"),
+        (
+            Config(init="a"),
+            {"settings": {}},
+            "JAX_DEFAULT_MATMUL_PRECISION is unset and the run began with highest",
+        ),
+        (Config(init="a"), {"settings": RECORDED["settings"] | {"X": "1"}}, "X is 1 .* unset"),
+    ],
+)
+def test_change_that_matters_is_refused_and_nothing_is_written(run, config, record, message):
+    before = [(run / name).read_bytes() for name in (CONFIG, RECORD)]
+    with pytest.raises(ConfigError, match=message):
+        resume(run, config, **record)
+    assert [(run / name).read_bytes() for name in (CONFIG, RECORD)] == before
+
+
+def test_other_environment_is_named_and_recorded(run, capsys):
+    resume(run, Config(init="a"), environment={"XLA_FLAGS": "--fast"})
+    assert "XLA_FLAGS is --fast and was unset when the run began" in capsys.readouterr().err
+    record = json.loads((run / RECORD).read_text())
+    assert record["resumed"] == [{"environment": {"XLA_FLAGS": "--fast"}}]
+
+
+def test_record_of_an_older_version_has_no_settings_to_compare(run):
+    older = {key: value for key, value in RECORDED.items() if key != "settings"}
+    (run / RECORD).write_text(json.dumps(older))
+    assert resume(run, Config(init="a")) == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_unreadable_record_is_named(run, text):
+    (run / RECORD).write_text(text)
+    with pytest.raises(ConfigError, match=r"run\.json"):
+        resume(run, Config(init="a"))
+
+
+def test_second_process_is_refused_until_the_first_ends(run):
+    with lock_run(run), pytest.raises(UserError, match="another process"), lock_run(run):
+        pass
+    with lock_run(run):
+        pass
+
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from elbow_core.runs import lock_run
+with lock_run(Path(sys.argv[1])):
+    if os.fork():
+        print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_kill_frees_the_lock_though_a_forked_process_lives_on(run):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(run)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        with pytest.raises(UserError, match="another process"), lock_run(run):
+            pass
+        process.kill()
+        process.wait()
+        os.killpg(process.pid, 0)  # the forked one lives
+        with lock_run(run):
+            pass
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
