@@ -9,7 +9,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +52,18 @@ class CsvTable:
 
 
 def read_csv_table(
-    path: Path, error: type[UserError] = UserError, *, comments: bool = False
+    path: Path,
+    error: type[UserError] = UserError,
+    check_columns: Callable[[tuple[str, ...], str], None] | None = None,
+    *,
+    comments: bool = False,
 ) -> CsvTable:
     """Read a table whose first line names its columns; cells keep every character.
 
     UTF-8 with or without a byte order mark, any line end, and quoted cells are accepted; empty
-    lines are skipped, and with ``comments`` those that begin with ``#``.
+    lines are skipped, and with ``comments`` those that begin with ``#``. ``check_columns`` gets the
+    columns and the header's ``file:line``, and raises for the wrong ones before any row is looked
+    at.
 
     Raises ``error``, ``file:line: problem``, for a file that cannot be read, is not UTF-8, contains
     a null byte or is not CSV; for a column that is repeated, or whose name starts or ends with a
@@ -65,10 +71,10 @@ def read_csv_table(
     header.
     """
     numbered = read_csv_rows(path, error, comments=comments)
-    if not numbered:
-        return CsvTable(path, 1, (), ())
-    line, header = numbered[0]
-    _check_columns(header, f"{path}:{line}", error)
+    line, header = numbered[0] if numbered else (1, [])
+    _refuse_columns(header, f"{path}:{line}", error)
+    if check_columns is not None:
+        check_columns(tuple(header), f"{path}:{line}")
     rows = []
     for number, cells in numbered[1:]:
         if len(cells) != len(header):
@@ -103,7 +109,7 @@ def read_csv_rows(
         raise error(f"{path}:{reader.line_num}: is not CSV: {problem}") from problem
 
 
-def parse_number(text: str, low: float = -math.inf, high: float = math.inf) -> float:
+def parse_number(text: str, low: float | int = -math.inf, high: float | int = math.inf) -> float:
     """Return the number that a text plainly is: decimal ASCII digits, a point, an exponent.
 
     Python's `float` also takes ``1_000``, ``nan``, ``inf``, blanks around the number and digits of
@@ -151,7 +157,7 @@ def _read_text(path: Path, error: type[UserError]) -> str:
     return text
 
 
-def _check_columns(header: Sequence[str], place: str, error: type[UserError]) -> None:
+def _refuse_columns(header: Sequence[str], place: str, error: type[UserError]) -> None:
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         raise error(f"{place}: one column, {header[0]!r}; separate the columns by commas")
     for name in header:

@@ -60,11 +60,7 @@ def read_manifest(path: Path | str) -> list[ManifestRow]:
     Raises `ManifestError`, ``file:line: column: problem``, also for two image ids that are equal by
     `normalise_image_id`.
     """
-    path = Path(path)
-    table = read_csv_table(path, ManifestError)
-    if not table.columns:
-        raise ManifestError(f"{path}: is empty; the first line must be {','.join(COLUMNS)}")
-    _check_header(table.columns, table.place())
+    table = read_csv_table(Path(path), ManifestError, _check_columns)
     rows = []
     seen: dict[str, int] = {}
     for line in table.rows:
@@ -129,7 +125,10 @@ def validate_manifest(rows: Sequence[ManifestRow], root: Path | str) -> None:
             raise ManifestError(f"{file}: is a link to a file outside the data root {root}")
 
 
-def _check_header(header: Sequence[str], place: str) -> None:
+def _check_columns(header: tuple[str, ...], place: str) -> None:
+    if not header:
+        file = place.rpartition(":")[0]
+        raise ManifestError(f"{file}: is empty; the first line must be {','.join(COLUMNS)}")
     for problem, columns in (
         ("missing columns", [name for name in COLUMNS if name not in header]),
         ("unknown columns", [name or "''" for name in header if name not in COLUMNS]),

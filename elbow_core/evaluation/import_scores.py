@@ -28,12 +28,15 @@ def read_scores(
     and 1. Ids keep every character. Raises `PredictionsError` with file and line, as
     `elbow_core.csv_tables.read_csv_table` does and for a label or score that is none.
     """
-    table = read_csv_table(path, PredictionsError)
-    if missing := [name for name in columns.values() if not name or name not in table.columns]:
-        raise PredictionsError(
-            f"{table.place()}: no column {', '.join(map(repr, missing))}; the columns are "
-            f"{', '.join(map(repr, table.columns))}"
-        )
+
+    def check_columns(present: tuple[str, ...], place: str) -> None:
+        if missing := [name for name in columns.values() if not name or name not in present]:
+            raise PredictionsError(
+                f"{place}: no column {', '.join(map(repr, missing))}; the columns are "
+                f"{', '.join(map(repr, present))}"
+            )
+
+    table = read_csv_table(path, PredictionsError, check_columns)
     if not table.rows:
         raise PredictionsError(f"{path}: no rows below the header")
     scores = []

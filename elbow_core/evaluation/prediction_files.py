@@ -20,8 +20,7 @@ def read_predictions(path: Path | str) -> Predictions:
     row of the wrong width, an invalid value, a repeated ``image_id`` or a second model name, and as
     `elbow_core.csv_tables.read_csv_table` does. Labels and predictions are ``0`` or ``1`` alone.
     """
-    table = read_csv_table(Path(path), PredictionsError)
-    _check_header(table)
+    table = read_csv_table(Path(path), PredictionsError, _check_columns)
     if not table.rows:
         raise PredictionsError(f"{path}: no predictions below the header")
     return _from_table(table)
@@ -64,13 +63,12 @@ def write_predictions(path: Path | str, predictions: Predictions) -> None:
         raise PredictionsError(f"{path}: cannot be written: {error}") from None
 
 
-def _check_header(table: CsvTable) -> None:
+def _check_columns(columns: tuple[str, ...], place: str) -> None:
     expected = f"the header must be {','.join(COLUMNS)}[,answer]"
-    if missing := [name for name in COLUMNS if name not in table.columns]:
-        raise PredictionsError(f"{table.place()}: no column {', '.join(missing)}; {expected}")
-    unknown = [name or "''" for name in table.columns if name not in (*COLUMNS, "answer")]
-    if unknown:
-        raise PredictionsError(f"{table.place()}: unknown column {', '.join(unknown)}; {expected}")
+    if missing := [name for name in COLUMNS if name not in columns]:
+        raise PredictionsError(f"{place}: no column {', '.join(missing)}; {expected}")
+    if unknown := [name or "''" for name in columns if name not in (*COLUMNS, "answer")]:
+        raise PredictionsError(f"{place}: unknown column {', '.join(unknown)}; {expected}")
 
 
 def _from_table(table: CsvTable) -> Predictions:

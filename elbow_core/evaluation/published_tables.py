@@ -1,6 +1,7 @@
 """Tables of published metrics and of class counts, as the audit reads them."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,16 +36,7 @@ class ClassCounts:
 
 def read_results(path: Path) -> list[Published]:
     """Read published metrics, one item per row; raises `UserError` with file and line."""
-    table = _read_table(path)
-    if table.columns[0] in COLUMNS:
-        raise UserError(
-            f"{table.place()}: the first column is {table.columns[0]!r}; it must be the name"
-        )
-    for column in table.columns[1:]:
-        if column not in COLUMNS:
-            raise UserError(
-                f"{table.place()}: column {column!r} is not one of {', '.join(COLUMNS)}"
-            )
+    table = _read_table(path, _check_results)
     published = []
     for row in table.rows:
         place, (name, *cells) = table.place(row), row.cells.items()
@@ -72,9 +64,7 @@ def read_results(path: Path) -> list[Published]:
 
 def read_sets(path: Path) -> list[ClassCounts]:
     """Read class counts, one item per row; raises `UserError` with file and line."""
-    table = _read_table(path)
-    if table.columns != ("set", "positives", "negatives"):
-        raise UserError(f"{table.place()}: the header must be set,positives,negatives")
+    table = _read_table(path, _check_sets)
     sets = []
     for row in table.rows:
         counts = {}
@@ -90,13 +80,24 @@ def read_sets(path: Path) -> list[ClassCounts]:
     return sets
 
 
-def _read_table(path: Path) -> CsvTable:
+def _check_results(columns: tuple[str, ...], place: str) -> None:
+    for column in columns[1:]:
+        if column not in COLUMNS:
+            raise UserError(f"{place}: column {column!r} is not one of {', '.join(COLUMNS)}")
+    if columns and (columns[0] in COLUMNS or not columns[0]):
+        raise UserError(f"{place}: the first column is {columns[0]!r}; it must be the row's name")
+
+
+def _check_sets(columns: tuple[str, ...], place: str) -> None:
+    if columns and columns != ("set", "positives", "negatives"):
+        raise UserError(f"{place}: the header must be set,positives,negatives")
+
+
+def _read_table(path: Path, check_columns: Callable[[tuple[str, ...], str], None]) -> CsvTable:
     """Read a table whose first column names its rows; no cell may have blanks around it."""
-    table = read_csv_table(path, comments=True)
+    table = read_csv_table(path, UserError, check_columns, comments=True)
     if not table.rows:
         raise UserError(f"{path}: no rows below a header")
-    if "" in table.columns:
-        raise UserError(f"{table.place()}: a column has no name")
     seen: set[str] = set()
     for row in table.rows:
         for column, text in row.cells.items():

@@ -117,10 +117,13 @@ def _find_table(root: Path) -> Path:
     raise UserError(f"{root}: contains neither dataset.csv nor labels.csv; is it FracAtlas?")
 
 
+def _check_columns(columns: tuple[str, ...], place: str) -> None:
+    if missing := [name for name in _REQUIRED if name not in columns]:
+        raise UserError(f"{place}: has no column {', '.join(missing)}")
+
+
 def _read_table(path: Path) -> dict[str, _Entry]:
-    table = read_csv_table(path)
-    if missing := [name for name in _REQUIRED if name not in table.columns]:
-        raise UserError(f"{path}: has no column {', '.join(missing)}")
+    table = read_csv_table(path, UserError, _check_columns)
     if not table.rows:
         raise UserError(f"{path}: lists no images")
     flags = [name for name in (*_REQUIRED[1:], *_PARTS, "multiscan") if name in table.columns]

@@ -210,3 +210,27 @@ def test_one_image_that_two_models_rank_differently_among_many_is_a_difference()
 
 def test_area_of_equal_scores_has_no_interval():
     assert all(map(math.isnan, area_interval(np.array([0, 1] * 10), np.full(20, 0.4))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize(("share", "patients"), [(0.9, 60), (0.8, 150)])
+def test_interval_of_a_difference_covers_it_in_95_of_100_studies(images, share, patients):
+    """4000 studies of models that are 5 % apart; images of a patient, and models, are alike."""
+    levels = norm.ppf([[share], [share - 0.05]])
+    cluster = np.repeat(np.arange(patients), images)
+    covered = 0
+    for seed in range(4000):
+        rng = np.random.default_rng(seed)
+        latent = sum(
+            math.sqrt(part) * rng.normal(size=size)[..., of]
+            for part, size, of in (
+                (0.2, patients, cluster),
+                (0.2, (2, patients), cluster),
+                (0.3, cluster.size, slice(None)),
+                (0.3, (2, cluster.size), slice(None)),
+            )
+        )
+        low, high = paired_interval(*(latent < levels), cluster)
+        covered += low <= 0.05 <= high
+    assert 0.94 <= covered / 4000 <= 0.97

@@ -171,11 +171,14 @@ def test_command_finds_the_matrix_of_consistent_metrics(tmp_path, capsys):
         ("model,auroc\nx,0.9\n", "results.csv:2: no metric"),
         ("model,accuracy\n", "no rows"),
         ("model,accuracy\nx,0.9\nx,0.8\n", "results.csv:3: model 'x' is repeated"),
-        ("accuracy,precision\n0.9,0.8\n", "the first column is 'accuracy'; it must be the name"),
+        (
+            "accuracy,precision\n0.9,0.8\n",
+            "the first column is 'accuracy'; it must be the row's name",
+        ),
         ("model,accuracy\nx,-0.5\n", "results.csv:2: accuracy -0.5 is below 0"),
         ("model,kappa\nx,-1.5\n", "results.csv:2: kappa -1.5 is below -1"),
         ("model,accuracy\nx, 0.9\n", "results.csv:2: accuracy ' 0.9' starts or ends"),
-        ("model,accuracy,\nx,0.9,1\n", "results.csv:1: a column has no name"),
+        ("model,accuracy,\nx,0.9,1\n", "results.csv:1: column '' is not one of"),
     ],
 )
 def test_fault_in_a_table_of_results_is_located(tmp_path, text, message):

@@ -17,10 +17,13 @@ MOST_REASONS = 12
 
 def read_rejected(path: Path | str) -> list[tuple[str, str]]:
     """Read ``rejected.csv``: each rejected file and its reason. Raises `ManifestError`."""
-    table = read_csv_table(Path(path), ManifestError)
-    if table.columns != ("path", "reason"):
-        raise ManifestError(f"{table.place()}: the header must be path,reason")
+    table = read_csv_table(Path(path), ManifestError, _check_columns)
     return [(row.cells["path"], row.cells["reason"]) for row in table.rows]
+
+
+def _check_columns(columns: tuple[str, ...], place: str) -> None:
+    if columns != ("path", "reason"):
+        raise ManifestError(f"{place}: the header must be path,reason")
 
 
 def image_flow(
