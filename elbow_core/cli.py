@@ -1,23 +1,54 @@
-"""Run a command and exit with its status: 0, or 2 and one line for a user error."""
+"""Run a command and exit with its status: 0, or 2 and one line for a user error.
 
+A signal to stop ends a command with status 143 (`elbow_core.interruption`), Ctrl-C with 130.
+"""
+
+import codecs
+import contextlib
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from elbow_core.errors import UserError
 from elbow_core.files import is_full
+from elbow_core.interruption import (
+    CTRL_C_STATUS,
+    INTERRUPTED_STATUS,
+    Interrupted,
+    raising_on_signals,
+)
+from elbow_core.surroundings import ensure_home
+
+_BROKEN_PIPE_STATUS = 128 + signal.SIGPIPE
+_ENCODING_ERRORS = "elbow_core.any_name"
 
 
 def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
-    """Call ``main(arguments)`` and exit with its status.
+    """Call ``main(arguments)`` and exit with its status; print a `UserError` and exit with 2.
 
-    A `UserError` or a full disk is printed as one line, and the status is 2.
+    An `OSError` too is printed in one line: a full disk, a folder that may not be written.
     """
+    _print_any_name()
     try:
-        status = main(sys.argv[1:])
+        with raising_on_signals():
+            ensure_home()
+            status = main(sys.argv[1:])
+            sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
+    except BrokenPipeError:  # as of `... | head`
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = _BROKEN_PIPE_STATUS
+    except OSError as error:
+        print(f"error: {_describe(error)}", file=sys.stderr)
+        status = 2
+    except Interrupted as interrupted:
+        print(f"stopped by {interrupted}; give the same command again", file=sys.stderr)
+        status = INTERRUPTED_STATUS
     except Exception as error:
         if not is_full(error):
             raise
@@ -25,5 +56,31 @@ def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        status = 130
+        status = CTRL_C_STATUS
     sys.exit(status)
+
+
+def _describe(error: OSError) -> str:
+    names = [
+        os.fsdecode(name)
+        for name in (error.filename, error.filename2)
+        if isinstance(name, str | bytes | os.PathLike)
+    ]
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    return ": ".join([" -> ".join(names), reason]) if names else reason
+
+
+def _print_any_name() -> None:
+    """Print file names in any encoding: their own bytes, and backslashes for other characters."""
+    codecs.register_error(_ENCODING_ERRORS, _encode_name)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors=_ENCODING_ERRORS)
+
+
+def _encode_name(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)

@@ -1,4 +1,4 @@
-"""Atomic files and folders, folder locks, digests of files, and room on a disk."""
+"""Atomic files and folders, folder locks, digests of files, room on a disk, names of files."""
 
 import errno
 import fcntl
@@ -203,3 +203,14 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal; raises `OSError`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_utf8_name(path: Path) -> None:
+    """Raise `UserError` if a path is not UTF-8: some libraries cannot open it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{path}: its name contains bytes that are not UTF-8; rename it, or give a link to it "
+            "with another name"
+        ) from error

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from elbow_core.config import StrictModel
+from elbow_core.config import StrictModel, expand_path
 from elbow_core.radiographs import Augmentation
 from elbow_jax.models import ModelConfig
 
@@ -24,6 +24,8 @@ class DataSection(StrictModel):
     """Sample new affine maps in each epoch, for the originals too, instead of fixed copies."""
     augmentation: Augmentation = Augmentation()
     """Distribution of the affine maps."""
+    balanced: bool = False
+    """Repeat images of the smaller class, as augmented copies, until both classes are equal."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that read and augment; 0 uses threads. Batches do not depend on their number."""
 
@@ -75,6 +77,8 @@ class TrainConfig(StrictModel):
     accumulate: PositiveInt = 1
     """Parts in which a batch passes through the network, for a device too small for the whole.
     Batch normalisation then sees one part at a time."""
+    pos_weight: PositiveFloat | Literal["balanced"] = 1.0
+    """Factor on the loss of an injured image; balanced: normal over injured training images."""
     epochs: PositiveInt
     """Passes over the augmented training set."""
     early_stopping: PositiveInt | None = None
@@ -87,3 +91,10 @@ class TrainConfig(StrictModel):
     """Also write curves and a sheet of augmented images for TensorBoard."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the computation; parameters are float32. Auto: bfloat16 on accelerators."""
+
+    @field_validator("init")
+    @classmethod
+    def _expand_init(cls, init: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        if isinstance(init, dict):
+            return {name: expand_path(path) for name, path in init.items()}
+        return None if init is None else expand_path(init)

@@ -4,17 +4,38 @@ Every element is a pure function of its position, so that batches do not depend 
 workers or processes, and a run can resume at any step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import grain
 import numpy as np
-from absl import flags
 
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
+from elbow_core.read_ahead import ReadAhead
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """An iterator over batches whose state, a position, does not depend on its workers."""
+
+    def __iter__(self) -> "Batches": ...
+
+    def __next__(self) -> dict[str, np.ndarray]: ...
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the position after the last batch."""
+        ...
+
+    def set_state(self, state: Any) -> None:
+        """Continue at a position."""
+        ...
+
+    def close(self) -> None:
+        """End the threads or processes that read."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,10 +50,12 @@ class _Plan:
 class _PlanTraining:
     """Plan one image of the augmented training set, with an affine map from its own seed.
 
-    The set is ``1 + copies`` times the split: the originals, then each round of copies.
+    The set is ``1 + copies`` times the split: the originals, then each round of copies. An image
+    that is repeated to balance the classes is an augmented copy from the second time on.
     """
 
     positions: np.ndarray
+    repeats: np.ndarray
     size: int
     augmentation: Augmentation
     seed: int
@@ -43,6 +66,7 @@ class _PlanTraining:
         epoch = index // (len(self.positions) * (1 + self.copies))
         copy, index_in_split = divmod(int(element), len(self.positions))
         position = int(self.positions[index_in_split])
+        copy += (1 + self.copies) * int(self.repeats[index_in_split])
         if copy == 0 and not self.redraw:
             return _Plan(position)
         seeds = (self.seed, position, copy, epoch) if self.redraw else (self.seed, position, copy)
@@ -95,13 +119,35 @@ class _Load:
         }
 
 
-def steps_per_epoch(data: PreparedData, copies: int, batch_size: int) -> int:
+def training_positions(data: PreparedData, balanced: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the archive positions of one round of the training set, and the count of repeats.
+
+    If ``balanced``, the images of the smaller class are repeated in turn, after all others, until
+    both classes have the same number; the second array numbers the times of each image from 0.
+    """
+    positions = np.asarray(data.positions("train"))
+    repeats = np.zeros(len(positions), np.int64)
+    labels = np.asarray([data.rows[position].label for position in positions])
+    counts = np.bincount(labels, minlength=2)
+    if not balanced or not counts.all():
+        return positions, repeats
+    smaller = positions[labels == np.argmin(counts)]
+    added = np.arange(len(smaller), counts.max())
+    return (
+        np.concatenate([positions, smaller[added % len(smaller)]]),
+        np.concatenate([repeats, added // len(smaller)]),
+    )
+
+
+def steps_per_epoch(
+    data: PreparedData, copies: int, batch_size: int, balanced: bool = False
+) -> int:
     """Return the number of complete batches in one pass over the augmented training set.
 
     Raises:
         ConfigError: if the set is smaller than a batch.
     """
-    images = len(data.positions("train"))
+    images = len(training_positions(data, balanced)[0])
     if images * (1 + copies) < batch_size:
         raise ConfigError(
             f"{data.directory}: {images} training images with {copies} copies do not fill a batch "
@@ -118,9 +164,10 @@ def training_batches(
     copies: int,
     augmentation: Augmentation,
     redraw: bool = False,
+    balanced: bool = False,
     workers: int = 0,
     process: tuple[int, int] = (0, 1),
-) -> grain.DatasetIterator:
+) -> Batches:
     """Return an endless, resumable iterator over shuffled, augmented training batches.
 
     A batch is a dict: ``image`` uint8 [B, S, S, 1], ``label`` int32 [B], ``position`` int32 [B]
@@ -134,6 +181,7 @@ def training_batches(
         copies: augmented copies of each image in addition to the original (the paper: 2, MURA 1).
         augmentation: distribution of the copies' affine maps.
         redraw: sample new affine maps in each epoch, for the originals too, instead of fixed ones.
+        balanced: repeat images of the smaller class until both classes are equal.
         workers: processes that read; 0 reads in threads of this process. Batches are the same.
         process: this process's index and the number of processes; each gets its share of every
             batch.
@@ -141,12 +189,12 @@ def training_batches(
     Raises:
         ConfigError: if the split is smaller than a batch or a batch cannot be shared evenly.
     """
-    positions = data.positions("train")
-    steps = steps_per_epoch(data, copies, batch_size)
+    positions, repeats = training_positions(data, balanced)
+    steps = steps_per_epoch(data, copies, batch_size, balanced)
     if batch_size % process[1]:
         raise ConfigError(f"batch_size: {batch_size} cannot be shared by {process[1]} processes")
     size = data.archive.size
-    plan = _PlanTraining(positions, size, augmentation, seed, copies, redraw)
+    plan = _PlanTraining(positions, repeats, size, augmentation, seed, copies, redraw)
     dataset = (
         grain.MapDataset.range(len(positions) * (1 + copies))
         .shuffle(seed=seed)
@@ -154,7 +202,7 @@ def training_batches(
         .batch(batch_size, drop_remainder=True, batch_fn=_Load(data, process))
         .repeat()
     )
-    return iter(_read_ahead(dataset, workers))
+    return _read_ahead(dataset, workers)
 
 
 def scoring_batches(
@@ -164,7 +212,7 @@ def scoring_batches(
     batch_size: int,
     workers: int = 0,
     process: tuple[int, int] = (0, 1),
-) -> grain.DatasetIterator:
+) -> Batches:
     """Return an iterator over the images of a split, once each, in manifest order.
 
     Batches have the format of `training_batches`; the last one is padded with blank images of
@@ -182,19 +230,28 @@ def scoring_batches(
         .map(_PlanScoring(positions))
         .batch(batch_size, drop_remainder=True, batch_fn=_Load(data, process))
     )
-    return iter(_read_ahead(dataset, workers))
+    return _read_ahead(dataset, workers)
 
 
-def _read_ahead(dataset: grain.MapDataset, workers: int) -> grain.IterDataset:
+def position_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of `Batches` from one in a checkpoint.
+
+    Grain's worker processes, which earlier versions of this project used, recorded one position for
+    each process.
+    """
+    if "iterators_in_use_states" not in state:
+        return dict(state)
+    return {"next_index": sum(part["next_index"] for part in state["iterators_in_use_states"])}
+
+
+def _read_ahead(dataset: grain.MapDataset, workers: int) -> Batches:
     """Read batches ahead of the device, in threads or in worker processes."""
     if workers == 0:
-        return dataset.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
-    if not flags.FLAGS.is_parsed():  # Grain's workers need parsed absl flags; there are none here
-        flags.FLAGS.mark_as_parsed()
-    in_worker = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)
-    return dataset.to_iter_dataset(in_worker).mp_prefetch(
-        grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
-    )
+        return iter(
+            dataset.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
+        )
+    # Not Grain's processes: they keep reading, and keep shared memory, after this one was killed.
+    return ReadAhead(dataset, workers)
 
 
 def image_ids(data: PreparedData, positions: Sequence[int] | np.ndarray) -> list[str]:

@@ -8,30 +8,42 @@ from elbow_core import cli, evaluation
 from elbow_core.config import load_config
 from elbow_core.dataset import open_prepared
 from elbow_core.errors import ConfigError
+from elbow_core.files import require_utf8_name, require_writable
+from elbow_core.runs import find_data, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig
 
 
-def evaluate(directory: Path, split: str, batch_size: int) -> Path:
+def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None = None) -> Path:
     """Write the predictions and the report of a finished run; return the report's directory.
 
     Operating points are those of the released model; calibration is fitted on the validation set,
     whose predictions are written too.
 
+    Args:
+        directory: of the run.
+        split: of its data.
+        batch_size: images that pass through the network at once.
+        prepared: the place of the run's data, if they were moved.
+
     Raises:
-        ConfigError: if the run is not finished, or its data were prepared with other settings than
-            the model's.
+        UserError: if the run is not finished, its directory cannot be written, or its data are not
+            there, were prepared with other settings than the model's, or have changed.
     """
     run = training.RunDirectory(directory)
     if not run.config.is_file():
         raise ConfigError(f"{run.path}: is not a run (config.yaml is missing)")
-    data = open_prepared(load_config(TrainConfig, run.config).data.prepared)
+    require_utf8_name(run.path)
+    require_writable(run.path)
+    config = load_config(TrainConfig, run.config)
+    data = open_prepared(find_data(run.path, config.data.prepared, prepared))
     released = scoring.read_released(run.model)
     settings = released.card.preprocessing.model_dump(mode="json")
     if settings != data.archive.settings:
         raise ConfigError(
             f"{data.directory}: prepared with {data.archive.settings}, the model needs {settings}"
         )
+    require_data(run.path, data.directory)
     predictor, name = scoring.Predictor(released, batch_size), run.path.name
     predictions = {}
     for part in dict.fromkeys(("validation", split)):
@@ -60,11 +72,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--run", type=Path, required=True, help="directory of a finished run")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument(
+        "--data",
+        "--data.prepared",
+        type=Path,
+        metavar="DIR",
+        help="where the run's prepared data are now, if they were moved",
+    )
     options = parser.parse_args(arguments)
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
     runtime.set_up_process()
-    report = evaluate(options.run, options.split, options.batch_size)
+    runtime.open_devices()
+    report = evaluate(options.run, options.split, options.batch_size, options.data)
     print(f"predictions: {report.parent / f'predictions_{options.split}.csv'}")
     print(f"report: {report}")
     return 0

@@ -3,44 +3,57 @@
 import argparse
 import csv
 import io
+import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from elbow_core import cli
 from elbow_core.errors import ConfigError, RadiographError
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, require_utf8_name, require_writable
 from elbow_core.radiographs import (
     IMAGE_SUFFIXES,
     Preprocessing,
+    describe_passed_over,
+    find_passed_over,
     list_image_files,
     preprocess,
     read_radiograph,
 )
 from elbow_jax import runtime, scoring
 
+_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 
-def find_images(paths: Sequence[Path]) -> list[Path]:
-    """Return the given files, and the image files in each given folder, sorted.
+
+def find_images(paths: Sequence[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Return the given files and the image files in each given folder, sorted, and the others.
+
+    The others are the entries of the folders that are passed over, by reason.
 
     Raises:
         ConfigError: if a path does not exist, or a folder holds no image file.
     """
-    found = []
+    found: list[Path] = []
+    passed_over: dict[str, list[Path]] = {}
     for path in paths:
         if path.is_dir():
             images = list_image_files(path)
+            others = find_passed_over(path, images)
             if not images:
                 suffixes = ", ".join(IMAGE_SUFFIXES)
-                raise ConfigError(f"{path}: holds no file that ends in {suffixes}, and no DICOM")
+                lines = ["holds no file that ends in " + suffixes + ", and no DICOM"]
+                raise ConfigError(f"{path}: {'; '.join(lines + describe_passed_over(others))}")
             found += images
+            for reason, entries in others.items():
+                passed_over.setdefault(reason, []).extend(entries)
         elif path.exists():
             found.append(path)
         else:
             raise ConfigError(f"{path}: no such file or folder")
-    return found
+    return found, passed_over
 
 
 def read_batches(
@@ -70,17 +83,56 @@ def read_batches(
         yield {"image": images, "position": positions}
 
 
+def check_output(path: Path) -> None:
+    """Check that a table can be written to ``path``; nothing is written.
+
+    Raises:
+        UserError: if it is a folder, its folder does not exist, or it cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(f"--out: {path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--out: {path.parent} does not exist; make it first")
+    if _is_device(path):
+        if not os.access(path, os.W_OK):
+            raise ConfigError(f"--out: {path} cannot be written")
+    else:
+        require_writable(path)
+
+
 def write_table(path: Path | None, rows: Sequence[tuple[Path, float, str]]) -> None:
     """Write ``path,score,label`` to a file, or to standard output."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("path", "score", "label"))
     writer.writerows((image, f"{score:.6f}", label) for image, score, label in rows)
+    # A name that is not UTF-8 is written with its own bytes.
     if path is None:
         sys.stdout.write(text.getvalue())
+    elif _is_device(path):
+        path.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape")
     else:
         with atomic_file(path) as partial:
-            partial.write_text(text.getvalue(), encoding="utf-8")
+            partial.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape")
+
+
+def _is_device(path: Path) -> bool:
+    """Return whether a path is a pipe or a device, which no file may replace."""
+    return path.exists() and not path.is_file()
+
+
+def choose_threshold(given: str, thresholds: Mapping[str, float]) -> float:
+    """Return the threshold of a name in ``thresholds``, or that a number from 0 to 1 gives.
+
+    Raises:
+        ConfigError: if ``given`` is neither.
+    """
+    if given in thresholds:
+        return thresholds[given]
+    if _NUMBER.fullmatch(given) and 0 <= float(given) <= 1:
+        return float(given)
+    names = ", ".join(thresholds)
+    raise ConfigError(f"--threshold: {given!r} is not one of {names}, and not a number from 0 to 1")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -88,28 +140,33 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m elbow_jax.predict",
         description="Score radiographs with a released model. Files that cannot be read are named "
-        "on standard error, all others are scored, and the exit status is then 2.",
+        "on standard error, all others are scored, and the exit status is then 2. The entries of a "
+        "folder that are passed over are counted on standard error.",
     )
     parser.add_argument("images", nargs="+", type=Path, help="files or folders")
     parser.add_argument(
         "--model", type=Path, required=True, help="the `model` folder of a finished run"
     )
     parser.add_argument(
-        "--threshold", default="default", help="name of an operating point in model.json"
+        "--threshold",
+        default="default",
+        help="name of an operating point in model.json, or a number from 0 to 1",
     )
     parser.add_argument("--out", type=Path, help="CSV file (default: standard output)")
     parser.add_argument("--batch-size", type=int, default=8)
     options = parser.parse_args(arguments)
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
-    paths = find_images(options.images)
+    paths, passed_over = find_images(options.images)
+    if options.out is not None:
+        check_output(options.out)
+    require_utf8_name(options.model)
     runtime.set_up_process()
+    runtime.open_devices()
     released = scoring.read_released(options.model)
-    thresholds = released.card.thresholds
-    if options.threshold not in thresholds:
-        raise ConfigError(
-            f"--threshold: {options.threshold!r} is not one of {', '.join(thresholds)}"
-        )
+    threshold = choose_threshold(options.threshold, released.card.thresholds)
+    for line in describe_passed_over(passed_over):
+        print(line, file=sys.stderr)
     predictor = scoring.Predictor(released, options.batch_size)
     rejected: list[RadiographError] = []
     preprocessing = released.card.preprocessing
@@ -118,7 +175,7 @@ def main(arguments: Sequence[str]) -> int:
     if batches:
         positions, scores = predictor.score(batches)
         for position, score in zip(positions, scores, strict=True):
-            label = released.card.labels[int(score >= thresholds[options.threshold])]
+            label = released.card.labels[int(score >= threshold)]
             rows.append((paths[position], float(score), label))
         write_table(options.out, rows)
     for error in rejected:

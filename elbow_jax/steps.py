@@ -74,9 +74,17 @@ def normalise(
     return ((grey - GREY_MEAN) / GREY_DEVIATION).astype(dtype)
 
 
-def weighted_loss(logits: Float32[Array, " batch"], batch: Batch) -> Float32[Array, ""]:
-    """Return the mean sigmoid cross-entropy of one logit per image, over images of weight 1."""
+def weighted_loss(
+    logits: Float32[Array, " batch"], batch: Batch, pos_weight: float = 1.0
+) -> Float32[Array, ""]:
+    """Return the mean sigmoid cross-entropy of one logit per image, over images of weight 1.
+
+    The loss of an injured image is multiplied by `pos_weight`, as in
+    `torch.nn.BCEWithLogitsLoss`.
+    """
     loss = optax.sigmoid_binary_cross_entropy(logits, batch["label"].astype(jnp.float32))
+    if pos_weight != 1.0:
+        loss = jnp.where(batch["label"] == 1, pos_weight * loss, loss)
     return jnp.sum(loss * batch["weight"]) / jnp.maximum(jnp.sum(batch["weight"]), 1.0)
 
 
@@ -85,6 +93,7 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     dtype: jnp.dtype | type,
     accumulate: int = 1,
+    pos_weight: float = 1.0,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Return the pure function ``train_step(state, batch) -> (state, metrics)``.
 
@@ -97,6 +106,7 @@ def make_train_step(
         accumulate: number of equal parts of a batch that pass through the network in sequence, to
             save memory; their gradients are averaged. Batch normalisation uses the statistics of
             one part at a time, as in torch. It divides the batch size.
+        pos_weight: factor on the loss of an injured image.
     """
 
     def loss_of(
@@ -109,7 +119,7 @@ def make_train_step(
             mutable=["batch_stats"],
             rngs={"dropout": key},
         )
-        return weighted_loss(logits, batch), updated.get("batch_stats", {})
+        return weighted_loss(logits, batch, pos_weight), updated.get("batch_stats", {})
 
     value_and_gradient = jax.value_and_grad(loss_of, has_aux=True)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
 from elbow_core.errors import ConfigError
+from elbow_core.files import require_utf8_name
 from elbow_jax import runtime, training
 from elbow_jax.config import TrainConfig
 
@@ -25,8 +26,10 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError("--resume and --dry-run: give one of them")
     path, overrides = take_config_path([word for word in arguments if word not in flags])
     config = load_config(TrainConfig, path, overrides)
+    require_utf8_name(config.run.absolute())
     runtime.set_up_process()
     runtime.join_processes()
+    runtime.open_devices()
     if "--dry-run" in flags:
         training.print_cost(config)
         return 0

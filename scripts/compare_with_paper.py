@@ -8,13 +8,13 @@ confusion matrix over its test set gives any row of them (docs/evaluation.md).
 """
 
 import argparse
-import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from elbow_core.cli import run
+from elbow_core.csv_tables import read_csv_table
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
 
@@ -22,11 +22,10 @@ PAPER_RESULTS = Path(__file__).parent.parent / "configs/audit/paper_results.csv"
 METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
 
 
-def read_paper() -> dict[str, dict[str, str]]:
+def read_paper() -> dict[str, Mapping[str, str]]:
     """Read the paper's Tables 4.1 and 4.2 as printed, by model."""
-    with PAPER_RESULTS.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        return {row["model"]: row for row in rows}
+    rows = read_csv_table(PAPER_RESULTS, comments=True).rows
+    return {row.cells["model"]: row.cells for row in rows}
 
 
 def table(ours: dict[str, Any]) -> str:

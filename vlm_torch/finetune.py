@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
+from elbow_core.files import require_utf8_name
 from vlm_torch import startup, training
 from vlm_torch.config import FinetuneConfig
 
@@ -22,12 +23,12 @@ def main(arguments: Sequence[str]) -> int:
     switches = {"--resume", "--dry-run"}
     path, overrides = take_config_path([word for word in arguments if word not in switches])
     config = load_config(FinetuneConfig, path, overrides)
+    require_utf8_name(config.run.absolute())
     startup.begin(config.model)
     if "--dry-run" in arguments:
         print(training.describe_memory(config))
-    else:
-        training.finetune(config, resume="--resume" in arguments)
-    return 0
+        return 0
+    return training.finetune(config, resume="--resume" in arguments)
 
 
 if __name__ == "__main__":

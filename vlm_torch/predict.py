@@ -30,6 +30,13 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--base", type=Path, help="folder of the base model, if it was moved")
     parser.add_argument(
+        "--data",
+        "--data.prepared",
+        type=Path,
+        metavar="DIR",
+        help="where the run's prepared data are now, if they were moved",
+    )
+    parser.add_argument(
         "--merged", action="store_true", help="use the merged checkpoint of the run"
     )
     options = parser.parse_args(arguments)
@@ -40,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         run = lora.open_merged_run(options.run)
     else:
         run = lora.open_finetuned_run(options.run, options.base)
-    print(f"predictions: {scoring.predict(run, options.split, options.batch_size)}")
+    path = scoring.predict(run, options.split, options.batch_size, options.data)
+    print(f"predictions: {path}")
     return 0
 
 

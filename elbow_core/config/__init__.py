@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from elbow_core.config.introspection import fields_of, models_in
     from elbow_core.config.loading import StrictModel, dump_config, load_config
     from elbow_core.config.overrides import take_config_path
+    from elbow_core.config.paths import expand_path
     from elbow_core.config.strict_yaml import StrictYamlError, format_yaml, parse_yaml
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "StrictYamlError",
     "describe_fields",
     "dump_config",
+    "expand_path",
     "fields_of",
     "format_yaml",
     "load_config",
@@ -35,6 +37,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "introspection": ["fields_of", "models_in"],
         "loading": ["StrictModel", "dump_config", "load_config"],
         "overrides": ["take_config_path"],
+        "paths": ["expand_path"],
         "strict_yaml": ["StrictYamlError", "format_yaml", "parse_yaml"],
     },
 )

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from elbow_core.config.overrides import parse_overrides, set_value
+from elbow_core.config.paths import expand_path, find_undecodable
 from elbow_core.config.problems import describe_problems, paths_of_kind
 from elbow_core.config.strict_yaml import StrictYamlError, format_yaml, parse_yaml
 from elbow_core.errors import ConfigError
@@ -16,7 +17,10 @@ Model = TypeVar("Model", bound="StrictModel")
 
 
 class StrictModel(BaseModel):
-    """The base of every schema: immutable, no unknown keys, no implicit conversion of types."""
+    """The base of every schema: immutable, no unknown keys, no implicit conversion of types.
+
+    In a path ``~`` and ``$VARIABLE`` are expanded.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -25,6 +29,11 @@ class StrictModel(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    @field_validator("*")
+    @classmethod
+    def _expand_paths(cls, value: Any) -> Any:
+        return Path(expand_path(str(value))) if isinstance(value, Path) else value
 
 
 def load_config(model: type[Model], path: Path | str, overrides: Sequence[str] = ()) -> Model:
@@ -41,6 +50,11 @@ def load_config(model: type[Model], path: Path | str, overrides: Sequence[str] =
     settings = parse_overrides(overrides)
     for setting in settings:
         set_value(values, setting.keys, setting.value)
+    if key := find_undecodable(values):
+        raise ConfigError(
+            f"{path}: {key}: contains bytes that are not UTF-8; rename the file or folder, or give "
+            "a link to it with another name"
+        )
     try:
         return _validate(model, values)
     except ValidationError as error:

@@ -1,12 +1,17 @@
 """A strict subset of YAML: no duplicate keys, aliases or tags; numbers as in YAML 1.2."""
 
+import math
 import re
+import string
 from typing import Any
 
 import yaml
 
-_FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d*)")
+from elbow_core.identity import has_outer_blanks
+
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _WORDS |= {"true": True, "True": True, "TRUE": True}
 _WORDS |= {"false": False, "False": False, "FALSE": False}
@@ -24,8 +29,11 @@ def parse_yaml(text: str) -> Any:
     """Parse one YAML document into mappings, lists and scalars.
 
     Plain scalars follow the core schema of YAML 1.2 in decimal: ``1e-3`` is a number, ``no`` and
-    ``2020-01-31`` are strings, and so is ``0012``. Keys are always strings. Aliases, tags and
-    merge keys are rejected, so that every value is written at its place.
+    ``2020-01-31`` are strings, and so are ``0012``, ``1_000``, ``1:30``, ``1e999`` and digits that
+    are not ASCII; a schema that asks for a number refuses them. Keys are always strings. Aliases,
+    tags and merge keys are rejected, so that every value is written at its place. So are tabs
+    before a value, and a key or value without quotes that starts or ends with a blank other than a
+    space, or with an invisible character.
 
     Raises `StrictYamlError` with the line, counted from 1.
 
@@ -37,6 +45,8 @@ def parse_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join((error.problem or error.context or "not YAML").split())
+        if "'\\t'" in problem:
+            problem = "a tab; use spaces"
         raise StrictYamlError(problem, None if mark is None else mark.line + 1) from error
     except yaml.YAMLError as error:
         raise StrictYamlError(" ".join(str(error).split()), None) from error
@@ -63,7 +73,8 @@ class _Loader(yaml.SafeLoader):
 class _Dumper(yaml.SafeDumper):
     def represent_text(self, text: str) -> yaml.Node:
         # Unquoted or in single quotes these are line breaks, which YAML folds into spaces.
-        style = '"' if any(mark in text for mark in "\x85\u2028\u2029\ufeff") else None
+        folded = any(mark in text for mark in "\x85\u2028\u2029\ufeff")
+        style = '"' if folded or has_outer_blanks(text.strip(string.whitespace)) else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
@@ -82,6 +93,7 @@ def _line(node: Any) -> int:
 
 def _value(node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
+        _refuse_outer_blanks(node)
         return node.value if node.style is not None else _plain(node.value)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item) for item in node.value]
@@ -89,6 +101,7 @@ def _value(node: yaml.Node) -> Any:
     for key, item in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise StrictYamlError("a key must be a scalar", _line(key))
+        _refuse_outer_blanks(key)
         if key.value == "<<" and key.style is None:
             raise StrictYamlError("merge key <<: write the keys in full", _line(key))
         if key.value in mapping:
@@ -102,9 +115,19 @@ def _plain(text: str) -> Any:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
         return _integer(text)
-    if _FLOAT.fullmatch(text) and not re.fullmatch(r"[-+]?0\d+", text):
-        return float(text)
+    if _FLOAT.fullmatch(text) and not _LEADING_ZERO.fullmatch(text):
+        number = float(text)
+        return number if math.isfinite(number) else text
     return text
+
+
+def _refuse_outer_blanks(node: yaml.ScalarNode) -> None:
+    if node.style is None and has_outer_blanks(node.value):
+        raise StrictYamlError(
+            f"{node.value!r} starts or ends with a blank or an invisible character; remove it, or "
+            "write the text in quotes",
+            _line(node),
+        )
 
 
 def _integer(text: str) -> int | str:

@@ -10,6 +10,7 @@ from typing import Any
 from elbow_core.dataset.archive_segments import Segment
 from elbow_core.errors import ArchiveError
 from elbow_core.files import atomic_file
+from elbow_core.identity import normalise_image_id
 
 INDEX_FILE = "index.json"
 
@@ -31,7 +32,8 @@ def write_index(
     """
     if sum(segment.count for segment in segments) != len(ids):
         raise ArchiveError(f"{directory}: needs as many images as ids")
-    if repeated := [image_id for image_id, count in Counter(ids).items() if count > 1]:
+    counts = Counter(map(normalise_image_id, ids))
+    if repeated := [image_id for image_id in ids if counts[normalise_image_id(image_id)] > 1]:
         raise ArchiveError(f"{repeated[0]}: the id is repeated")
     index = {
         "format": _FORMAT,

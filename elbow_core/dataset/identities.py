@@ -8,6 +8,7 @@ from pathlib import Path
 
 from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.errors import ConfigError
+from elbow_core.identity import normalise_id, normalise_image_id
 
 _MIN_KEY_BYTES = 16
 _DIGITS = 32
@@ -31,8 +32,9 @@ def hash_ids(rows: Iterable[ManifestRow], key: bytes) -> list[ManifestRow]:
     """Return the rows with 128-bit keyed hashes for the ids of image, patient and study.
 
     The same id and key give the same hash in every data set, so that leakage between sets is still
-    detected. Without the key, names cannot be recovered by trial. ``path`` is kept, since it leads
-    back to the file; no later step writes it.
+    detected; ids are hashed in the form in which they are compared (`elbow_core.identity`), since
+    two spellings of one id could not be recognised afterwards. Without the key, names cannot be
+    recovered by trial. ``path`` is kept, since it leads back to the file; no later step writes it.
 
     Reference: HMAC, RFC 2104, with SHA-256.
     """
@@ -43,9 +45,9 @@ def hash_ids(rows: Iterable[ManifestRow], key: bytes) -> list[ManifestRow]:
     return [
         replace(
             row,
-            image_id=hashed("image", row.image_id),
-            patient_id=hashed("patient", row.patient_id),
-            study_id=hashed("study", row.study_id),
+            image_id=hashed("image", normalise_image_id(row.image_id)),
+            patient_id=hashed("patient", normalise_id(row.patient_id)),
+            study_id=hashed("study", normalise_id(row.study_id)),
         )
         for row in rows
     ]

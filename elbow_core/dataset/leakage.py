@@ -1,10 +1,11 @@
-"""Checks that no patient and no image is in two sets."""
+"""Checks that no patient and no image is in two sets; patients are compared by `normalise_id`."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.errors import ManifestError
+from elbow_core.identity import normalise_id
 
 _MAX_NAMED = 5
 
@@ -14,15 +15,15 @@ def check_leakage(rows: Iterable[ManifestRow]) -> None:
 
     Images without a digest are compared by patient only.
     """
-    patients: dict[str, dict[str, str]] = defaultdict(dict)
-    images: dict[str, dict[str, str]] = defaultdict(dict)
+    patients: dict[str, dict[str, ManifestRow]] = defaultdict(dict)
+    images: dict[str, dict[str, ManifestRow]] = defaultdict(dict)
     for row in rows:
-        patients[row.patient_id].setdefault(row.split, row.image_id)
+        patients[normalise_id(row.patient_id)].setdefault(row.split, row)
         if row.sha256:
-            images[row.sha256].setdefault(row.split, row.image_id)
+            images[row.sha256].setdefault(row.split, row)
     shared = [
-        f"{patient} ({_images_by_split(images_of)})"
-        for patient, images_of in patients.items()
+        f"{_spellings(images_of.values())} ({_images_by_split(images_of)})"
+        for images_of in patients.values()
         if len(images_of) > 1
     ]
     if shared:
@@ -37,8 +38,8 @@ def check_disjoint(
 ) -> None:
     """Raise `ManifestError` if the two sets share an image or a patient.
 
-    Patients are compared within a source: patient 12 of another hospital is another patient. Every
-    row needs its digest, as in a prepared manifest.
+    Patients are compared within a source: patient 12 of another hospital is another patient. The
+    name of the source is compared as an id. Every row needs its digest, as in a prepared manifest.
     """
     target = list(target_rows)
     pretraining = list(pretraining_rows)
@@ -46,7 +47,7 @@ def check_disjoint(
         if not row.sha256:
             raise ManifestError(f"{row.image_id}: has no sha256; use prepared manifests")
     images = {row.sha256: row for row in target}
-    patients = {(row.source, row.patient_id) for row in target}
+    patients = {_patient(row): row for row in target}
     copies = [
         f"{row.image_id} is {images[row.sha256].image_id}"
         for row in pretraining
@@ -55,7 +56,11 @@ def check_disjoint(
     if copies:
         raise ManifestError(f"leak: {_first_few('pretraining images in the target set', copies)}")
     shared = sorted(
-        {row.patient_id for row in pretraining if (row.source, row.patient_id) in patients}
+        {
+            _spellings((row, patients[_patient(row)]))
+            for row in pretraining
+            if _patient(row) in patients
+        }
     )
     if shared:
         raise ManifestError(f"leak: {_first_few('pretraining patients in the target set', shared)}")
@@ -74,8 +79,18 @@ def find_contradictions(rows: Iterable[ManifestRow]) -> dict[str, str]:
     }
 
 
-def _images_by_split(images: Mapping[str, str]) -> str:
-    return ", ".join(f"{image} in {split or 'no split'}" for split, image in images.items())
+def _patient(row: ManifestRow) -> tuple[str, str]:
+    return normalise_id(row.source), normalise_id(row.patient_id)
+
+
+def _spellings(rows: Iterable[ManifestRow]) -> str:
+    """Return the id of a patient; if it is written in several ways, all of them in ASCII."""
+    found = list(dict.fromkeys(row.patient_id for row in rows))
+    return found[0] if len(found) == 1 else " = ".join(map(ascii, found))
+
+
+def _images_by_split(images: Mapping[str, ManifestRow]) -> str:
+    return ", ".join(f"{row.image_id} in {split or 'no split'}" for split, row in images.items())
 
 
 def _first_few(problem: str, found: Sequence[str]) -> str:

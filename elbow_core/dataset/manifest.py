@@ -3,19 +3,20 @@
 import csv
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from elbow_core.csv_tables import parse_whole_number, read_csv_table
 from elbow_core.errors import ManifestError
 from elbow_core.files import atomic_file
+from elbow_core.identity import has_outer_blanks, normalise_image_id
 
 LABEL_NAMES = ("normal", "injury")
 SPLITS = ("train", "validation", "test")
 VIEWS = ("ap", "lateral", "oblique", "")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
@@ -56,37 +57,22 @@ def read_manifest(path: Path | str) -> list[ManifestRow]:
     The columns may be in any order, but must be exactly `COLUMNS`. A byte order mark, CRLF and
     quoted fields are accepted; empty lines are skipped.
 
-    Raises `ManifestError`, ``file:line: column: problem``.
-
-    Reference: RFC 4180.
+    Raises `ManifestError`, ``file:line: column: problem``, also for two image ids that are equal by
+    `normalise_image_id`.
     """
     path = Path(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, strict=True)
-            numbered = [(lines.line_num, fields) for fields in lines if fields]
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: is not UTF-8 text") from error
-    except csv.Error as error:
-        raise ManifestError(f"{path}: is not CSV: {error}") from error
-    if not numbered:
+    table = read_csv_table(path, ManifestError)
+    if not table.columns:
         raise ManifestError(f"{path}: is empty; the first line must be {','.join(COLUMNS)}")
-    header = numbered[0][1]
-    _check_header(header, f"{path}:{numbered[0][0]}")
+    _check_header(table.columns, table.place())
     rows = []
     seen: dict[str, int] = {}
-    for line, fields in numbered[1:]:
-        place = f"{path}:{line}"
-        if len(fields) != len(header):
-            raise ManifestError(f"{place}: {len(fields)} fields instead of {len(header)}")
-        row = _parse_row(dict(zip(header, fields, strict=True)), place)
-        if row.image_id in seen:
-            raise ManifestError(
-                f"{place}: image_id: {row.image_id!r} is already on line {seen[row.image_id]}"
-            )
-        seen[row.image_id] = line
+    for line in table.rows:
+        place = table.place(line)
+        row = _parse_row(line.cells, place)
+        first = seen.setdefault(normalise_image_id(row.image_id), line.line)
+        if first != line.line:
+            raise ManifestError(f"{place}: image_id: {row.image_id!r} is already on line {first}")
         rows.append(row)
     return rows
 
@@ -105,28 +91,32 @@ def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
         writer.writerow(COLUMNS)
         for row in rows:
             _check_row(row, f"{path}: {row.image_id!r}")
-            if row.image_id in seen:
+            if normalise_image_id(row.image_id) in seen:
                 raise ManifestError(f"{path}: image_id: {row.image_id!r} is repeated")
-            seen.add(row.image_id)
+            seen.add(normalise_image_id(row.image_id))
             writer.writerow([getattr(row, column) for column in COLUMNS])
 
 
 def validate_manifest(rows: Sequence[ManifestRow], root: Path | str) -> None:
     """Check that ids and paths are unique and that every path is a file inside ``root``.
 
-    Links are followed. Raises `ManifestError`, also for a link to a file outside the root.
+    Ids are compared by `normalise_image_id`. Links are followed. Raises `ManifestError`, also for a
+    link to a file outside the root.
     """
     root = Path(root)
     if not root.is_dir():
         raise ManifestError(f"{root}: the data root is not a folder")
     inside = root.resolve()
-    ids: set[str] = set()
+    ids: dict[str, str] = {}
     paths: dict[str, str] = {}
     for row in rows:
         _check_row(row, row.image_id)
-        if row.image_id in ids:
-            raise ManifestError(f"image_id: {row.image_id!r} is repeated")
-        ids.add(row.image_id)
+        key = normalise_image_id(row.image_id)
+        if key in ids:
+            same = ids[key] == row.image_id
+            spelling = "" if same else f", as {ids[key]!a} and {row.image_id!a}; rename one file"
+            raise ManifestError(f"image_id: {row.image_id!r} is repeated{spelling}")
+        ids[key] = row.image_id
         if row.path in paths:
             raise ManifestError(
                 f"{row.path}: is the path of both {paths[row.path]!r} and {row.image_id!r}"
@@ -139,23 +129,23 @@ def validate_manifest(rows: Sequence[ManifestRow], root: Path | str) -> None:
             raise ManifestError(f"{file}: is a link to a file outside the data root {root}")
 
 
-def _check_header(header: list[str], place: str) -> None:
+def _check_header(header: Sequence[str], place: str) -> None:
     for problem, columns in (
         ("missing columns", [name for name in COLUMNS if name not in header]),
-        ("unknown columns", [name for name in header if name not in COLUMNS]),
-        ("repeated columns", sorted({name for name in header if header.count(name) > 1})),
+        ("unknown columns", [name or "''" for name in header if name not in COLUMNS]),
     ):
         if columns:
             raise ManifestError(f"{place}: {problem}: {', '.join(columns)}")
 
 
-def _parse_row(fields: dict[str, str], place: str) -> ManifestRow:
+def _parse_row(fields: Mapping[str, str], place: str) -> ManifestRow:
     numbers = {}
     for name in ("label", "height", "width"):
-        if not _WHOLE_NUMBER.fullmatch(fields[name]):
-            raise ManifestError(f"{place}: {name}: {fields[name]!r} is not a whole number")
-        numbers[name] = int(fields[name])
-    row = ManifestRow(**(fields | numbers))  # pyright: ignore[reportArgumentType]
+        try:
+            numbers[name] = parse_whole_number(fields[name])
+        except ValueError as error:
+            raise ManifestError(f"{place}: {name}: {error}") from error
+    row = ManifestRow(**{**fields, **numbers})  # pyright: ignore[reportArgumentType]
     _check_row(row, place)
     return row
 
@@ -167,8 +157,9 @@ def _check_row(row: ManifestRow, place: str) -> None:
             continue
         if _CONTROL.search(value):
             raise ManifestError(f"{place}: {name}: {value!r} contains a control character")
-        if name != "path" and value != value.strip():
-            raise ManifestError(f"{place}: {name}: {value!r} starts or ends with a space")
+        if name != "path" and has_outer_blanks(value):
+            kind = "a space" if value != value.strip() else "an invisible character"
+            raise ManifestError(f"{place}: {name}: {value!r} starts or ends with {kind}")
         if name in ("image_id", "patient_id", "study_id", "source") and not value:
             raise ManifestError(f"{place}: {name}: is empty")
     if row.label not in (0, 1):

@@ -11,6 +11,7 @@ from jaxtyping import Int, UInt8
 from elbow_core.dataset.manifest import LABEL_NAMES, ManifestRow
 from elbow_core.errors import ManifestError
 from elbow_core.files import atomic_file
+from elbow_core.identity import normalise_id
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
 HASHES_FILE = "perceptual_hashes.npy"
@@ -124,7 +125,8 @@ def between_patients(
     rows: Sequence[ManifestRow], pairs: Int[np.ndarray, "pairs 3"]
 ) -> Int[np.ndarray, "kept 3"]:
     """Return the pairs of different patients; images of one patient are in one split anyway."""
-    patients = np.unique([row.patient_id for row in rows], return_inverse=True)[1]
+    ids = [normalise_id(row.patient_id) for row in rows]
+    patients = np.unique(ids, return_inverse=True)[1]
     return pairs[patients[pairs[:, 0]] != patients[pairs[:, 1]]]
 
 

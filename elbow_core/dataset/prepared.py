@@ -8,6 +8,7 @@ import numpy as np
 from elbow_core.dataset.archive import Archive, open_archive
 from elbow_core.dataset.manifest import ManifestRow, read_manifest
 from elbow_core.errors import ArchiveError, ConfigError
+from elbow_core.files import require_utf8_name
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ def open_prepared(directory: Path) -> PreparedData:
 
     Raises:
         ConfigError: if the directory does not exist.
+        UserError: if its path is not UTF-8.
         ArchiveError: if its archive and manifest do not list the same images in the same order.
     """
     if not directory.is_dir():
@@ -35,6 +37,7 @@ def open_prepared(directory: Path) -> PreparedData:
             f"{directory}: does not exist; prepare it with "
             "`python -m elbow_core.prepare --config F`"
         )
+    require_utf8_name(directory)
     archive = open_archive(directory)
     rows = tuple(read_manifest(directory / "manifest.csv"))
     if tuple(row.image_id for row in rows) != archive.ids:

@@ -9,6 +9,7 @@ import numpy as np
 from elbow_core.dataset.assignment import assign_groups
 from elbow_core.dataset.manifest import LABEL_NAMES, SPLITS, ManifestRow
 from elbow_core.errors import ManifestError
+from elbow_core.identity import normalise_id
 
 _VIEW_WEIGHT = 0.3
 _RESTARTS = 20
@@ -22,7 +23,8 @@ def split_patients(
 ) -> list[ManifestRow]:
     """Return the rows with their splits; patients and byte-identical images stay in one split.
 
-    ``same_split`` contains pairs of positions of further rows to keep in one split.
+    Patients are compared by `normalise_id`. ``same_split`` contains pairs of positions of further
+    rows to keep in one split.
 
     ``wanted`` gives for each split a fraction of the images (they sum to 1), or its exact numbers
     of images, (normal, injury). Splits are stratified by label and, as far as whole patients allow,
@@ -105,7 +107,7 @@ def _group(rows: Sequence[ManifestRow], same_split: Iterable[tuple[int, int]]) -
 
     owner: dict[tuple[str, str], int] = {}
     for position, row in enumerate(rows):
-        for key in (("patient", row.patient_id), ("sha256", row.sha256)):
+        for key in (("patient", normalise_id(row.patient_id)), ("sha256", row.sha256)):
             if key[1]:
                 parent[find(position)] = find(owner.setdefault(key, position))
     for position, other in same_split:

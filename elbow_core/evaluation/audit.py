@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.cli import run
+from elbow_core.csv_tables import parse_number
 from elbow_core.evaluation.published_tables import ClassCounts, Published, read_results, read_sets
 from elbow_core.evaluation.statistics import implied_prevalence, search_confusions
 
@@ -54,7 +55,10 @@ def audit(
 
 
 def _implied(published: Sequence[Published]) -> list[str]:
-    """Return the range of the share of positives that each row implies, given its rounding."""
+    """Return the range of the share of positives that each row implies, given its rounding.
+
+    Rounding gives no metric below 0 or above 1. A share above 1 is the share of no set.
+    """
     lines, ranges = [], []
     for row in published:
         try:
@@ -65,13 +69,19 @@ def _implied(published: Sequence[Published]) -> list[str]:
         half = 0.5 * 10.0**-row.decimals
         corners = [
             implied_prevalence(
-                *(value + sign * half for value, sign in zip(known, signs, strict=True))
+                *(
+                    min(max(value + sign * half, 0.0), 1.0)
+                    for value, sign in zip(known, signs, strict=True)
+                )
             )
             for signs in itertools.product((-1, 1), repeat=3)
         ]
-        if not any(map(math.isnan, corners)):
-            ranges.append((min(corners), max(corners)))
-            lines.append(f"  {row.name}: {min(corners):.1%} to {max(corners):.1%}")
+        if any(map(math.isnan, corners)):
+            continue
+        low, high = min(corners), min(max(corners), 1.0)
+        ranges.append((low, high))
+        share = f"{low:.1%} to {high:.1%}" if low <= 1 else "none from 0 to 100 %"
+        lines.append(f"  {row.name}: {share}")
     if not lines:
         return []
     if max(low for low, _ in ranges) > min(high for _, high in ranges):
@@ -90,8 +100,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--sets", type=Path, required=True, metavar="SETS.csv")
     parser.add_argument(
         "--tolerance",
-        type=float,
-        help="allowed deviation of each metric; default: half a unit of its last digit",
+        help="allowed deviation of each metric, 0 to 1; default: half a unit of its last digit",
     )
     parser.add_argument(
         "--not-swapped",
@@ -99,8 +108,12 @@ def main(arguments: Sequence[str]) -> int:
         help="do not try each set with its classes swapped as well",
     )
     options = parser.parse_args(arguments)
-    if options.tolerance is not None and not 0 <= options.tolerance < 1:
-        parser.error(f"--tolerance: {options.tolerance} is not from 0 to 1")
+    tolerance = None
+    if options.tolerance is not None:
+        try:
+            tolerance = parse_number(options.tolerance, 0, 1)
+        except ValueError as error:
+            parser.error(f"--tolerance: {error}")
     sets = read_sets(options.sets)
     if not options.not_swapped:
         sets = [
@@ -111,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
                 ClassCounts(f"{original.name}, swapped", original.negatives, original.positives),
             )
         ]
-    print(audit(read_results(options.results), sets, options.tolerance))
+    print(audit(read_results(options.results), sets, tolerance))
     return 0
 
 

@@ -5,17 +5,17 @@
 """
 
 import argparse
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from elbow_core.cli import run
+from elbow_core.csv_tables import parse_number, read_csv_table
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.prediction_files import write_predictions
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD
+from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, NONE_INJURED
 
 
 def read_scores(
@@ -24,50 +24,43 @@ def read_scores(
     """Read predictions from a table with other column names and labels.
 
     ``columns`` maps ``image_id``, ``label``, ``score`` and optionally ``patient_id`` and
-    ``study_id`` to the table's columns; ``labels`` maps its labels to 0 and 1. Raises
-    `PredictionsError` with file and line.
+    ``study_id`` to the table's columns; ``labels`` maps its labels, character by character, to 0
+    and 1. Ids keep every character. Raises `PredictionsError` with file and line, as
+    `elbow_core.csv_tables.read_csv_table` does and for a label or score that is none.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in columns.values() if name not in (reader.fieldnames or [])]
-            if missing:
-                raise PredictionsError(
-                    f"{path}:1: no column {', '.join(map(repr, missing))}; the columns are "
-                    f"{', '.join(map(repr, reader.fieldnames or []))}"
-                )
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PredictionsError(f"{path}: cannot be read as CSV: {error}") from None
-    if not rows:
+    table = read_csv_table(path, PredictionsError)
+    if missing := [name for name in columns.values() if not name or name not in table.columns]:
+        raise PredictionsError(
+            f"{table.place()}: no column {', '.join(map(repr, missing))}; the columns are "
+            f"{', '.join(map(repr, table.columns))}"
+        )
+    if not table.rows:
         raise PredictionsError(f"{path}: no rows below the header")
-    for line, row in rows:
-        if None in row or None in row.values():
-            raise PredictionsError(f"{path}:{line}: more or fewer values than columns")
-        if row[columns["label"]] not in labels:
+    scores = []
+    for row in table.rows:
+        label = row.cells[columns["label"]]
+        if label not in labels:
             raise PredictionsError(
-                f"{path}:{line}: label {row[columns['label']]!r} is not one of "
+                f"{table.place(row)}: label {label!r} is not one of "
                 f"{', '.join(map(repr, labels))}; name the labels with --injury and --normal"
             )
         try:
-            float(row[columns["score"]])
-        except ValueError:
-            raise PredictionsError(
-                f"{path}:{line}: score {row[columns['score']]!r} is not a number"
-            ) from None
-    table = {name: [row[column] for _, row in rows] for name, column in columns.items()}
-    score = np.array(table["score"], np.float64)
-    unknown = [""] * len(rows)
+            scores.append(parse_number(row.cells[columns["score"]]))
+        except ValueError as error:
+            raise PredictionsError(f"{table.place(row)}: score {error}") from error
+    found = {name: [row.cells[column] for row in table.rows] for name, column in columns.items()}
+    score = np.array(scores, np.float64)
+    unknown = [""] * len(table.rows)
     return Predictions(
-        image_id=np.array(table["image_id"]),
-        patient_id=np.array(table.get("patient_id", unknown)),
-        study_id=np.array(table.get("study_id", unknown)),
-        label=np.array([labels[label] for label in table["label"]], np.int64),
+        image_id=np.array(found["image_id"]),
+        patient_id=np.array(found.get("patient_id", unknown)),
+        study_id=np.array(found.get("study_id", unknown)),
+        label=np.array([labels[label] for label in found["label"]], np.int64),
         score=score,
         prediction=(score >= threshold).astype(np.int64),
         model=model,
         path=str(path),
-        lines=np.array([line for line, _ in rows], np.int64),
+        lines=np.array([row.line for row in table.rows], np.int64),
     )
 
 
@@ -91,11 +84,15 @@ def main(arguments: Sequence[str]) -> int:
         "--normal", default="0", metavar="LABEL", help="label of normal in the table"
     )
     parser.add_argument("--model", required=True, metavar="NAME", help="model name in the report")
-    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
+    parser.add_argument("--threshold", default=str(DEFAULT_THRESHOLD), help="0 to 1")
     parser.add_argument("--out", type=Path, required=True, metavar="PREDICTIONS.csv")
     options = parser.parse_args(arguments)
     if options.injury == options.normal:
         parser.error(f"--injury and --normal are both {options.injury!r}")
+    try:
+        threshold = parse_number(options.threshold, 0, NONE_INJURED)
+    except ValueError as error:
+        parser.error(f"--threshold: {error}")
     columns = {
         name: getattr(options, name)
         for name in ("image_id", "label", "score", "patient_id", "study_id")
@@ -105,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
         {name: column for name, column in columns.items() if column is not None},
         {options.normal: 0, options.injury: 1},
         options.model,
-        options.threshold,
+        threshold,
     )
     write_predictions(options.out, predictions)
     print(options.out)

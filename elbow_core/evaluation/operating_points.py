@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -57,7 +58,8 @@ def validation_of(
     """Return each model's validation predictions by model name.
 
     Raises `PredictionsError` unless each model has exactly one validation file and each file a
-    model, and if an image or a patient is in both validation and test.
+    model, and if an image or a patient is in both validation and test. Ids are compared by
+    `Predictions.keys`, so that no spelling hides one.
     """
     by_model = {found.model: found for found in validation}
     if len(by_model) < len(validation):
@@ -77,16 +79,28 @@ def validation_of(
             raise PredictionsError(
                 f"{found.path or found.model}: validation of {found.model!r}, which is not reported"
             )
-        for column, kind in (("image_id", "image"), ("patient_id", "patient")):
-            values = getattr(found, column)
-            shared = np.isin(values, getattr(tested, column)) & (values != "")
-            if shared.any():
-                row = int(np.argmax(shared))
-                raise PredictionsError(
-                    f"{found.where(row)}: {kind} {str(values[row])!r} is in the test set too; "
-                    "thresholds chosen on the test set bias its metrics upwards"
-                )
+        _refuse_shared(found, tested, "image_id", "image")
+        _refuse_shared(found, tested, "patient_id", "patient")
     return by_model
+
+
+def _refuse_shared(
+    validation: Predictions,
+    tested: Predictions,
+    column: Literal["image_id", "patient_id"],
+    kind: str,
+) -> None:
+    keys, tested_keys = validation.keys(column), tested.keys(column)
+    shared = np.isin(keys, tested_keys) & (keys != "")
+    if shared.any():
+        row = int(np.argmax(shared))
+        here = str(getattr(validation, column)[row])
+        there = str(getattr(tested, column)[np.argmax(tested_keys == keys[row])])
+        spelling = "" if here == there else f", written {there!a} there and {here!a} here"
+        raise PredictionsError(
+            f"{validation.where(row)}: {kind} {here!r} is in the test set too{spelling}; "
+            "thresholds chosen on the test set bias its metrics upwards"
+        )
 
 
 def _of_both_classes(validation: Predictions) -> Predictions:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import PredictionsError
+from elbow_core.identity import normalise_id, normalise_image_id
 
 UNPARSED = -1
 
@@ -18,11 +20,12 @@ class Predictions:
 
     ``label`` is 0 normal, 1 injury; ``score`` is P(injury) in 0..1; ``prediction`` is 0, 1 or
     `UNPARSED` (-1, an empty cell in the file) for a generated ``answer`` that names neither class.
-    An empty ``patient_id`` or ``study_id`` means unknown. ``path`` and ``lines`` locate each row in
-    its file, for error messages; they are empty for predictions that were not read from a file.
+    An empty ``patient_id`` or ``study_id`` means unknown. Ids are kept as given and compared by
+    `keys`. ``path`` and ``lines`` locate each row in its file, for error messages; they are empty
+    for predictions that were not read from a file.
 
-    Raises `PredictionsError` if the columns differ in length, an id is empty or repeated, or a
-    value is outside its range.
+    Raises `PredictionsError` if the columns differ in length, an image id is empty or repeated, or
+    a value is outside its range.
     """
 
     image_id: Shaped[np.ndarray, " images"]
@@ -45,8 +48,9 @@ class Predictions:
             raise PredictionsError(f"{self.path or self.model}: no predictions")
         if not self.model:
             raise PredictionsError(f"{self.path or 'predictions'}: the model has no name")
-        self._refuse(self.image_id == "", "image_id is empty")
-        _, first = np.unique(self.image_id, return_index=True)
+        images = self.keys("image_id")
+        self._refuse(images == "", "image_id is empty")
+        _, first = np.unique(images, return_index=True)
         repeated = np.ones(len(self), bool)
         repeated[first] = False
         self._refuse(repeated, "image_id {image_id!r} appears a second time")
@@ -61,6 +65,13 @@ class Predictions:
 
     def __len__(self) -> int:
         return self.image_id.shape[0]
+
+    def keys(
+        self, column: Literal["image_id", "patient_id", "study_id"]
+    ) -> Shaped[np.ndarray, " images"]:
+        """Return a column of ids in the form in which they are compared (`elbow_core.identity`)."""
+        normalise = normalise_image_id if column == "image_id" else normalise_id
+        return np.array([normalise(text) for text in getattr(self, column).tolist()])
 
     def where(self, row: int) -> str:
         """Return ``file:line`` of a row, or the model and row number if there is no file."""

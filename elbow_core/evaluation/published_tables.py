@@ -1,18 +1,18 @@
 """Tables of published metrics and of class counts, as the audit reads them."""
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from elbow_core.csv_tables import CsvTable, parse_whole_number, read_csv_table
 from elbow_core.errors import UserError
 from elbow_core.evaluation.statistics import MATRIX_METRICS
+from elbow_core.identity import has_outer_blanks
 
 # Often printed with the others, but not determined by a confusion matrix.
 IGNORED = ("auroc", "average_precision", "brier", "ece")
 COLUMNS = (*MATRIX_METRICS, *IGNORED)
-PRINTED = re.compile(r"(-?\d+(?:\.(\d+))?)(%?)")
+PRINTED = re.compile(r"(-?[0-9]+(?:\.([0-9]+))?)(%?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +35,36 @@ class ClassCounts:
 
 def read_results(path: Path) -> list[Published]:
     """Read published metrics, one item per row; raises `UserError` with file and line."""
+    table = _read_table(path)
+    if table.columns[0] in COLUMNS:
+        raise UserError(
+            f"{table.place()}: the first column is {table.columns[0]!r}; it must be the name"
+        )
+    for column in table.columns[1:]:
+        if column not in COLUMNS:
+            raise UserError(
+                f"{table.place()}: column {column!r} is not one of {', '.join(COLUMNS)}"
+            )
     published = []
-    for line, row in _rows(path):
-        name, *cells = row.items()
+    for row in table.rows:
+        place, (name, *cells) = table.place(row), row.cells.items()
         metrics, decimals = {}, set()
         for column, text in cells:
-            if column not in COLUMNS:
-                raise UserError(f"{path}: column {column!r} is not one of {', '.join(COLUMNS)}")
             if text in ("", "-", "–") or column in IGNORED:
                 continue
             printed = PRINTED.fullmatch(text)
             if printed is None:
-                raise UserError(f"{path}:{line}: {column} {text!r} is not a number")
+                raise UserError(f"{place}: {column} {text!r} is not a number")
             percent = 2 if printed[3] else 0
             metrics[column] = float(printed[1]) / 10**percent
             decimals.add(len(printed[2] or "") + percent)
-            if not -1 <= metrics[column] <= 1:
-                raise UserError(f"{path}:{line}: {column} {text} is above 1; write 92.5% or 0.925")
+            lowest = -1 if column in ("kappa", "mcc") else 0
+            if metrics[column] < lowest:
+                raise UserError(f"{place}: {column} {text} is below {lowest}")
+            if metrics[column] > 1:
+                raise UserError(f"{place}: {column} {text} is above 1; write 92.5% or 0.925")
         if not metrics:
-            raise UserError(f"{path}:{line}: no metric that a confusion matrix determines")
+            raise UserError(f"{place}: no metric that a confusion matrix determines")
         # Trailing zeros may have been dropped: the longest number shows the rounding.
         published.append(Published(name[1], metrics, max(decimals)))
     return published
@@ -61,38 +72,40 @@ def read_results(path: Path) -> list[Published]:
 
 def read_sets(path: Path) -> list[ClassCounts]:
     """Read class counts, one item per row; raises `UserError` with file and line."""
+    table = _read_table(path)
+    if table.columns != ("set", "positives", "negatives"):
+        raise UserError(f"{table.place()}: the header must be set,positives,negatives")
     sets = []
-    for line, row in _rows(path):
-        if list(row) != ["set", "positives", "negatives"]:
-            raise UserError(f"{path}: the header must be set,positives,negatives")
-        if not (row["positives"].isdecimal() and row["negatives"].isdecimal()):
-            raise UserError(f"{path}:{line}: positives and negatives must be whole numbers")
-        counts = ClassCounts(row["set"], int(row["positives"]), int(row["negatives"]))
-        if counts.positives + counts.negatives == 0:
-            raise UserError(f"{path}:{line}: the set {counts.name!r} is empty")
-        sets.append(counts)
+    for row in table.rows:
+        counts = {}
+        for column in ("positives", "negatives"):
+            try:
+                counts[column] = parse_whole_number(row.cells[column])
+            except ValueError as error:
+                raise UserError(f"{table.place(row)}: {column} {error}") from error
+        found = ClassCounts(row.cells["set"], **counts)
+        if found.positives + found.negatives == 0:
+            raise UserError(f"{table.place(row)}: the set {found.name!r} is empty")
+        sets.append(found)
     return sets
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    numbered = [
-        (number, next(csv.reader(io.StringIO(line))))
-        for number, line in enumerate(lines, 1)
-        if line.strip() and not line.startswith("#")
-    ]
-    if len(numbered) < 2:
+def _read_table(path: Path) -> CsvTable:
+    """Read a table whose first column names its rows; no cell may have blanks around it."""
+    table = read_csv_table(path, comments=True)
+    if not table.rows:
         raise UserError(f"{path}: no rows below a header")
-    header = [name.strip() for name in numbered[0][1]]
-    if len(set(header)) < len(header):
-        raise UserError(f"{path}:{numbered[0][0]}: a column name is repeated")
-    for number, cells in numbered[1:]:
-        if len(cells) != len(header):
-            raise UserError(f"{path}:{number}: {len(cells)} values under {len(header)} columns")
-    return [
-        (number, dict(zip(header, map(str.strip, cells), strict=True)))
-        for number, cells in numbered[1:]
-    ]
+    if "" in table.columns:
+        raise UserError(f"{table.place()}: a column has no name")
+    seen: set[str] = set()
+    for row in table.rows:
+        for column, text in row.cells.items():
+            if has_outer_blanks(text):
+                raise UserError(
+                    f"{table.place(row)}: {column} {text!r} starts or ends with a blank; remove it"
+                )
+        name = row.cells[table.columns[0]]
+        if name in seen:
+            raise UserError(f"{table.place(row)}: {table.columns[0]} {name!r} is repeated")
+        seen.add(name)
+    return table

@@ -28,12 +28,13 @@ def by_study(predictions: Predictions) -> Studies | None:
     """Group scores and labels by study; None if no image names its study.
 
     Patient and study together identify a study, because names like ``study1`` occur for many
-    patients. An image without a study is a study of its own.
+    patients; both are compared by `Predictions.keys`. An image without a study is one of its own.
     """
-    if (predictions.study_id == "").all():
+    patients, names = predictions.keys("patient_id"), predictions.keys("study_id")
+    if (names == "").all():
         return None
     keys: dict[tuple[str, str, int], int] = {}
-    named = zip(predictions.patient_id.tolist(), predictions.study_id.tolist(), strict=True)
+    named = zip(patients.tolist(), names.tolist(), strict=True)
     study = np.array(
         [
             keys.setdefault((patient, name, -1 if name else row), len(keys))

@@ -18,6 +18,7 @@ from elbow_core.evaluation.statistics import (
     auroc,
     proportion_interval,
 )
+from elbow_core.identity import normalise_image_id
 
 UNKNOWN = "unknown"
 # Limit for a readable table; the smallest groups are combined.
@@ -38,13 +39,16 @@ class GroupMetrics:
 def attributes_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> dict[str, np.ndarray]:
     """Return each attribute's values from the manifest, in the order of the predictions.
 
-    Hardware is present where the finding contains the word. Raises `PredictionsError` with file and
+    Images are compared by `Predictions.keys`. Hardware is present where the finding contains the
+    word. Raises `PredictionsError` with file and
     line for an image that the manifest lacks or labels differently.
     """
-    by_id = {row.image_id: row for row in rows}
+    by_id = {normalise_image_id(row.image_id): row for row in rows}
     found = []
-    for index, image_id in enumerate(predictions.image_id.tolist()):
-        row = by_id.get(image_id)
+    for index, (image_id, key) in enumerate(
+        zip(predictions.image_id.tolist(), predictions.keys("image_id").tolist(), strict=True)
+    ):
+        row = by_id.get(key)
         if row is None:
             raise PredictionsError(
                 f"{predictions.where(index)}: image {image_id!r} is not in the manifest"
@@ -106,7 +110,16 @@ def group_metrics(
         intervals[name] = proportion_interval(success[of], clusters[of], undefined)
     values["auroc"] = auroc(labels, scores)
     low, high = area_interval(labels, scores, clusters)
-    missing = NO_POSITIVES if not positive.any() else NO_NEGATIVES if positive.all() else ""
-    reason = missing or ("" if low == low else "fewer than two patients of a class, or no overlap")
+    reason = "" if low == low else _reason_without_area(positive, values["auroc"], clusters)
     intervals["auroc"] = Interval(low, high, "DeLong", reason)
     return GroupMetrics(positive.size, int(positive.sum()), values, intervals)
+
+
+def _reason_without_area(positive: np.ndarray, area: float, clusters: np.ndarray) -> str:
+    if not positive.any() or positive.all():
+        return NO_NEGATIVES if positive.all() else NO_POSITIVES
+    if min(np.unique(clusters[of]).size for of in (positive, ~positive)) < 2:
+        return "fewer than two patients of a class"
+    if area in (0.0, 1.0):
+        return "the scores separate the classes"
+    return "the area has no variance"

@@ -6,12 +6,12 @@ python -m elbow_core.prepare --config configs/data/elbow.yaml [--field.sub value
 The same command resumes an interrupted run.
 """
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
+from elbow_core.csv_tables import read_csv_table
 from elbow_core.dataset import ManifestRow, count_classes, read_manifest
 from elbow_core.prepare.config import DataConfig
 from elbow_core.prepare.pipeline import MANIFEST, NEAR_DUPLICATES, REJECTED, prepare
@@ -63,9 +63,8 @@ def _expand_flags(arguments: Sequence[str]) -> list[str]:
     return expanded
 
 
-def _read_lines(table: Path) -> list[dict[str, str]]:
-    with table.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def _read_lines(table: Path) -> list[Mapping[str, str]]:
+    return [row.cells for row in read_csv_table(table).rows]
 
 
 if __name__ == "__main__":

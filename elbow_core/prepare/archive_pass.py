@@ -22,10 +22,10 @@ from elbow_core.dataset import (
 from elbow_core.errors import ArchiveError, RadiographError
 from elbow_core.prepare.rejections import reason_of
 from elbow_core.prepare.resumable_folder import write_json
-from elbow_core.prepare.worker_pool import WorkerPool
 from elbow_core.progress import track
 from elbow_core.radiographs import Preprocessing, decode_radiograph, preprocess, read_bytes
 from elbow_core.sources import Rejection
+from elbow_core.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
 from elbow_core.prepare.digest_pass import digest_images
 from elbow_core.prepare.rejections import write_rejected
 from elbow_core.prepare.resumable_folder import resumable_folder
-from elbow_core.prepare.worker_pool import WorkerPool
 from elbow_core.sources import Rejection, scan
+from elbow_core.worker_pool import WorkerPool
 
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"

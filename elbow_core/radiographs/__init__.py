@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         counts_as_image,
         list_image_files,
     )
+    from elbow_core.radiographs.passed_over import describe_passed_over, find_passed_over
     from elbow_core.radiographs.preprocessing import Preprocessing, blur, preprocess, resize
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "check_radiograph",
     "counts_as_image",
     "decode_radiograph",
+    "describe_passed_over",
+    "find_passed_over",
     "list_image_files",
     "preprocess",
     "read_bytes",
@@ -52,6 +55,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "augmentation": ["NO_AUGMENTATION", "Augmentation", "apply_affine", "sample_affine"],
         "decoding": ["check_radiograph", "decode_radiograph", "read_bytes", "read_radiograph"],
         "image_files": ["IMAGE_SUFFIXES", "counts_as_image", "list_image_files"],
+        "passed_over": ["describe_passed_over", "find_passed_over"],
         "preprocessing": ["Preprocessing", "blur", "preprocess", "resize"],
     },
 )

@@ -5,18 +5,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import simplejpeg
 from jaxtyping import UInt8
 
 from elbow_core.errors import RadiographError
 from elbow_core.radiographs.dicom import decode_dicom, read_dicom_header
+from elbow_core.radiographs.file_types import is_dicom, read_header
 from elbow_core.radiographs.grey_levels import scale_to_8_bits
-from elbow_core.radiographs.header import HeaderError, ImageHeader, is_dicom, read_header
+from elbow_core.radiographs.header import HeaderError, ImageHeader
+from elbow_core.radiographs.jpeg import decode_jpeg
+from elbow_core.radiographs.orientation import turn_upright
 
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 32
 _MAX_BYTES = 2**30
-_EXIF_WITHIN = 2**18  # Segments have at most 64 KiB, and Exif is one of the first.
 
 
 def read_radiograph(path: Path | str) -> UInt8[np.ndarray, "height width"]:
@@ -27,8 +28,8 @@ def read_radiograph(path: Path | str) -> UInt8[np.ndarray, "height width"]:
     `elbow_core.radiographs.dicom.decode_dicom`.
 
     Raises `RadiographError`, one line that names the file, for a file that is missing, empty, not
-    an image, cut short, animated, above 100 megapixels (by its header, before decoding) or below 32
-    pixels a side (thumbnails and tracking pixels).
+    an image, cut short, animated, above 100 megapixels (by its header, before decoding), below 32
+    pixels a side (thumbnails and tracking pixels) or of a single grey level.
 
     Reference: `cv2.imdecode`.
     """
@@ -59,9 +60,14 @@ def decode_radiograph(data: bytes, name: str) -> UInt8[np.ndarray, "height width
     """Decode a file's bytes as `read_radiograph` does; errors start with ``name``."""
     header = check_radiograph(data, name)
     try:
-        return decode_dicom(data) if header.kind == "DICOM" else _decode(data, header)
+        image = decode_dicom(data) if header.kind == "DICOM" else _decode(data, header)
+        if image.min() == image.max():
+            raise HeaderError("shows nothing: all its pixels have the same grey level")
     except HeaderError as error:
         raise RadiographError(f"{name}: {error}") from error
+    except Exception as error:  # One bad file never ends a run, whatever its decoder raises.
+        raise RadiographError(f"{name}: cannot be decoded ({type(error).__name__})") from error
+    return image
 
 
 def check_radiograph(data: bytes, name: str) -> ImageHeader:
@@ -81,38 +87,32 @@ def _check_size(height: int, width: int) -> None:
         raise HeaderError(f"is {width} x {height}, below {MIN_SIDE} pixels a side")
 
 
+# OpenCV ignores the orientation of PNG files with transparency, so `turn_upright` serves all.
+_GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+
+
 def _decode(data: bytes, header: ImageHeader) -> np.ndarray:
     if header.kind == "JPEG":
-        grey = _decode_jpeg_strictly(data)
-        if grey is not None:
-            return grey
-    encoded = np.frombuffer(data, np.uint8)
-    # With a grey flag, OpenCV drops the alpha channel and shows the hidden pixels.
-    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
+        stored = decode_jpeg(data)
+        # CMYK was decoded to know that it is sound.
+        stored = stored[:, :, 0] if stored.shape[2] == 1 else _imdecode(data, header, _GREY)
+    else:
+        # With a grey flag, OpenCV drops the alpha channel and shows the hidden pixels.
+        stored = _imdecode(data, header, cv2.IMREAD_UNCHANGED if header.alpha else _GREY)
+    if stored.ndim == 3:
+        stored = _to_grey(stored)
+    image = turn_upright(stored, header.orientation)
+    return image if image.dtype == np.uint8 else scale_to_8_bits(image)
+
+
+def _imdecode(data: bytes, header: ImageHeader, flags: int) -> np.ndarray:
     try:
-        stored = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED if header.alpha else flags)
+        stored = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise HeaderError(f"is a {header.kind} that OpenCV cannot decode") from error
     if stored is None:
         raise HeaderError(f"is a damaged {header.kind}: it cannot be decoded")
-    if stored.ndim == 3:
-        stored = _to_grey(stored)
-    return stored if stored.dtype == np.uint8 else scale_to_8_bits(stored)
-
-
-def _decode_jpeg_strictly(data: bytes) -> np.ndarray | None:
-    """Decode a JPEG to grey; raise `HeaderError` for anything that libjpeg warns of.
-
-    OpenCV only prints a warning for damaged image data, and fills the missing part. The pixels are
-    the same. Returns None for an intact image that OpenCV still has to rotate by its EXIF
-    orientation or to convert from CMYK.
-    """
-    try:
-        is_cmyk = simplejpeg.decode_jpeg_header(data)[2] in ("CMYK", "YCCK")
-        pixels = simplejpeg.decode_jpeg(data, "CMYK" if is_cmyk else "GRAY", strict=True)
-    except ValueError as error:
-        raise HeaderError("is a damaged JPEG: image data is missing or wrong") from error
-    return None if is_cmyk or b"Exif\0\0" in data[:_EXIF_WITHIN] else pixels[:, :, 0]
+    return stored
 
 
 def _to_grey(stored: np.ndarray) -> np.ndarray:

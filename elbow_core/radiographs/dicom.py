@@ -3,33 +3,31 @@
 import io
 import logging
 import re
-import struct
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
-from imagecodecs import Jpeg8Error, jpeg8_decode
-from jaxtyping import Shaped, UInt8
-from pydicom import FileDataset, dcmread
-from pydicom.encaps import generate_frames
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import (
-    JPEG2000,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    RLELossless,
-)
+from jaxtyping import Bool, UInt8
+from pydicom import Dataset, FileDataset, dcmread
+from pydicom.dataelem import RawDataElement
 
 from elbow_core.radiographs.dicom_levels import apply_modality, apply_voi
+from elbow_core.radiographs.dicom_pixels import (
+    PixelFormat,
+    Words,
+    decode_words,
+    read_pixel_format,
+)
+from elbow_core.radiographs.dicom_values import (
+    describe_tag,
+    read_integer,
+    read_number,
+    unpack,
+)
 from elbow_core.radiographs.grey_levels import scale_to_8_bits
-from elbow_core.radiographs.header import HeaderError, ImageHeader, read_jpeg_frame
+from elbow_core.radiographs.header import HeaderError, ImageHeader
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
-_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
-# Fixed, so that the decoder does not depend on which other packages are installed.
-_DECODERS = {JPEG2000: "pylibjpeg", JPEG2000Lossless: "pylibjpeg", RLELossless: "pydicom"}
 
 # pydicom's messages quote tags, which can identify a patient.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -48,83 +46,36 @@ def decode_dicom(data: bytes) -> UInt8[np.ndarray, "height width"]:
     is bright; the image's own range scaled to 0 to 255. Pixels with the padding value become 0.
     No other tags of the file are used or kept.
 
-    Raises `HeaderError` if there is no such image or it cannot be decoded. The message has no
-    subject and quotes no tags.
+    Raises `HeaderError` if there is no such image, if it cannot be decoded, if pixels and header
+    contradict each other, or if a single grey level is left. The message has no subject; it names
+    the tag that is wrong and quotes its value only where that is a number or a keyword.
 
     Reference: DICOM PS3.3 C.7.6.3, C.11.1 and C.11.2.
     """
     dataset = _parse(data, stop_before_pixels=False)
-    _header(dataset)
+    kind = _header(dataset).photometric
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of values that violate the standard but are not used.
-            stored = _stored_levels(dataset)
-            image = apply_voi(apply_modality(stored, dataset), dataset)
-            shown = _find_shown(stored, dataset)
+            form = read_pixel_format(dataset)
+            words = decode_words(dataset, form)
+            pixels = form.pixels_of(words)
+            shown = _find_shown(words, pixels, form, dataset)
+            if (pixels if shown is None else pixels[shown]).size == 0:
+                raise HeaderError("is a DICOM file of padding alone")
+            with np.errstate(over="ignore", invalid="ignore"):
+                levels, limits = apply_modality(pixels, form.limits, dataset)
+                image = apply_voi(levels, limits, dataset)
+                finite = np.isfinite(image.max() - image.min())
     except HeaderError:
         raise
     except Exception as error:  # Decoders raise exceptions of any type for damaged data.
         raise HeaderError(
             f"is a DICOM file whose pixels cannot be decoded ({type(error).__name__})"
         ) from error
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite = np.isfinite(image.max() - image.min())
     if not finite:
         raise HeaderError("is a DICOM file whose rescale or window gives no finite grey levels")
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
-        image = -image
-    return scale_to_8_bits(image, shown)
-
-
-def _stored_levels(dataset: FileDataset) -> Shaped[np.ndarray, "height width"]:
-    """Return the pixels as stored, signed or unsigned integers."""
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax in _JPEG:
-        return _decode_jpeg(dataset)
-    if syntax.is_compressed and syntax.is_encapsulated and syntax not in _DECODERS:
-        raise HeaderError(
-            f"is a DICOM file compressed as {syntax.name}, which is not supported; "
-            "save it uncompressed"
-        )
-    if syntax in (JPEG2000, JPEG2000Lossless):
-        stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
-        _check_stream_size(_jpeg_2000_size(stream), dataset)
-    return pixel_array(dataset, decoding_plugin=_DECODERS.get(syntax, ""))
-
-
-def _check_stream_size(size: tuple[int, int], dataset: FileDataset) -> None:
-    """Raise `HeaderError` if the sizes differ: a damaged stream may request gigabytes."""
-    if size != (dataset.Rows, dataset.Columns):
-        raise HeaderError(
-            f"is a DICOM file whose pixels are {size[1]} x {size[0]}, but whose header gives "
-            f"{dataset.Columns} x {dataset.Rows}"
-        )
-
-
-def _jpeg_2000_size(stream: bytes) -> tuple[int, int]:
-    """Return height and width from the SIZ segment of the codestream (T.800 annex A)."""
-    start = stream.find(b"\xff\x4f\xff\x51")
-    if start < 0 or len(stream) < start + 24:
-        raise HeaderError("is a DICOM file whose JPEG 2000 stream has no header")
-    width, height, left, top = struct.unpack_from(">4I", stream, start + 8)
-    return height - top, width - left
-
-
-def _decode_jpeg(dataset: FileDataset) -> Shaped[np.ndarray, "height width"]:
-    frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
-    bits, height, width = read_jpeg_frame(frame)
-    _check_stream_size((height, width), dataset)
-    try:
-        levels = jpeg8_decode(frame)
-    except Jpeg8Error as error:
-        raise HeaderError("is a DICOM file whose JPEG is damaged") from error
-    if levels.shape != (height, width):
-        raise HeaderError("is a DICOM file whose JPEG is not grey")
-    if dataset.PixelRepresentation == 0:
-        return levels
-    # The stream contains bit patterns: the upper half of the range is negative.
-    wide = levels.astype(np.int32)
-    return np.where(wide >= 1 << (bits - 1), wide - (1 << bits), wide)
+    return scale_to_8_bits(-image if kind == "MONOCHROME1" else image, shown)
 
 
 def _parse(data: bytes, stop_before_pixels: bool) -> FileDataset:
@@ -136,30 +87,72 @@ def _parse(data: bytes, stop_before_pixels: bool) -> FileDataset:
         raise HeaderError("is a damaged DICOM file: its header cannot be read") from error
 
 
-def _header(dataset: FileDataset) -> ImageHeader:
+def _header(dataset: FileDataset) -> "_DicomHeader":
+    """Return type, size and kind; raises `HeaderError` for anything but one grey image."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            height, width = int(dataset.Rows), int(dataset.Columns)
-            frames = int(dataset.get("NumberOfFrames") or 1)
-            kind = str(dataset.PhotometricInterpretation)
+            kind = str(dataset.PhotometricInterpretation).strip().upper()
+            present = all(dataset.get_item(name).value for name in ("Rows", "Columns"))
     except Exception as error:  # Elements are parsed on access, and may contain anything.
         raise HeaderError("is a DICOM file without an image, or cut short before it") from error
+    if not present:
+        raise HeaderError("is a DICOM file without an image, or cut short before it")
+    frames = read_number(dataset, "NumberOfFrames") or 1
     if frames != 1:
-        raise HeaderError(f"is a DICOM file of {frames} frames; give one image")
+        raise HeaderError(f"is a DICOM file of {frames:g} frames; give one image")
     if kind not in _GREY:
         named = kind if re.fullmatch("[A-Z0-9_ ]{1,16}", kind) else "damaged"
         raise HeaderError(
             f"is a {named} DICOM file; only grey ones ({' or '.join(_GREY)}) are supported"
         )
-    return ImageHeader("DICOM", height, width, alpha=False)
+    height, width = read_integer(dataset, "Rows"), read_integer(dataset, "Columns")
+    return _DicomHeader("DICOM", height, width, alpha=False, photometric=kind)
 
 
-def _find_shown(stored: np.ndarray, dataset: FileDataset) -> np.ndarray | None:
-    """Return the mask of pixels that are not padding, or None if there is no padding."""
-    padding = dataset.get("PixelPaddingValue")
-    if not isinstance(padding, int):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DicomHeader(ImageHeader):
+    """The header of a grey DICOM image."""
+
+    photometric: str
+
+
+def _find_shown(
+    words: Words, pixels: Words, form: PixelFormat, dataset: Dataset
+) -> Bool[np.ndarray, "height width"] | None:
+    """Return the mask of pixels that are not padding, or None if no padding is declared.
+
+    The padding has the type of the pixels. One that their bits cannot hold stands in the whole
+    word (PS3.3 C.7.5.1.1.2).
+    """
+    ends = [
+        _read_padding(dataset, name, form)
+        for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")
+    ]
+    padding, limit = ends[0], ends[0] if ends[1] is None else ends[1]
+    if padding is None or limit is None:
         return None
-    limit = dataset.get("PixelPaddingRangeLimit")
-    range_end = limit if isinstance(limit, int) else padding
-    return (stored < min(padding, range_end)) | (stored > max(padding, range_end))
+    low, high = min(padding, limit), max(padding, limit)
+    lowest, highest = form.limits
+    if low < lowest or high > highest:
+        whole = PixelFormat(
+            form.rows, form.columns, form.allocated, form.allocated, form.allocated - 1, form.signed
+        )
+        pixels = whole.pixels_of(words)
+    return (pixels < low) | (pixels > high)
+
+
+def _read_padding(dataset: Dataset, keyword: str, form: PixelFormat) -> int | None:
+    element = dataset.get_item(keyword)
+    if not isinstance(element, RawDataElement) or not element.value:
+        return None
+    values = unpack(element, "H", keyword)
+    if len(values) != 1:
+        raise HeaderError(f"is a DICOM file whose {describe_tag(keyword)} has {len(values)} values")
+    (value,) = values
+    if not form.signed:
+        return value
+    if value >= 32768:
+        return value - 65536
+    is_short = form.limits[1] < value < 1 << form.stored  # the sign is not repeated above its bit
+    return value - (1 << form.stored) if is_short else value

@@ -1,45 +1,71 @@
 """The grey level pipeline of DICOM: modality transformation, then VOI transformation."""
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Shaped
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
+
+from elbow_core.radiographs.dicom_values import describe_tag, read_number, unpack
+from elbow_core.radiographs.header import HeaderError
 
 Levels = Float64[np.ndarray, "height width"]
+Limits = tuple[int, int] | tuple[float, float]
+"""The lowest and the highest level that are possible, whether or not a pixel has them."""
 
 
-def apply_modality(stored: Shaped[np.ndarray, "height width"], dataset: Dataset) -> Levels:
+def apply_modality(
+    stored: Shaped[np.ndarray, "height width"], limits: Limits, dataset: Dataset
+) -> tuple[Levels, Limits]:
     """Apply the modality transformation: the lookup table if present, else the rescale.
+
+    Takes and returns the levels and their limits. Raises `HeaderError`.
 
     Reference: DICOM PS3.3 C.11.1.
     """
     if dataset.get("ModalityLUTSequence"):
-        return _look_up(stored, dataset.ModalityLUTSequence[0])
-    if dataset.get("RescaleSlope") is None or dataset.get("RescaleIntercept") is None:
-        return stored.astype(np.float64)
-    return stored * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+        table = _read_table(dataset.ModalityLUTSequence[0], limits)
+        return table.look_up(stored), (float(table.entries.min()), float(table.entries.max()))
+    slope, intercept = (read_number(dataset, f"Rescale{name}") for name in ("Slope", "Intercept"))
+    if slope is None and intercept is None:
+        return stored.astype(np.float64), limits
+    slope = 1.0 if slope is None else slope
+    intercept = 0.0 if intercept is None else intercept
+    if slope == 0.0:
+        raise HeaderError(f"is a DICOM file whose {describe_tag('RescaleSlope')} is 0")
+    ends = sorted(slope * limit + intercept for limit in limits)
+    return stored * slope + intercept, (ends[0], ends[1])
 
 
-def apply_voi(levels: Levels, dataset: Dataset) -> Levels:
+def apply_voi(levels: Levels, limits: Limits, dataset: Dataset) -> Levels:
     """Apply the VOI transformation: the first lookup table if present, else the first window.
 
     A window gives 0 to 1, increasing whatever the slope of the rescale. (With a negative slope
-    `pydicom.pixels.apply_windowing` inverts the image.) Raises `ValueError` for a window without
-    width.
+    `pydicom.pixels.apply_windowing` inverts the image.) Raises `HeaderError` for a window without
+    width, one that leaves a single grey level of several, and an unknown function.
 
     Reference: DICOM PS3.3 C.11.2.
     """
     if dataset.get("VOILUTSequence"):
-        return _look_up(levels, dataset.VOILUTSequence[0])
-    if dataset.get("WindowCenter") is None or dataset.get("WindowWidth") is None:
+        return _read_table(dataset.VOILUTSequence[0], limits).look_up(levels)
+    centre, width = read_number(dataset, "WindowCenter"), read_number(dataset, "WindowWidth")
+    if centre is None or width is None:
         return levels
-    centre, width = _first(dataset.WindowCenter), _first(dataset.WindowWidth)
-    function = dataset.get("VOILUTFunction") or "LINEAR"
+    shown = _apply_window(levels, centre, width, str(dataset.get("VOILUTFunction") or "LINEAR"))
+    if shown.min() == shown.max() and levels.min() != levels.max():
+        raise HeaderError(
+            f"is a DICOM file whose window ({centre:g}, width {width:g}) holds none of its levels "
+            f"({levels.min():g} to {levels.max():g})"
+        )
+    return shown
+
+
+def _apply_window(levels: Levels, centre: float, width: float, function: str) -> Levels:
+    function = function.strip().upper()
     if width <= 0 or (width < 1 and function == "LINEAR"):
-        raise ValueError("a window without width")
+        raise HeaderError(f"is a DICOM file whose {describe_tag('WindowWidth')} is {width:g}")
     match function:
         case "LINEAR":
             # A width of 1 is a step: levels up to centre - 0.5 are black.
@@ -49,24 +75,72 @@ def apply_voi(levels: Levels, dataset: Dataset) -> Levels:
             return np.clip((levels - centre) / width + 0.5, 0.0, 1.0)
         case "SIGMOID":
             return 1 / (1 + np.exp(np.clip(-4 * (levels - centre) / width, -700.0, 700.0)))
-    raise ValueError("an unknown window function")
+    named = function if function.replace("_", "").isalnum() and function.isascii() else "damaged"
+    raise HeaderError(
+        f"is a DICOM file whose {describe_tag('VOILUTFunction')} is {named[:16]}; "
+        "LINEAR, LINEAR_EXACT and SIGMOID are known"
+    )
 
 
-def _look_up(levels: Shaped[np.ndarray, "height width"], table: Dataset) -> Levels:
-    """Look levels up in a table; levels outside it get its first or last entry."""
-    count, first, _ = table.LUTDescriptor
-    count = count % 65536 or 65536  # 0 means 65536, and a reader may return it as signed.
-    entries = table.LUTData
-    if isinstance(entries, bytes):
-        is_little_endian = table.original_encoding[1] is not False
-        entries = np.frombuffer(entries, "<u2" if is_little_endian else ">u2")
-    entries = np.asarray(entries, np.float64)[:count]
-    if len(entries) < count:
-        raise ValueError("a lookup table that is cut short")
-    position = np.clip(np.floor(levels.astype(np.float64)) - first, 0, count - 1)
-    return entries[position.astype(np.int64)]
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A lookup table: the level of its first entry, and all entries."""
+
+    first: int
+    entries: Float64[np.ndarray, " entries"]
+
+    def look_up(self, levels: Shaped[np.ndarray, "height width"]) -> Levels:
+        """Look levels up; those outside the table get its first or last entry."""
+        position = np.floor(levels.astype(np.float64)) - self.first
+        return self.entries[np.clip(position, 0, len(self.entries) - 1).astype(np.int64)]
 
 
-def _first(value: Any) -> float:
-    """Return the first value of an element with one or several."""
-    return float(value[0] if isinstance(value, Sequence) else value)
+def _read_table(item: Dataset, limits: Limits) -> _Table:
+    """Read a lookup table for levels between the limits.
+
+    The descriptor holds the number of entries (0 means 65536), the level of the first one, and the
+    bits of an entry. The first level is signed where the levels can be negative; in explicit VR
+    the type of the element says so too.
+
+    Reference: DICOM PS3.3 C.11.1.1.1 and C.11.2.1.1.
+    """
+    element, data = item.get_item("LUTDescriptor"), item.get_item("LUTData")
+    for found, keyword in ((element, "LUTDescriptor"), (data, "LUTData")):
+        if not isinstance(found, RawDataElement) or not found.value:
+            raise HeaderError(
+                f"is a DICOM file with a lookup table without {describe_tag(keyword)}"
+            )
+    assert isinstance(element, RawDataElement)
+    assert isinstance(data, RawDataElement)
+    descriptor = unpack(element, "H", "LUTDescriptor")
+    if len(descriptor) != 3:
+        raise HeaderError(
+            f"is a DICOM file whose {describe_tag('LUTDescriptor')} has {len(descriptor)} values"
+        )
+    count, first, _ = descriptor
+    count = count or 65536
+    lowest, highest = limits
+    if element.VR == "US":  # Some writers know no other type.
+        is_signed = lowest < 0 and first > highest
+    else:
+        is_signed = element.VR == "SS" or lowest < 0
+    entries = _table_entries(data, count)
+    return _Table(first - 65536 if is_signed and first >= 32768 else first, entries)
+
+
+def _table_entries(element: RawDataElement, count: int) -> Float64[np.ndarray, " entries"]:
+    """Return the entries of a table: words, or bytes packed in words (PS3.5 annex D)."""
+    data = bytes(element.value or b"")
+    order = "<" if element.is_little_endian else ">"
+    kind = "i2" if element.VR == "SS" else "u2"
+    if len(data) >= 2 * count:
+        return np.frombuffer(data, order + kind, count).astype(np.float64)
+    if len(data) < count:
+        raise HeaderError(
+            f"is a DICOM file with a lookup table that is cut short: {len(data)} bytes for "
+            f"{count} entries"
+        )
+    packed = np.frombuffer(data, np.uint8)
+    if not element.is_little_endian and element.VR != "OB":
+        packed = packed[: len(packed) // 2 * 2].reshape(-1, 2)[:, ::-1].ravel()
+    return packed[:count].astype(np.float64)

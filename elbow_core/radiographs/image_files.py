@@ -1,8 +1,11 @@
 """Decide by name and first bytes which files of a folder count as images."""
 
+import os
 from pathlib import Path
 
-from elbow_core.radiographs.header import is_dicom
+from elbow_core.errors import UserError
+from elbow_core.radiographs.file_types import is_dicom
+from elbow_core.system_files import reason_to_leave_out
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 """In lower case; case is ignored."""
@@ -25,10 +28,19 @@ def counts_as_image(file: Path) -> bool:
 def list_image_files(folder: Path) -> list[Path]:
     """Return the files at any depth below a folder that count as images, sorted by path.
 
-    Hidden files are left out. Links to folders are not followed.
+    Hidden files and folders, and those that operating systems and network drives write, are left
+    out (`elbow_core.system_files`). Links to folders are not followed. Raises `UserError` for a
+    folder that cannot be read.
     """
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if not file.name.startswith(".") and file.is_file() and counts_as_image(file)
-    )
+    found: list[Path] = []
+    for parent, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not reason_to_leave_out(name, folder=True)]
+        for name in files:
+            file = Path(parent, name)
+            if not reason_to_leave_out(name, folder=False) and file.is_file():
+                found += [file] if counts_as_image(file) else []
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from error

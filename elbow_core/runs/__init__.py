@@ -1,7 +1,8 @@
 """The directory of a training run: created atomically, locked, resumed with the same settings.
 
 `begin_run` and `resume_run` write and check its files, `lock_run` keeps a second process out,
-`describe_run` is its record, `MetricsLog` its log. `ResumeRules` says what may change on resuming.
+`describe_run` is its record, `MetricsLog` its log. `ResumeRules` says what may change on resuming;
+`find_data` and `locate` find what the run's configuration names from any working directory.
 """
 
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import lazy_loader
 if TYPE_CHECKING:
     from elbow_core.runs.directory import CONFIG, METRICS, RECORD, begin_run, check_new, lock_run
     from elbow_core.runs.metrics_log import MetricsLog
+    from elbow_core.runs.places import find_data, locate, require_data
     from elbow_core.runs.record import data_fingerprint, describe_run
     from elbow_core.runs.resuming import Change, ResumeRules, check_resume, resume_run
 
@@ -26,7 +28,10 @@ __all__ = [
     "check_resume",
     "data_fingerprint",
     "describe_run",
+    "find_data",
+    "locate",
     "lock_run",
+    "require_data",
     "resume_run",
 ]
 
@@ -35,6 +40,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "directory": ["CONFIG", "METRICS", "RECORD", "begin_run", "check_new", "lock_run"],
         "metrics_log": ["MetricsLog"],
+        "places": ["find_data", "locate", "require_data"],
         "record": ["data_fingerprint", "describe_run"],
         "resuming": ["Change", "ResumeRules", "check_resume", "resume_run"],
     },

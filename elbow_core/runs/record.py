@@ -29,7 +29,8 @@ def describe_run(packages: Sequence[str], prepared: Path, **more: Any) -> dict[s
         "platform": platform.platform(),
         "versions": {name: importlib.metadata.version(name) for name in packages},
         **more,
-        "data": str(prepared),
+        "working_directory": str(Path.cwd()),
+        "data": str(prepared.absolute()),
         "data_fingerprint": data_fingerprint(prepared),
     }
 

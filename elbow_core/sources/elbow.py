@@ -1,6 +1,5 @@
 """Reader of the elbow set: radiographs named after patient, finding and view."""
 
-import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
@@ -10,7 +9,12 @@ from elbow_core.config import StrictModel
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
 from elbow_core.sources.listing import list_images, name_files
-from elbow_core.sources.patterns import PatientPattern, Pattern, match_patient
+from elbow_core.sources.patterns import (
+    PatientPattern,
+    Pattern,
+    match_patient,
+    search_pattern,
+)
 from elbow_core.sources.scan_result import ScanResult
 
 
@@ -93,4 +97,4 @@ def scan(root: Path, config: ElbowSource) -> ScanResult:
 
 
 def _first(rules: tuple[Rule, ...], stem: str) -> Rule | None:
-    return next((rule for rule in rules if re.search(rule.pattern, stem, re.IGNORECASE)), None)
+    return next((rule for rule in rules if search_pattern(rule.pattern, stem)), None)

@@ -3,21 +3,29 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from elbow_core.config import StrictModel
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
+from elbow_core.identity import normalise_image_id
 from elbow_core.sources.listing import list_images, name_files
 from elbow_core.sources.patterns import PatientPattern, match_patient
 from elbow_core.sources.scan_result import Rejection, ScanResult
+from elbow_core.system_files import reason_to_leave_out
+
+
+def _check_names(classes: dict[str, Literal[0, 1]]) -> dict[str, Literal[0, 1]]:
+    if len({normalise_image_id(name) for name in classes}) < len(classes):
+        raise ValueError(f"two of {', '.join(map(ascii, classes))} are one name")
+    return classes
 
 
 class FolderSource(StrictModel):
     """One sub-folder per class, with any folders inside it."""
 
     kind: Literal["folder"] = "folder"
-    classes: Annotated[dict[str, Literal[0, 1]], Field(min_length=2)]
+    classes: Annotated[dict[str, Literal[0, 1]], Field(min_length=2), AfterValidator(_check_names)]
     """Label of each sub-folder: 0 normal, 1 injury."""
     patient: PatientPattern | None = None
     """Searched in the path, with groups ``patient`` and ``study``; without it each image is a
@@ -29,25 +37,20 @@ class FolderSource(StrictModel):
 def scan(root: Path, config: FolderSource) -> ScanResult:
     """Return a row per image file, labelled by the folder of its class.
 
-    Raises `UserError` for a class whose folder is missing or empty, a folder that is not a class,
-    and files that the patient pattern does not match.
+    Raises `UserError` for a class whose folder is missing or empty, a folder that is not a class
+    (but for those of `elbow_core.system_files`, which are rejected), and files that the patient
+    pattern does not match.
     """
     if not root.is_dir():
         raise UserError(f"{root}: is not a folder")
-    found = {path.name for path in root.iterdir() if path.is_dir() and path.name[0] != "."}
-    if unknown := sorted(found - set(config.classes)):
-        raise UserError(f"{root}: the folders {', '.join(unknown)} are not among the classes")
+    folders, rejected = _folders_of_classes(root, config)
     rows: list[ManifestRow] = []
-    rejected = [
-        Rejection(path.name, "is outside the folders of the classes")
-        for path in sorted(root.iterdir())
-        if not path.is_dir()
-    ]
     without_patient = []
     for name, label in sorted(config.classes.items()):
-        paths, rejected_in_class = list_images(root, name)
+        folder = folders.get(name, name)
+        paths, rejected_in_class = list_images(root, folder)
         if not paths:
-            raise UserError(f"{root / name}: contains no images")
+            raise UserError(f"{root / folder}: contains no images")
         rejected += rejected_in_class
         for path in paths:
             ids = match_patient(config.patient, path) if config.patient else (path, path)
@@ -71,3 +74,26 @@ def scan(root: Path, config: FolderSource) -> ScanResult:
     if without_patient:
         raise UserError(f"{root}: the patient pattern does not match {name_files(without_patient)}")
     return ScanResult(rows, rejected)
+
+
+def _folders_of_classes(root: Path, config: FolderSource) -> tuple[dict[str, str], list[Rejection]]:
+    """Return the name on disk of each class's folder, and all else in the root."""
+    classes = {normalise_image_id(name): name for name in config.classes}
+    folders: dict[str, str] = {}
+    unknown = []
+    rejected = []
+    for path in sorted(root.iterdir()):
+        name = classes.get(normalise_image_id(path.name))
+        if not path.is_dir():
+            rejected.append(Rejection(path.name, "is outside the folders of the classes"))
+        elif name in folders:
+            raise UserError(f"{root}: {path.name!a} and {folders[name]!a} are one name; rename one")
+        elif name is not None:
+            folders[name] = path.name
+        elif reason := reason_to_leave_out(path.name, folder=True):
+            rejected.append(Rejection(path.name, reason))
+        else:
+            unknown.append(path.name)
+    if unknown:
+        raise UserError(f"{root}: the folders {', '.join(unknown)} are not among the classes")
+    return folders, rejected

@@ -1,15 +1,17 @@
 """Reader of FracAtlas (Abedeen et al., Scientific Data 10, 521, 2023; figshare 22363012)."""
 
-import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from elbow_core.config import StrictModel
+from elbow_core.csv_tables import read_csv_table
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
+from elbow_core.identity import normalise_image_id
 from elbow_core.sources.listing import list_images, name_files
 from elbow_core.sources.scan_result import Rejection, ScanResult
 
@@ -36,8 +38,9 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
     images still stay in one split. The view is empty for an image with several views. Hardware is
     part of the finding: ``fracture, hardware``.
 
-    Raises `UserError` for a missing folder or table, a table without a required column or with a
-    value that is not 0 or 1, and labels that contradict the folder.
+    Names of the table and of the folder are compared by `normalise_image_id`, and the manifest gets
+    the folder's. Raises `UserError` for a missing folder or table, a table without a required
+    column or with a value that is not 0 or 1, and labels that contradict the folder.
     """
     table = _find_table(root)
     base = table.parent
@@ -46,7 +49,7 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
     paths, rejected = list_images(root, f"{prefix}/images".removeprefix("/"))
     on_disk: dict[str, str] = {}
     for path in paths:
-        name = PurePosixPath(path).name
+        name = normalise_image_id(PurePosixPath(path).name)
         if name in on_disk:
             raise UserError(f"{root / path}: the same name is also at {on_disk[name]}; keep one")
         on_disk[name] = path
@@ -57,10 +60,10 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
     ]
     rows = []
     contradictions = []
-    for name, line in listed.items():
-        path = on_disk.get(name)
+    for name, entry in listed.items():
+        path, line = on_disk.get(name), entry.flags
         if path is None:
-            rejected.append(Rejection(name, f"is listed in {table.name} but does not exist"))
+            rejected.append(Rejection(entry.name, f"is listed in {table.name} but does not exist"))
             continue
         parts = [part for part in _PARTS if line.get(part)]
         if not set(parts) <= set(config.parts):
@@ -71,19 +74,27 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
             != (line["fractured"])
         ):
             contradictions.append(path)
-        rows.append(_row(name, path, parts, line))
+        rows.append(_row(path, parts, line))
     if contradictions:
         raise UserError(f"{table}: contradicts the folder of {name_files(contradictions)}")
     return ScanResult(rows, rejected)
 
 
-def _row(name: str, path: str, parts: Sequence[str], line: Mapping[str, int]) -> ManifestRow:
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line of the table: the name as written there, and its columns of 0 and 1."""
+
+    name: str
+    flags: Mapping[str, int]
+
+
+def _row(path: str, parts: Sequence[str], line: Mapping[str, int]) -> ManifestRow:
     views = [view for column, view in _VIEWS.items() if line[column]]
     single_view = len(views) == 1 and not line.get("multiscan", 0)
     finding = "fracture" if line["fractured"] else "no fracture"
-    patient = PurePosixPath(name).stem
+    patient = PurePosixPath(path).stem
     return ManifestRow(
-        image_id=name,
+        image_id=PurePosixPath(path).name,
         path=path,
         label=line["fractured"],
         split="",
@@ -106,25 +117,25 @@ def _find_table(root: Path) -> Path:
     raise UserError(f"{root}: contains neither dataset.csv nor labels.csv; is it FracAtlas?")
 
 
-def _read_table(table: Path) -> dict[str, dict[str, int]]:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            numbered = [(reader.line_num, line) for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table}: cannot be read: {error}") from error
-    if missing := [name for name in _REQUIRED if name not in (reader.fieldnames or ())]:
-        raise UserError(f"{table}: has no column {', '.join(missing)}")
-    if not numbered:
-        raise UserError(f"{table}: lists no images")
-    flags = [name for name in (*_REQUIRED[1:], *_PARTS, "multiscan") if name in numbered[0][1]]
-    listed: dict[str, dict[str, int]] = {}
-    for number, line in numbered:
-        name = line["image_id"]
-        if name in listed:
-            raise UserError(f"{table}:{number}: {name} is repeated")
+def _read_table(path: Path) -> dict[str, _Entry]:
+    table = read_csv_table(path)
+    if missing := [name for name in _REQUIRED if name not in table.columns]:
+        raise UserError(f"{path}: has no column {', '.join(missing)}")
+    if not table.rows:
+        raise UserError(f"{path}: lists no images")
+    flags = [name for name in (*_REQUIRED[1:], *_PARTS, "multiscan") if name in table.columns]
+    listed: dict[str, _Entry] = {}
+    for row in table.rows:
+        name = row.cells["image_id"]
+        key = normalise_image_id(name)
+        if not key:
+            raise UserError(f"{table.place(row)}: image_id: is empty")
+        if key in listed:
+            raise UserError(f"{table.place(row)}: {name} is repeated")
         for flag in flags:
-            if line[flag] not in ("0", "1"):
-                raise UserError(f"{table}:{number}: {flag}: {line[flag]!r} is neither 0 nor 1")
-        listed[name] = {flag: int(line[flag]) for flag in flags}
+            if row.cells[flag] not in ("0", "1"):
+                raise UserError(
+                    f"{table.place(row)}: {flag}: {row.cells[flag]!r} is neither 0 nor 1"
+                )
+        listed[key] = _Entry(name, {flag: int(row.cells[flag]) for flag in flags})
     return listed

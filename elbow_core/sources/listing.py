@@ -7,6 +7,7 @@ from pathlib import Path
 from elbow_core.errors import UserError
 from elbow_core.radiographs import IMAGE_SUFFIXES, counts_as_image
 from elbow_core.sources.scan_result import Rejection
+from elbow_core.system_files import reason_to_leave_out
 
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
@@ -15,6 +16,8 @@ def list_images(root: Path, folder: str = "") -> tuple[list[str], list[Rejection
     """Return the image files below ``root / folder``, by path from ``root``, and all other files.
 
     `counts_as_image` decides by name and first bytes; the content is checked when a file is read.
+    A hidden folder, and one that an operating system or a network drive writes
+    (`elbow_core.system_files`), is rejected as a whole, by its own path.
     Raises `UserError` if the folder does not exist.
     """
     top = root / folder
@@ -24,6 +27,11 @@ def list_images(root: Path, folder: str = "") -> tuple[list[str], list[Rejection
     rejected: list[Rejection] = []
     resolved_root = root.resolve()
     for parent, folders, files in os.walk(top, onerror=_raise):
+        for name in list(folders):
+            if reason := reason_to_leave_out(name, folder=True):
+                folders.remove(name)
+                path = Path(parent, name).relative_to(root).as_posix()
+                rejected.append(Rejection(path, reason))
         for name in files + [name for name in folders if Path(parent, name).is_symlink()]:
             file = Path(parent, name)
             path = file.relative_to(root).as_posix()
@@ -47,8 +55,8 @@ def name_files(paths: list[str]) -> str:
 def _reason_for_rejection(file: Path, path: str, resolved_root: Path) -> str | None:
     if _UNWRITABLE.search(path):
         return "its name contains control characters or is not UTF-8"
-    if file.name.startswith("."):
-        return "is a hidden file"
+    if reason := reason_to_leave_out(file.name, folder=False):
+        return reason
     if file.is_dir():
         return "is a link to a folder; links to folders are not followed"
     if not file.is_file():

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from elbow_core.config import StrictModel
+from elbow_core.csv_tables import read_csv_rows
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
+from elbow_core.identity import normalise_image_id
 from elbow_core.sources.listing import list_images
 from elbow_core.sources.scan_result import Rejection, ScanResult
 
@@ -18,7 +20,8 @@ _PARTS: tuple[Part, ...] = ("elbow", "finger", "forearm", "hand", "humerus", "sh
 _SPLITS = {"train": "train", "valid": "validation"}
 _IMAGE = re.compile(
     r"(?P<split>train|valid)/XR_(?P<part>[A-Z]+)/(?P<patient>patient\d+)/"
-    r"(?P<study>study\d+)_(?P<result>positive|negative)/[^/]+"
+    r"(?P<study>study\d+)_(?P<result>positive|negative)/[^/]+",
+    re.ASCII,
 )
 
 
@@ -71,7 +74,7 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
         if part not in config.parts:
             rejected.append(Rejection(path, f"shows the {part}, which is not among the parts"))
             continue
-        if listed is not None and image_id not in listed:
+        if listed is not None and normalise_image_id(image_id) not in listed:
             rejected.append(Rejection(path, f"is not listed in {split}_image_paths.csv"))
             continue
         label = int(match["result"] == "positive")
@@ -101,7 +104,7 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
             f"{len(contradictions)} studies: {', '.join(contradictions)}"
         )
     wanted = tuple(f"{split}/XR_{part.upper()}/" for part in config.parts)
-    present = {path.removeprefix(prefix) for path in paths}
+    present = {normalise_image_id(path.removeprefix(prefix)) for path in paths}
     present_studies = {path.rpartition("/")[0] for path in present}
     for name, entries, existing in (
         ("image_paths", listed or (), present),
@@ -116,40 +119,46 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
 
 
 def _listed_images(base: Path, split: str) -> set[str] | None:
-    lines = _read_lines(base / f"{split}_image_paths.csv", split)
-    return None if lines is None else set(lines)
+    table = base / f"{split}_image_paths.csv"
+    rows = _read_rows(table, split)
+    if rows is None:
+        return None
+    for number, cells in rows:
+        if len(cells) != 1:
+            raise UserError(f"{table}:{number}: {','.join(cells)!r} is not one path")
+    return {cells[0] for _, cells in rows}
 
 
 def _listed_studies(base: Path, split: str) -> dict[str, int] | None:
     table = base / f"{split}_labeled_studies.csv"
-    lines = _read_lines(table, split)
-    if lines is None:
+    rows = _read_rows(table, split)
+    if rows is None:
         return None
     studies: dict[str, int] = {}
-    for line in lines:
-        path, _, label = line.rpartition(",")
-        if label.strip() not in ("0", "1"):
-            raise UserError(f"{table}: {line!r} does not end in ,0 or ,1")
-        if studies.setdefault(path.rstrip("/"), int(label)) != int(label):
-            raise UserError(f"{table}: {path} is listed with both labels")
+    for number, (path, *label) in rows:
+        if label not in (["0"], ["1"]):
+            line = ",".join((path, *label))
+            raise UserError(f"{table}:{number}: {line!r} does not end in ,0 or ,1")
+        if studies.setdefault(path.rstrip("/"), int(label[0])) != int(label[0]):
+            raise UserError(f"{table}:{number}: {path} is listed with both labels")
     return studies
 
 
-def _read_lines(table: Path, split: str) -> list[str] | None:
-    """Return the lines of a table, cut to start at the split's folder; skip header and blanks."""
+def _read_rows(table: Path, split: str) -> list[tuple[int, list[str]]] | None:
+    """Return a table's rows with their lines, each path cut to start at the split's folder.
+
+    A first row without a path is a header, and is skipped.
+    """
     if not table.is_file():
         return None
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{table}: cannot be read: {error}") from error
-    lines = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        match = re.search(rf"(?:^|/)({split}/.*)", line.strip())
+    rows = []
+    for number, (path, *others) in read_csv_rows(table):
+        match = re.search(rf"(?:^|/)({split}/.*)", normalise_image_id(path))
         if match:
-            lines.append(match[1].rstrip())
-        elif line.strip() and number > 1:
+            rows.append((number, [match[1], *others]))
+        elif number > 1:
+            line = ",".join((path, *others))
             raise UserError(f"{table}:{number}: {line!r} is not a path in {split}")
-    if not lines:
+    if not rows:
         raise UserError(f"{table}: lists nothing; delete it or download it again")
-    return lines
+    return rows

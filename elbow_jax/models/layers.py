@@ -154,9 +154,16 @@ class BatchNorm(nn.Module):
         self.bias = self.param("bias", nn.initializers.zeros, shape)
 
     def __call__(self, x: Float[Array, "*b c"], train: bool) -> Float[Array, "*b c"]:
-        """Normalise each channel; training uses and updates the statistics of the batch."""
+        """Normalise each channel; training uses and updates the statistics of the batch.
+
+        Raises `ValueError` in training for one value per channel, which would always become 0, as
+        `torch.nn.functional.batch_norm` does.
+        """
         if not train:
             return self.inference_form()(x)
+        if x.size == self.features and not self.is_initializing():
+            path = "/".join(self.path)
+            raise ValueError(f"{path}: batch normalisation of one value per channel")
         normalised: Any = ops.batch_norm(x, self.scale, self.bias, self.mean.value, self.epsilon)
         x, mean, variance = normalised
         if not self.is_initializing():

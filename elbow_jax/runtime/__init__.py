@@ -1,7 +1,8 @@
-"""The process that runs JAX: start-up, devices, compilation, and stopping on SIGTERM.
+"""The process that runs JAX: start-up, devices, compilation, and stopping on a signal.
 
-A command calls `set_up_process`, and `join_processes` where it may run on several hosts, before its
-first array. The device functions place arrays on the mesh and synchronise processes.
+A command calls `set_up_process`, `join_processes` where it may run on several hosts, and
+`open_devices`, before its first array. The device functions place arrays on the mesh and
+synchronise processes.
 """
 
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         is_main,
         join_processes,
         make_mesh,
+        open_devices,
         process,
         replicated_sharding,
         to_devices,
@@ -39,6 +41,7 @@ __all__ = [
     "keep_freed_memory",
     "make_mesh",
     "numeric_environment",
+    "open_devices",
     "process",
     "replicated_sharding",
     "run_in_thread",
@@ -57,6 +60,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "is_main",
             "join_processes",
             "make_mesh",
+            "open_devices",
             "process",
             "replicated_sharding",
             "to_devices",

@@ -40,6 +40,25 @@ def join_processes() -> None:
         raise ConfigError(f"the processes of this run cannot be joined: {reason}") from error
 
 
+def open_devices() -> None:
+    """Initialise the devices; after `join_processes`, before anything else that uses them.
+
+    Raises:
+        ConfigError: if there is none of the kind that ``JAX_PLATFORMS`` asks for, or none that
+            works.
+    """
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a GPU was asked for, none is
+        asked = os.environ.get("JAX_PLATFORMS")
+        reason = " ".join(str(error).split("\n")[0].split()) or "no such device"
+        raise ConfigError(
+            f"JAX_PLATFORMS={asked}: {reason}; unset it, or set JAX_PLATFORMS=cpu"
+            if asked
+            else f"no device can be used: {reason}; set JAX_PLATFORMS=cpu to compute on the CPU"
+        ) from error
+
+
 def process() -> tuple[int, int]:
     """Return the index of this process and the number of processes."""
     return jax.process_index(), jax.process_count()

@@ -1,35 +1,17 @@
-"""Stop a run between two steps on SIGTERM, which schedulers send before they kill."""
+"""Stop a run of one or several processes between two steps, on the signals of schedulers."""
 
-import signal
-from types import FrameType, TracebackType
+from contextlib import AbstractContextManager, nullcontext
 
 import jax
 
+from elbow_core import interruption
 from elbow_jax.runtime import devices
 
-INTERRUPTED_STATUS = 128 + signal.SIGTERM  # a shell's exit status of a process ended by the signal
+INTERRUPTED_STATUS = interruption.INTERRUPTED_STATUS
 
 
-class Interruption:
-    """A context in which SIGTERM sets a flag instead of ending the process."""
-
-    def __init__(self) -> None:
-        self._received = False
-
-    def __enter__(self) -> "Interruption":
-        self._previous_handler = signal.signal(signal.SIGTERM, self._handle)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.signal(signal.SIGTERM, self._previous_handler)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._received = True
+class Interruption(interruption.Interruption):
+    """A context in which a signal is noted, for all processes of a run together."""
 
     def requested(self, synchronised: bool) -> bool:
         """Return whether to stop now.
@@ -40,6 +22,11 @@ class Interruption:
         Args:
             synchronised: whether every process waits for the device at this step.
         """
+        received = self.received is not None
         if jax.process_count() == 1:
-            return self._received
-        return synchronised and devices.any_process(self._received)
+            return received
+        return synchronised and devices.any_process(received)
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """As in the base class; of several processes none stops alone, so nothing is raised."""
+        return super().waiting() if jax.process_count() == 1 else nullcontext()

@@ -5,10 +5,13 @@ import logging
 import mmap
 import os
 import platform
+import sys
+import tempfile
 from pathlib import Path
 
 import jax
 
+from elbow_core.surroundings import home_is_temporary
 from elbow_jax.ops.cpu import available_cores
 from elbow_jax.runtime.settings import XLA_FLAGS, fix_settings
 
@@ -36,12 +39,45 @@ def use_compilation_cache() -> None:
 
     Otherwise in ``$XDG_CACHE_HOME/elbow_jax`` or ``~/.cache/elbow_jax``, in a folder for each
     number of cores: a program compiled on one core runs mostly on one core, and JAX's cache key
-    does not include their number. Programs that compile in under a second are not cached.
+    does not include their number. Programs that compile in under a second are not cached. Where the
+    folder cannot be written, nothing is kept and a line on standard error says so.
     """
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(home) / "elbow_jax" / f"{available_cores()}_cores"
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+    given = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if given is not None and (not given or "://" in given):  # disabled, or not a folder
+        return
+    folder = Path(given) if given else _default_cache()
+    if folder is None:
+        _compile_anew("this user has no home directory")
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        _compile_anew(f"{folder}: cannot be written: {error.strerror}")
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def _default_cache() -> Path | None:
+    """Return the folder in the user's cache, or None for a user who has none."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    if not home:
+        try:
+            home = None if home_is_temporary() else Path.home() / ".cache"
+        except RuntimeError:
+            home = None
+        if home is None:
+            return None
+    return Path(home) / "elbow_jax" / f"{available_cores()}_cores"
+
+
+def _compile_anew(reason: str) -> None:
+    print(
+        f"{reason}, so programs are compiled anew; set JAX_COMPILATION_CACHE_DIR to a folder to "
+        "keep them in",
+        file=sys.stderr,
+    )
+    jax.config.update("jax_enable_compilation_cache", False)
 
 
 def keep_freed_memory() -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -68,6 +69,7 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
     dtype = networks.compute_dtype(config.precision)
     size = data.archive.size
     shapes = networks.variable_shapes(module, size)
+    _check_batch_statistics(module, shapes, size, config)
     if begins:
         initialise = functools.partial(networks.initialise, module, size, config.seed)
         initial = read_initial_weights(
@@ -77,7 +79,7 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
         zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
         initial = InitialWeights(zeros, None)
     variables = initial.variables
-    steps = steps_per_epoch(data, config.data.copies, config.batch_size)
+    steps = steps_per_epoch(data, config.data.copies, config.batch_size, config.data.balanced)
     restarts = config.optimizer.warm_restarts
     schedule = functools.partial(
         WarmRestarts, t_0=restarts.t_0, t_mult=restarts.t_mult, steps_per_epoch=steps
@@ -99,7 +101,10 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
     return Engine(
         mesh=mesh,
         train_step=jax.jit(
-            make_train_step(module.apply, optimizer, dtype, config.accumulate), donate_argnums=0
+            make_train_step(
+                module.apply, optimizer, dtype, config.accumulate, positive_weight(config, data)
+            ),
+            donate_argnums=0,
         ),
         eval_step=compile_in_thread(jax.jit(make_eval_step(module.apply, dtype))),
         state=jax.device_put(state, replicated_sharding(mesh)),
@@ -108,3 +113,28 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
         rate=logged_schedule.at,
         steps_per_epoch=steps,
     )
+
+
+def positive_weight(config: TrainConfig, data: PreparedData) -> float:
+    """Return the weight of an injured image in the loss; a normal one has weight 1."""
+    if config.pos_weight != "balanced":
+        return config.pos_weight
+    labels = [data.rows[position].label for position in data.positions("train")]
+    return (len(labels) - sum(labels)) / sum(labels)
+
+
+def _check_batch_statistics(module: Any, shapes: Any, size: int, config: TrainConfig) -> None:
+    """Raise `ConfigError` if a part of a batch is too small for its batch normalisation."""
+    if config.batch_size > config.accumulate:
+        return  # Two images have two values per channel, whatever the size of a map.
+    image = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
+    apply = functools.partial(
+        module.apply, train=True, mutable=["batch_stats"], rngs={"dropout": jax.random.key(0)}
+    )
+    try:
+        jax.eval_shape(apply, shapes, image)
+    except ValueError as error:
+        raise ConfigError(
+            f"batch_size: parts of one image ({config.batch_size} in {config.accumulate} parts) "
+            f"teach this network nothing: {error}; lower accumulate"
+        ) from error

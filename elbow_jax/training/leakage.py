@@ -19,6 +19,7 @@ from elbow_core.dataset import (
     write_near_duplicates,
 )
 from elbow_core.errors import ConfigError
+from elbow_core.runs import locate
 from elbow_jax.config import TrainConfig
 from elbow_jax.porting import PUBLISHED
 from elbow_jax.training.initial_weights import Init
@@ -121,6 +122,14 @@ def _earlier_runs(init: Init, nested: bool = False) -> Iterator[tuple[Path, Path
         if not RunDirectory(path).config.is_file():
             raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
         config = load_config(TrainConfig, RunDirectory(path).config)
-        yield path, config.data.prepared
+        yield path, locate(path, config.data.prepared)
         if config.init is not None:
-            yield from _earlier_runs(config.init, nested=True)
+            yield from _earlier_runs(_located(path, config.init), nested=True)
+
+
+def _located(run: Path, init: Init) -> Init:
+    """Return the initial weights of a run with its paths found from this working directory."""
+    if isinstance(init, Mapping):
+        return {name: str(locate(run, Path(path))) for name, path in init.items()}
+    located = locate(run, Path(init))
+    return str(located) if located.exists() else init  # a tag of published weights is no path

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
-import grain
 import jax
 import numpy as np
 
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import UserError
+from elbow_core.interruption import Interrupted
 from elbow_jax.config import TrainConfig
-from elbow_jax.data import image_ids, training_batches
+from elbow_jax.data import Batches, image_ids, position_of, training_batches
 from elbow_jax.runtime import Interruption, compile_in_thread, process, to_devices
 from elbow_jax.training.checkpoints import Checkpoints
 from elbow_jax.training.engine import Engine
@@ -21,27 +22,35 @@ from elbow_jax.training.tensorboard import Curves, contact_sheet
 from elbow_jax.training.validation import validate
 
 
-def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirectory) -> int | None:
+def fit(
+    config: TrainConfig,
+    data: PreparedData,
+    engine: Engine,
+    run: RunDirectory,
+    interruption: Interruption,
+) -> int | None:
     """Train from the run's newest checkpoint, or from the initial state, to the last epoch.
 
     The host waits for the device at log steps, at checkpoints and for validation, and nowhere else.
 
     Returns:
-        None at the end of training; after SIGTERM, the step of the checkpoint written then.
+        None at the end of training; after a signal, the step of the checkpoint written then.
 
     Raises:
         UserError: if a loss or a gradient is not finite; the last good checkpoint stays.
     """
-    batches = open_batches(config, data)
     total = config.epochs * engine.steps_per_epoch
     train_step = compile_in_thread(engine.train_step)  # not in Engine: a dry run traces its step
-    with Checkpoints(run.checkpoints) as checkpoints, Interruption() as interruption:
+    with (
+        closing(open_batches(config, data)) as batches,
+        Checkpoints(run.checkpoints) as checkpoints,
+    ):
         state, first = engine.state, 0
         losses: list[float] = []
         aurocs: list[float] = []
         if (restored := checkpoints.restore_latest(engine.state)) is not None:
             first, state, host = restored
-            batches.set_state(host["batches"])
+            batches.set_state(position_of(host["batches"]))
             losses, aurocs = host["losses"], host["scores"]
         elif not engine.begins:
             raise UserError(
@@ -49,6 +58,7 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
             )
         log = MetricsLog(run.metrics, after=first)
         pending: list[tuple[np.ndarray, Any]] = []
+        saved, position = first, None
         with (
             Curves(run.tensorboard, first, config.tensorboard) as curves,
             TrainingProgress(run.path.name, total, config.batch_size, done=first) as progress,
@@ -57,7 +67,18 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
                 if should_stop(aurocs, config.early_stopping):
                     progress.say(f"no better validation AUROC in {config.early_stopping} epochs")
                     break
-                batch = next(batches)
+                try:
+                    with interruption.waiting():
+                        batch = next(batches)
+                except Interrupted:
+                    if step - 1 > saved:
+                        losses += _fetch(pending, step - 1, data, checkpoints)
+                        host = {"batches": position, "losses": losses, "scores": aurocs}
+                        checkpoints.save(step - 1, state, host, None)
+                    checkpoints.wait()
+                    return step - 1
+                # Every process has read the same number of batches: one state serves all.
+                position = batches.get_state()
                 if step == 1:
                     curves.image("augmented training images", contact_sheet(batch["image"]), step)
                 state, metrics = train_step(state, to_devices(batch, engine.mesh))
@@ -87,9 +108,9 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
                     log.write(row)
                     curves.write(row)
                 if saves or interrupted:
-                    # Every process has read the same number of batches: one state serves all.
-                    host = {"batches": batches.get_state(), "losses": losses, "scores": aurocs}
+                    host = {"batches": position, "losses": losses, "scores": aurocs}
                     checkpoints.save(step, state, host, auroc)
+                    saved = step
                 if interrupted:
                     checkpoints.wait()
                     return step
@@ -97,7 +118,7 @@ def fit(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirecto
     return None
 
 
-def open_batches(config: TrainConfig, data: PreparedData) -> grain.DatasetIterator:
+def open_batches(config: TrainConfig, data: PreparedData) -> Batches:
     """Return this process's training batches for a configuration."""
     return training_batches(
         data,
@@ -106,6 +127,7 @@ def open_batches(config: TrainConfig, data: PreparedData) -> grain.DatasetIterat
         copies=config.data.copies,
         augmentation=config.data.augmentation,
         redraw=config.data.redraw,
+        balanced=config.data.balanced,
         workers=config.data.workers,
         process=process(),
     )

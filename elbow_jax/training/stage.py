@@ -11,7 +11,7 @@ from elbow_core.files import is_full, require_room, require_writable
 from elbow_core.radiographs import Preprocessing
 from elbow_core.runs import check_new, lock_run
 from elbow_jax.config import TrainConfig
-from elbow_jax.runtime import INTERRUPTED_STATUS, is_main, wait_for_all
+from elbow_jax.runtime import Interruption, is_main, wait_for_all
 from elbow_jax.scoring import sigmoid, write_released
 from elbow_jax.training.checkpoints import Checkpoints, has_checkpoint, size_of
 from elbow_jax.training.cost import describe_cost, measure_cost
@@ -34,7 +34,7 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
     """Run one stage from its configuration to a released model.
 
     Returns:
-        0, or 143 if SIGTERM stopped it after a checkpoint.
+        0, or 143 if a signal stopped it after a checkpoint (130 for Ctrl-C).
 
     Raises:
         UserError: if the configuration, the data or the disk cannot be used, or another process
@@ -59,7 +59,8 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
             record_near_duplicates(config, data, run)
         wait_for_all("run directory")
         try:
-            step = fit(config, data, engine, run)
+            with Interruption() as interruption:
+                step = fit(config, data, engine, run, interruption)
             if step is None:
                 release(config, data, engine, run)
         except Exception as error:
@@ -70,8 +71,9 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
                 f"{run.path}: cannot be written ({reason}); make room and continue with --resume"
             ) from error
     if step is not None:
-        _print_once(f"{run.path}: stopped by SIGTERM after step {step}; continue with --resume")
-        return INTERRUPTED_STATUS
+        signal = interruption.received or "a signal to another process"
+        _print_once(f"{run.path}: stopped by {signal} after step {step}; continue with --resume")
+        return interruption.status
     _print_once(f"released model: {run.model}")
     return 0
 
@@ -151,8 +153,15 @@ def _require_packages(config: TrainConfig) -> None:
 
 def _build(config: TrainConfig, data: PreparedData, begins: bool) -> Engine:
     for split in ("train", "validation"):
-        if not len(data.positions(split)):
+        labels = {data.rows[position].label for position in data.positions(split)}
+        if not labels:
             raise ConfigError(f"{data.directory}: no image in split {split!r}")
+        if len(labels) == 1:
+            only = ("normal", "injured")[labels.pop()]
+            raise ConfigError(
+                f"{data.directory}: the split {split!r} holds {only} images alone; "
+                "a network needs both classes"
+            )
     if config.init is not None:
         refuse_leakage(config.init, data)
     return build_engine(config, data, begins)

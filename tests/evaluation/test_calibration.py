@@ -95,7 +95,9 @@ def test_line_equals_logistic_regression_without_penalty(sharpness, shift):
         ([1, 1], [0.2, 0.7], "no normal"),
         ([0, 0], [0.2, 0.7], "no injured"),
         ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], "separate"),
-        ([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5], "separate"),
+        ([1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9], "separate"),
+        ([0, 0, 1, 1], [0.1, 0.5, 0.5, 0.9], "separate"),
+        ([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5], "all scores are equal"),
     ],
 )
 def test_line_without_a_maximum_is_nan_with_a_reason(labels, scores, reason):

@@ -167,9 +167,15 @@ def test_command_finds_the_matrix_of_consistent_metrics(tmp_path, capsys):
         ("model,accuracy\nx,92.5\n", "results.csv:2: accuracy 92.5 is above 1"),
         ("model,speed\nx,0.5\n", "column 'speed'"),
         ("model,accuracy\nx\n", "results.csv:2: 1 values under 2"),
-        ("model,accuracy,accuracy\nx,0.1,0.2\n", "a column name is repeated"),
+        ("model,accuracy,accuracy\nx,0.1,0.2\n", "results.csv:1: repeated columns: accuracy"),
         ("model,auroc\nx,0.9\n", "results.csv:2: no metric"),
         ("model,accuracy\n", "no rows"),
+        ("model,accuracy\nx,0.9\nx,0.8\n", "results.csv:3: model 'x' is repeated"),
+        ("accuracy,precision\n0.9,0.8\n", "the first column is 'accuracy'; it must be the name"),
+        ("model,accuracy\nx,-0.5\n", "results.csv:2: accuracy -0.5 is below 0"),
+        ("model,kappa\nx,-1.5\n", "results.csv:2: kappa -1.5 is below -1"),
+        ("model,accuracy\nx, 0.9\n", "results.csv:2: accuracy ' 0.9' starts or ends"),
+        ("model,accuracy,\nx,0.9,1\n", "results.csv:1: a column has no name"),
     ],
 )
 def test_fault_in_a_table_of_results_is_located(tmp_path, text, message):
@@ -192,6 +198,31 @@ def test_fault_in_a_table_of_sets_is_located(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(UserError, match=re.escape(message)):
         read_sets(path)
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "inf", "-0.1", "1_0", "1.5", "0,01", " 0.1"])
+def test_tolerance_that_is_no_number_from_0_to_1_is_a_usage_error(tolerance, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(RESULTS), "--sets", str(SETS), f"--tolerance={tolerance}"])
+    assert stopped.value.code == 2
+    assert f"--tolerance: {tolerance!r} is not a number from 0 to 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("metrics", "share"),
+    [
+        # Accuracy needs as many errors as this precision and recall leave no room for.
+        ("0.100,0.900,0.900", "none from 0 to 100 %"),
+        ("0.999,0.999,0.999", "% to 100.0%"),
+    ],
+)
+def test_implied_share_is_a_share(tmp_path, capsys, metrics, share):
+    results = tmp_path / "results.csv"
+    results.write_text(f"model,accuracy,precision,recall\nx,{metrics}\n")
+    assert main([str(results), "--sets", str(SETS)]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("  x: "))
+    assert share in line
+    assert "-" not in line
 
 
 def test_missing_file_is_a_usage_error_on_one_line(tmp_path):

@@ -187,7 +187,23 @@ def test_faultless_model_has_wilson_but_no_bootstrap_interval():
 def test_one_patient_gives_no_bootstrap_interval():
     labels, scores, _ = simulated(8, 20)
     intervals = metric_intervals(labels, scores, np.zeros(20, np.int64))
-    assert "patients" in intervals["f1"].reason
+    assert intervals["f1"].reason == "fewer than two patients of a class"
+    assert intervals["brier"].reason == "fewer than two patients"
+
+
+def test_calibration_error_of_0_has_no_interval_and_a_true_reason():
+    labels = np.array([0, 1, 0, 1, 1, 1] * 5)
+    scores = np.array([0.5, 0.5, 0.75, 0.75, 0.75, 0.75] * 5)
+    assert expected_calibration_error(labels, scores) == 0
+    interval = score_intervals(labels, scores, np.arange(30), draws=100)["ece"]
+    assert math.isnan(interval.low)
+    assert interval.reason.startswith("the error is 0")
+
+
+@given(st.floats(0, 1), st.floats(1e-3, 1e6))
+def test_wilson_of_an_effective_number_is_within_0_and_1(share, total):
+    low, high = wilson(share * total, total)
+    assert 0 <= low <= high <= 1
 
 
 def test_rare_class_leaves_metrics_undefined_in_many_draws():

@@ -99,8 +99,8 @@ def test_empty_lines_are_skipped_but_counted(tmp_path):
         ("", ":1: no column image_id"),
         (HEADER, "no predictions"),
         (HEADER.replace(",score", "") + ROW, ":1: no column score"),
-        (HEADER.replace("model", "model,extra") + ROW, ":1: unknown or repeated column extra"),
-        (HEADER.replace("model", "model,model") + ROW, ":1: unknown or repeated column"),
+        (HEADER.replace("model", "model,extra") + ROW, ":1: unknown column extra"),
+        (HEADER.replace("model", "model,model") + ROW, ":1: repeated columns: model"),
         (HEADER + "a,p1,s1,1,0.75,1\n", ":2: 6 values under 7 columns"),
         (HEADER + ROW + ROW, ":3: image_id 'a' appears a second time"),
         (HEADER + ROW + ROW.replace("a,", ",", 1), ":3: image_id is empty"),
@@ -152,6 +152,16 @@ def test_failed_write_leaves_the_old_file_and_no_partial_file(tmp_path):
         write_predictions(path, unwritable)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_null_byte_of_an_answer_is_replaced_and_one_of_an_id_refused(tmp_path):
+    path = tmp_path / "predictions.csv"
+    write_predictions(path, predictions(answer=np.array(["a\0b", "", "c"], object)))
+    answer = read_predictions(path).answer
+    assert answer is not None
+    assert answer.tolist() == ["a\ufffdb", "", "c"]
+    with pytest.raises(PredictionsError, match="patient_id contains a null byte"):
+        write_predictions(path, predictions(patient_id=np.array(["a\0b", "", "c"], object)))
 
 
 def test_write_into_a_missing_folder_is_an_error_that_names_it(tmp_path):

@@ -10,7 +10,7 @@ from elbow_core import cli
 from elbow_core.dataset import write_archive
 from elbow_core.errors import ManifestError, PredictionsError
 from elbow_core.evaluation import Predictions, ReportInputs, ReportSettings, write_report
-from elbow_core.evaluation.report.__main__ import main
+from elbow_core.evaluation.report.__main__ import main, read_thresholds
 from tests.support.report_inputs import predictions, write_inputs
 
 FEW_DRAWS = ReportSettings(draws=100)
@@ -114,6 +114,27 @@ def test_usage_error_is_one_clear_line_with_status_2(
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in last
     assert not (inputs / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        '{"default": "0.5"}',
+        '{"default": true}',
+        '{"default": NaN}',
+        '{"default": Infinity}',
+        '{"default": 1.5}',
+        '{"default": 0.5, "default": 0.4}',
+        "[0.5]",
+    ],
+)
+def test_thresholds_that_are_no_numbers_from_0_to_1_are_refused(tmp_path, thresholds):
+    path = tmp_path / "model.json"
+    path.write_text(f'{{"thresholds": {thresholds}}}')
+    with pytest.raises(PredictionsError, match=r"model\.json: has no thresholds"):
+        read_thresholds(path)
+    path.write_text('{"thresholds": {"default": 0.5, "none": 1.0000000000000002}}')
+    assert read_thresholds(path)["none"] > 1
 
 
 def test_rejected_without_its_header_is_refused(tmp_path):

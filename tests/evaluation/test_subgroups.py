@@ -67,6 +67,22 @@ def test_metrics_of_a_group_are_those_of_its_images_alone():
         assert found.intervals[name].low < value < found.intervals[name].high
 
 
+@pytest.mark.parametrize(
+    ("labels", "scores", "patients", "reason"),
+    [
+        ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], [0, 1, 2, 3], "the scores separate the classes"),
+        ([0, 0, 1, 1], [0.8, 0.9, 0.1, 0.2], [0, 1, 2, 3], "the scores separate the classes"),
+        ([0, 0, 1, 1], [0.1, 0.8, 0.2, 0.9], [0, 1, 2, 2], "fewer than two patients of a class"),
+        ([0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5], [0, 1, 2, 3], "the area has no variance"),
+    ],
+)
+def test_missing_area_interval_has_its_own_reason(labels, scores, patients, reason):
+    labels, scores = np.array(labels), np.array(scores)
+    found = group_metrics(labels, scores, (scores >= 0.5).astype(int), np.array(patients))
+    assert math.isnan(found.intervals["auroc"].low)
+    assert found.intervals["auroc"].reason == reason
+
+
 def test_group_of_one_class_has_reasons_in_place_of_metrics():
     found = group_metrics(np.ones(4, int), np.linspace(0, 1, 4), np.ones(4, int), np.arange(4))
     assert math.isnan(found.values["specificity"])

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,47 @@ def test_originals_are_unchanged_and_copies_are_not(data):
         for image, position in zip(batch["image"], batch["position"], strict=True)
     ]
     assert sum(unchanged) == SPLITS["train"]
+
+
+@pytest.fixture(scope="module")
+def unbalanced(tmp_path_factory):
+    """Prepared data with 12 normal images and 5 injuries in training."""
+    folder = write_prepared(tmp_path_factory.mktemp("unbalanced"))
+    rows = read_manifest(folder / "manifest.csv")
+    injured = [row for row in rows if row.split == "train" and row.label == 1]
+    moved = {row.image_id for row in injured[5:]}
+    rows = [replace(row, split="test") if row.image_id in moved else row for row in rows]
+    (folder / "manifest.csv").unlink()
+    write_manifest(folder / "manifest.csv", rows)
+    return open_prepared(folder)
+
+
+def test_balanced_epoch_holds_as_many_images_of_each_class(unbalanced):
+    steps = steps_per_epoch(unbalanced, 1, 8, balanced=True)
+    batches = take(shuffled(unbalanced, balanced=True), steps)
+    labels = np.concatenate([batch["label"] for batch in batches])
+    assert steps == 6
+    assert list(np.bincount(labels)) == [24, 24]
+    times = np.bincount(np.concatenate([batch["position"] for batch in batches]))
+    assert sorted(set(times)) == [0, 2, 4, 6]  # of five images, two come three times a round
+
+
+def test_repeated_image_is_another_augmented_copy(unbalanced):
+    batches = take(shuffled(unbalanced, balanced=True), 6)
+    images = [image.tobytes() for batch in batches for image in batch["image"]]
+    assert len(set(images)) == len(images)
+
+
+def test_images_of_the_larger_class_are_augmented_alike_with_and_without_balance(unbalanced):
+    def normal(**changes):
+        return {
+            image.tobytes()
+            for batch in take(shuffled(unbalanced, batch_size=1, **changes), 48)
+            for image, label in zip(batch["image"], batch["label"], strict=True)
+            if label == 0
+        }
+
+    assert normal(balanced=True) == normal()
 
 
 def test_labels_equal_the_manifests(data):

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from elbow_core import cli
 from elbow_core.evaluation import read_predictions
 from elbow_core.prepare import __main__ as prepare
 from elbow_jax import evaluate, predict, train
+from tests.support.dicom_files import dicom
 
 SIZE = 32
 
@@ -129,7 +131,15 @@ def test_unreadable_file_is_named_and_all_others_are_scored(folder, tmp_path, ca
         (["--model", "{run}/model", "{run}/nowhere.png"], "no such file or folder"),
         (["--model", "{run}/model", "{run}/model"], "holds no file that ends in"),
         (["--model", "{run}/model", "{images}", "--threshold", "best"], "'best' is not one of"),
+        (["--model", "{run}/model", "{images}", "--threshold", "1.5"], "a number from 0 to 1"),
+        (["--model", "{run}/model", "{images}", "--threshold", "nan"], "a number from 0 to 1"),
+        (["--model", "{run}/model", "{images}", "--threshold", "0_5"], "a number from 0 to 1"),
+        (["--model", "{run}/model", "{images}", "--threshold", "0,5"], "a number from 0 to 1"),
+        (["--model", "{run}/model", "{images}", "--threshold=-0.1"], "a number from 0 to 1"),
         (["--model", "{run}/model", "{images}", "--batch-size", "0"], "not at least 1"),
+        (["--model", "{run}/model", "{images}", "--out", "{run}"], "is a folder; name a file"),
+        (["--model", "{run}/model", "{images}", "--out", "{run}/no/x.csv"], "does not exist"),
+        (["--model", "{run}/model", "{images}", "--out", "/proc/x.csv"], "cannot be written"),
     ],
 )
 def test_wrong_use_of_predict_is_one_line(folder, capsys, arguments, message):
@@ -138,6 +148,114 @@ def test_wrong_use_of_predict_is_one_line(folder, capsys, arguments, message):
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
     assert message in error
+
+
+def scores_of(folder: Path, capsys, *arguments: str) -> tuple[list[dict[str, str]], list[str]]:
+    """Predict with the run's model; return the rows of the table and the lines of messages."""
+    assert run(predict, "--model", str(folder / "run/model"), *arguments) == 0
+    printed = capsys.readouterr()
+    return list(csv.DictReader(printed.out.splitlines())), printed.err.splitlines()
+
+
+def test_threshold_is_a_name_or_a_number(folder, capsys):
+    images = str(folder / "images/injury")
+    rows, _ = scores_of(folder, capsys, images)
+    median = float(np.median([float(row["score"]) for row in rows])) + 5e-7  # between two scores
+    for threshold in (median, 0, 1):
+        rows, _ = scores_of(folder, capsys, images, "--threshold", f"{threshold:.7f}")
+        labels = {row["label"] for row in rows if float(row["score"]) >= threshold}
+        assert labels <= {"injury"}
+        assert {row["label"] for row in rows if float(row["score"]) < threshold} <= {"normal"}
+    names = json.loads((folder / "run/model/model.json").read_text())["thresholds"]
+    named, _ = scores_of(folder, capsys, images, "--threshold", "youden")
+    numbered, _ = scores_of(folder, capsys, images, "--threshold", repr(names["youden"]))
+    assert named == numbered
+
+
+def test_entries_of_a_folder_that_are_passed_over_are_named(folder, tmp_path, capsys):
+    shutil.copy(folder / "images/normal/p00.png", tmp_path / "a.png")
+    (tmp_path / "IM000001").write_bytes(dicom())
+    (tmp_path / "more").symlink_to(folder / "images/injury")
+    for name in ("._a.png", "DICOMDIR.txt", "1.txt", "2.txt", "3.txt"):
+        (tmp_path / name).write_text("text")
+    rows, lines = scores_of(folder, capsys, str(tmp_path), str(folder / "images/normal/p02.png"))
+    assert [Path(row["path"]).name for row in rows] == ["IM000001", "a.png", "p02.png"]
+    texts = f"{tmp_path}/1.txt, {tmp_path}/2.txt, {tmp_path}/3.txt and 1 more"
+    assert sorted(lines) == [
+        f"passed over 1 hidden files and folders: {tmp_path}/._a.png",
+        f"passed over 1 links to folders, which are not followed: {tmp_path}/more",
+        "passed over 4 files that are not DICOM and do not end in .png, .jpg, .jpeg, .dcm: "
+        + texts,
+    ]
+
+
+def test_folder_of_images_alone_prints_no_message(folder, capsys):
+    assert scores_of(folder, capsys, str(folder / "images/normal"))[1] == []
+
+
+def test_output_is_checked_before_the_first_image_is_decoded(folder, monkeypatch, capsys):
+    monkeypatch.setattr(predict, "read_radiograph", None)
+    arguments = ["--model", str(folder / "run/model"), str(folder / "images")]
+    assert run(predict, *arguments, "--out", "/proc/scores.csv") == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_device_is_written_and_not_replaced(folder, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    arguments = ["--model", str(folder / "run/model"), str(folder / "images/normal/p00.png")]
+    assert run(predict, *arguments, "--out", str(tmp_path / "pipe")) == 0
+    assert os.read(reader, 1000).decode().splitlines()[0] == "path,score,label"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_name_that_is_not_utf8_is_scored_and_written_with_its_bytes(folder, tmp_path):
+    name = os.fsencode(tmp_path) + b"/M\xfcller.png"
+    shutil.copy(os.fsencode(folder / "images/normal/p00.png"), name)
+    out = tmp_path / "out.csv"
+    model = str(folder / "run/model")
+    for given in (os.fsdecode(name), str(tmp_path)):
+        assert run(predict, "--model", model, given, "--out", str(out)) == 0
+        assert out.read_bytes().splitlines()[1].startswith(name + b",0.")
+        out.unlink()
+    linked = tmp_path / os.fsdecode(b"mod\xe8le")
+    linked.symlink_to(folder / "run/model")
+    assert run(predict, "--model", str(linked), os.fsdecode(name)) == 2
+
+
+def test_evaluation_from_another_directory_and_of_moved_data(folder, tmp_path, monkeypatch, capsys):
+    shutil.copytree(folder / "run", tmp_path / "run")
+    shutil.copytree(folder / "data", tmp_path / "moved")
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["data"] == str(folder / "data")
+    config = (tmp_path / "run/config.yaml").read_text()
+    text = config.replace(str(folder / "data"), "data")
+    assert text != config
+    (tmp_path / "run/config.yaml").write_text(text)  # as of a run begun in `folder` with data: data
+    record["working_directory"] = str(folder)
+    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--run", "run", "--batch-size", "8"]
+    assert run(evaluate, *arguments) == 0
+    table = Path("run/predictions_test.csv").read_bytes()
+    assert table == (folder / "run/predictions_test.csv").read_bytes()
+
+    record["working_directory"] = str(tmp_path / "gone")
+    Path("run/run.json").write_text(json.dumps(record))
+    capsys.readouterr()
+    assert run(evaluate, *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path}/gone/data: the data of run are not there; give" in line
+    Path("run/predictions_test.csv").unlink()
+    assert run(evaluate, *arguments, "--data", "moved") == 0
+    assert Path("run/predictions_test.csv").read_bytes() == table
+
+    manifest = Path("moved/manifest.csv").read_text()
+    Path("moved/manifest.csv").write_text(manifest.replace(",train,", ",test,", 1))
+    capsys.readouterr()
+    assert run(evaluate, *arguments, "--data", "moved") == 2
+    assert "moved: is not the data that run began with" in capsys.readouterr().err
 
 
 def damage_weights(model: Path) -> None:

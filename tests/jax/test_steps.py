@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import torch
 
 from elbow_jax.models.layers import BatchNorm, Convolution, Dense
 from elbow_jax.optimizer import sgd
@@ -81,6 +82,16 @@ def test_loss_is_the_mean_over_images_of_weight_one():
 def test_loss_of_a_confident_wrong_logit_is_finite():
     batch = {"label": jnp.asarray([0]), "weight": jnp.asarray([1.0])}
     assert float(weighted_loss(jnp.asarray([1e4]), batch)) == pytest.approx(1e4)
+
+
+@pytest.mark.parametrize("pos_weight", [0.25, 1.0, 3.0])
+def test_weight_of_injured_images_is_that_of_torch(pos_weight):
+    logits, labels = np.linspace(-3, 3, 8, dtype=np.float32), np.arange(8) % 2
+    batch = {"label": jnp.asarray(labels, jnp.int32), "weight": jnp.ones(8)}
+    torch_loss = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(pos_weight))
+    expected = torch_loss(torch.from_numpy(logits), torch.from_numpy(labels).float())
+    found = weighted_loss(jnp.asarray(logits), batch, pos_weight)
+    assert float(found) == pytest.approx(float(expected), rel=1e-6)
 
 
 def test_step_updates_parameters_statistics_and_count(initial, batch, train_step):

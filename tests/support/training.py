@@ -36,14 +36,17 @@ def write_config(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def start(config: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    """Start the training command in a new process."""
+def start(
+    config: Path, *arguments: str, new_session: bool = False, **environment: str
+) -> "subprocess.Popen[str]":
+    """Start the training command in a new process, and in a new process group on request."""
     return subprocess.Popen(
         [sys.executable, "-m", "elbow_jax.train", "--config", str(config), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | environment,
+        start_new_session=new_session,
     )
 
 

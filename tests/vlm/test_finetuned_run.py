@@ -1,6 +1,9 @@
 """A finished run: its predictions, its merged checkpoint, and reports on it."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ from elbow_core.dataset import open_prepared
 from elbow_core.evaluation import UNPARSED, Predictions, read_predictions, write_predictions
 from elbow_core.evaluation.report.__main__ import main as report_main
 from tests.support.small_data import SPLITS, write_prepared
-from tests.support.vlm_runs import copy_run, write_config
+from tests.support.vlm_runs import copy_run, refused, write_config
 from vlm_torch import finetune, merge, predict, scoring
 from vlm_torch.lora import load_adapter, open_finetuned_run
 from vlm_torch.models import load_base, read_input_format
@@ -113,6 +116,46 @@ def test_merged_predictions_equal_the_adapters(merged):
     assert predict.main(["--run", str(merged), "--split", "test", "--merged"]) == 0
     after = read_predictions(merged / "predictions_test.csv")
     np.testing.assert_allclose(after.score, before.score, atol=MERGED)
+
+
+def test_merged_checkpoint_needs_neither_peft_nor_the_adapter(merged, tmp_path):
+    run = copy_run(merged.parent, tmp_path / "copy")
+    shutil.rmtree(run / "adapter")
+    card = json.loads((run / "merged/card.json").read_text())
+    card["versions"]["peft"] = "0.21.999"
+    (run / "merged/card.json").write_text(json.dumps(card))
+    before = (run / "predictions_test.csv").read_bytes()
+    (run / "predictions_test.csv").unlink()
+    without_peft = "import sys; sys.modules['peft'] = None; from vlm_torch.predict import main; "
+    command = f"sys.exit(main(['--run', {str(run)!r}, '--merged']))"
+    done = subprocess.run(
+        [sys.executable, "-c", without_peft + command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len((run / "predictions_test.csv").read_bytes().splitlines()) == len(before.splitlines())
+
+
+def test_merged_checkpoint_of_another_release_of_transformers_is_refused(merged, tmp_path, capsys):
+    run = copy_run(merged.parent, tmp_path / "copy")
+    card = json.loads((run / "merged/card.json").read_text())
+    card["versions"]["transformers"] = "5.5.0"
+    (run / "merged/card.json").write_text(json.dumps(card))
+    message = refused(capsys, predict.main, "--run", str(run), "--merged")
+    assert "was trained under transformers 5.5.0" in message
+
+
+def test_prediction_of_moved_data(workspace, tmp_path, capsys):
+    run = copy_run(workspace, tmp_path / "copy")
+    text = (run / "config.yaml").read_text().replace(str(workspace / "data"), "/nowhere/data")
+    (run / "config.yaml").write_text(text)
+    assert "with --data DIR" in refused(capsys, predict.main, "--run", str(run))
+    before = (run / "predictions_test.csv").read_bytes()
+    arguments = ["--run", str(run), "--data", str(workspace / "data"), "--batch-size", "4"]
+    assert predict.main(arguments) == 0
+    assert (run / "predictions_test.csv").read_bytes() == before
+    write_prepared(tmp_path / "other", seed=7)
+    message = refused(capsys, predict.main, "--run", str(run), "--data", str(tmp_path / "other"))
+    assert "is not the data that" in message
 
 
 def test_one_report_holds_a_finetuned_model_and_a_network(workspace, tmp_path):

@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from vlm_torch.lora.adapter import (
-        AdapterCard,
-        installed_versions,
-        load_adapter,
-        write_adapter,
-    )
+    from vlm_torch.lora.adapter import load_adapter, write_adapter
+    from vlm_torch.lora.card import AdapterCard, installed_versions
     from vlm_torch.lora.finetuned_run import FinetunedRun, open_finetuned_run, open_merged_run
     from vlm_torch.lora.layers import add_lora, count_trainable
     from vlm_torch.lora.merging import merge
@@ -35,7 +31,8 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "adapter": ["AdapterCard", "installed_versions", "load_adapter", "write_adapter"],
+        "adapter": ["load_adapter", "write_adapter"],
+        "card": ["AdapterCard", "installed_versions"],
         "finetuned_run": ["FinetunedRun", "open_finetuned_run", "open_merged_run"],
         "layers": ["add_lora", "count_trainable"],
         "merging": ["merge"],

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elbow_core.errors import ConfigError
+from elbow_core.runs import locate
 from vlm_torch.config import ADAPTER, MERGED, FinetuneConfig, FolderBase, HubBase, read_run_config
-from vlm_torch.lora.adapter import AdapterCard, read_card, require_base
+from vlm_torch.lora.card import AdapterCard, read_card, read_merged_card, require_base
 from vlm_torch.models import BaseCheckpoint, find_base
 
 
@@ -34,6 +35,9 @@ def open_finetuned_run(path: Path, base: Path | None) -> FinetunedRun:
     model = config.model
     if base is not None:
         model = model.model_copy(update={"base": FolderBase(path=base)})
+    elif isinstance(model.base, FolderBase):
+        folder = locate(path, model.base.path)
+        model = model.model_copy(update={"base": FolderBase(path=folder)})
     elif isinstance(model.base, HubBase):
         pinned = model.base.model_copy(update={"revision": card.base_revision})
         model = model.model_copy(update={"base": pinned})
@@ -43,16 +47,16 @@ def open_finetuned_run(path: Path, base: Path | None) -> FinetunedRun:
 
 
 def open_merged_run(path: Path) -> FinetunedRun:
-    """Open a finished run with its merged checkpoint.
+    """Open a run with its merged checkpoint; neither peft nor the adapter is needed.
 
     Raises:
-        UserError: no finished run, not merged, or other library versions.
+        UserError: no run, not merged, or another release of transformers.
     """
     if not (path / MERGED).is_dir():
         raise ConfigError(f"{path / MERGED}: is missing; run `python -m vlm_torch.merge` first")
     config = read_run_config(path)
     update = {"base": FolderBase(path=path / MERGED), "four_bit": False}
     model = config.model.model_copy(update=update)
-    card = read_card(path / ADAPTER)
+    card = read_merged_card(path / MERGED)
     checkpoint = find_base(model, path.parent)
     return FinetunedRun(path, config.model_copy(update={"model": model}), card, checkpoint, None)

@@ -7,7 +7,8 @@ import torch
 
 from elbow_core.files import atomic_folder
 from vlm_torch.config import ADAPTER
-from vlm_torch.lora.adapter import CARD, load_adapter
+from vlm_torch.lora.adapter import load_adapter
+from vlm_torch.lora.card import CARD
 from vlm_torch.lora.finetuned_run import FinetunedRun
 from vlm_torch.lora.layers import without_deprecation_warnings
 from vlm_torch.models import load_base

@@ -11,10 +11,11 @@ import torch
 from elbow_core.dataset import PreparedData, open_prepared
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation import UNPARSED, Predictions, predictions_of_rows, write_predictions
+from elbow_core.files import require_writable
 from elbow_core.progress import track
-from elbow_core.runs import data_fingerprint
+from elbow_core.runs import data_fingerprint, find_data, require_data
+from vlm_torch import lora
 from vlm_torch.inputs import require_images
-from vlm_torch.lora import FinetunedRun, load_adapter
 from vlm_torch.models import InputFormat, load_base, read_input_format
 from vlm_torch.scoring.answer_log import Answer, AnswerLog
 from vlm_torch.scoring.answering import generate_answers, injury_probability, parse_answer
@@ -36,7 +37,7 @@ def answer_batch(
 def predict_split(
     model: Any,
     inputs: InputFormat,
-    run: FinetunedRun,
+    run: lora.FinetunedRun,
     data: PreparedData,
     split: str,
     batch_size: int,
@@ -60,24 +61,35 @@ def predict_split(
     )
 
 
-def predict(run: FinetunedRun, split: str, batch_size: int) -> Path:
+def predict(
+    run: lora.FinetunedRun, split: str, batch_size: int, prepared: Path | None = None
+) -> Path:
     """Write the predictions of a finished run on a split of its data; return the file.
 
+    Args:
+        run: the run.
+        split: of its data.
+        batch_size: images that pass through the model at once.
+        prepared: the place of the run's data, if they were moved.
+
     Raises:
-        UserError: differently prepared data, an empty split, or an unreadable image; always before
-            the first answer.
+        UserError: data that are not there, were prepared differently or have changed, an empty
+            split, an unreadable image, or a run that cannot be written; always before the first
+            answer.
     """
-    data = open_prepared(run.config.data.prepared)
+    require_writable(run.path)
+    data = open_prepared(find_data(run.path, run.config.data.prepared, prepared))
     expected = run.card.preprocessing.model_dump(mode="json")
     if expected != data.archive.settings:
         raise ConfigError(
             f"{data.directory}: prepared with {data.archive.settings}, the model needs {expected}"
         )
+    require_data(run.path, data.directory)
     inputs = read_input_format(run.base, run.config.model, run.config.prompt)
     require_images(data, (split,), inputs.image_size)
     model: Any = load_base(run.base, run.config.model)
     if run.adapter is not None:
-        model = load_adapter(model, run.adapter)
+        model = lora.load_adapter(model, run.adapter)
     if torch.cuda.is_available() and not run.config.model.four_bit:
         model = model.to("cuda")
     path = run.path / f"predictions_{split}.csv"

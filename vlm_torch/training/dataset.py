@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, get_worker_info
 
 from elbow_core.dataset import PreparedData
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
+from elbow_core.worker_processes import follow_parent
 from vlm_torch.inputs import Normalisation, PromptTokens, answered_inputs
 
 
@@ -32,6 +33,8 @@ class RadiographDataset(Dataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         """Return one image, uint8 [size, size], and its label."""
+        if get_worker_info() is not None:
+            follow_parent()
         copy, row = divmod(index, len(self._positions))
         position = int(self._positions[row])
         image = self._data.archive[position]

@@ -12,6 +12,7 @@ from transformers.trainer_callback import PrinterCallback
 from elbow_core.dataset import PreparedData, open_prepared
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.files import is_full, require_room, require_writable
+from elbow_core.interruption import Interrupted, Interruption
 from elbow_core.radiographs import NO_AUGMENTATION, Preprocessing
 from elbow_core.runs import (
     CONFIG,
@@ -36,11 +37,19 @@ from vlm_torch.training.checkpoints import (
     remove_partial_checkpoints,
 )
 from vlm_torch.training.dataset import Collator, RadiographDataset
+from vlm_torch.training.stopping import (
+    StopOnSignal,
+    end_reading_processes,
+    naming_dead_workers,
+)
 from vlm_torch.training.trainer import LoraTrainer, MetricsCallback, training_arguments
 
 
-def finetune(config: FinetuneConfig, resume: bool) -> Path:
-    """Train from configuration to adapter; return the adapter's folder.
+def finetune(config: FinetuneConfig, resume: bool) -> int:
+    """Train from configuration to adapter.
+
+    Returns:
+        0, or 143 if a signal stopped it after a checkpoint (130 for Ctrl-C).
 
     Raises:
         UserError: any problem with what the user gave, a disk without room for a checkpoint, or
@@ -79,9 +88,12 @@ def finetune(config: FinetuneConfig, resume: bool) -> Path:
                     stack.enter_context(lock_run(config.run))
         if adapter.is_dir():
             print(f"{config.run}: is finished already")
-            return adapter
+            return 0
         try:
-            _train(config, data, inputs, model, base, is_main)
+            with Interruption() as interruption:
+                step = _train(config, data, inputs, model, interruption)
+            if step is None and is_main:
+                _write_adapter(config, data, base)
         except Exception as error:
             if isinstance(error, UserError) or not is_full(error, config.run):
                 raise
@@ -89,7 +101,12 @@ def finetune(config: FinetuneConfig, resume: bool) -> Path:
             raise UserError(
                 f"{config.run}: cannot be written ({reason}); make room and continue with --resume"
             ) from error
-    return adapter
+    if step is None:
+        return 0
+    if is_main:
+        name = interruption.received or "a signal to another process"
+        print(f"{config.run}: stopped by {name} after step {step}; continue with --resume")
+    return interruption.status
 
 
 def _train(
@@ -97,36 +114,48 @@ def _train(
     data: PreparedData,
     inputs: InputFormat,
     model: PeftModel,
-    base: BaseCheckpoint,
-    is_main: bool,
-) -> None:
-    """Train from the latest checkpoint, or from the beginning, and write the adapter."""
+    interruption: Interruption,
+) -> int | None:
+    """Train from the latest checkpoint, or from the beginning.
+
+    Returns:
+        None at the end of training; after a signal, the last step, which is saved.
+    """
     checkpoints = config.run / CHECKPOINTS
     latest = latest_checkpoint(checkpoints)
     log = None
-    if is_main:
+    trainer = _build_trainer(config, data, inputs, model, interruption)
+    if trainer.args.process_index == 0:
         remove_partial_checkpoints(checkpoints)
         step = 0 if latest is None else int(latest.name.removeprefix("checkpoint-"))
         log = MetricsLog(config.run / METRICS, after=step)
         _print_parameters(config, model)
-    trainer = _build_trainer(config, data, inputs, model)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(MetricsCallback(config.run.name, log, config.checkpoint_every))
-    trainer.train(resume_from_checkpoint=None if latest is None else str(latest))
-    if is_main:
-        adapter = config.run / ADAPTER
-        checkpoint, step, loss = best_checkpoint(checkpoints)
-        write_adapter(
-            adapter,
-            checkpoint,
-            base,
-            model=config.model,
-            prompt=config.prompt,
-            preprocessing=Preprocessing.model_validate(data.archive.settings),
-            step=step,
-            validation_loss=loss,
-        )
-        print(f"adapter: {adapter} (step {step}, validation loss {loss:.4f})")
+    trainer.add_callback(StopOnSignal(interruption))
+    try:
+        with naming_dead_workers():
+            trainer.train(resume_from_checkpoint=None if latest is None else str(latest))
+    except Interrupted:
+        end_reading_processes()
+    state = trainer.state
+    return state.global_step if state.global_step < state.max_steps else None
+
+
+def _write_adapter(config: FinetuneConfig, data: PreparedData, base: BaseCheckpoint) -> None:
+    adapter = config.run / ADAPTER
+    checkpoint, step, loss = best_checkpoint(config.run / CHECKPOINTS)
+    write_adapter(
+        adapter,
+        checkpoint,
+        base,
+        model=config.model,
+        prompt=config.prompt,
+        preprocessing=Preprocessing.model_validate(data.archive.settings),
+        step=step,
+        validation_loss=loss,
+    )
+    print(f"adapter: {adapter} (step {step}, validation loss {loss:.4f})")
 
 
 def _resume_rules(base: BaseCheckpoint) -> ResumeRules:
@@ -209,7 +238,11 @@ def _print_parameters(config: FinetuneConfig, model: PeftModel) -> None:
 
 
 def _build_trainer(
-    config: FinetuneConfig, data: PreparedData, inputs: InputFormat, model: PeftModel
+    config: FinetuneConfig,
+    data: PreparedData,
+    inputs: InputFormat,
+    model: PeftModel,
+    interruption: Interruption,
 ) -> LoraTrainer:
     section = config.data
     return LoraTrainer(
@@ -222,4 +255,5 @@ def _build_trainer(
         eval_dataset=RadiographDataset(data, "validation", config.seed, 0, NO_AUGMENTATION),
         batch_size=config.batch_size,
         needs_token_type_ids=inputs.tokens.needs_token_type_ids,
+        interruption=interruption,
     )

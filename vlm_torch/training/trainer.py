@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,31 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.files import apply_umask
+from elbow_core.interruption import Interrupted, Interruption
 from elbow_core.runs import MetricsLog
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.training.checkpoints import latest_checkpoint
 from vlm_torch.training.dataset import WholeBatchSampler
+from vlm_torch.training.stopping import PendingLoss
 
 
 class LoraTrainer(Trainer):
     """A Trainer whose order and batches do not depend on the number of processes."""
 
-    def __init__(self, *, batch_size: int, needs_token_type_ids: bool, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        needs_token_type_ids: bool,
+        interruption: Interruption,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self._global_batch_size = batch_size
         self._needs_token_type_ids = needs_token_type_ids
+        self._interruption = interruption
+        self._pending_loss = PendingLoss(self)
+        self.add_callback(self._pending_loss)
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
         dataset = self.train_dataset if train_dataset is None else train_dataset
@@ -40,6 +52,34 @@ class LoraTrainer(Trainer):
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
         )
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator, num_batches: int, device: torch.device
+    ) -> tuple[list, Any]:
+        """Return the micro-batches of a step.
+
+        Raises:
+            Interrupted: after a signal, when the steps before are saved. Of several processes none
+                stops alone; they stop after a step.
+        """
+        if self.args.world_size > 1:
+            return super().get_batch_samples(epoch_iterator, num_batches, device)
+        try:
+            with self._interruption.waiting():
+                return super().get_batch_samples(epoch_iterator, num_batches, device)
+        except Interrupted:
+            self._save_if_due()
+            raise
+
+    def _save_if_due(self) -> None:
+        step, latest = self.state.global_step, latest_checkpoint(Path(str(self.args.output_dir)))
+        if step and (latest is None or latest.name != f"checkpoint-{step}"):
+            self._save_checkpoint(self.model, None)
+            self.control = self.callback_handler.on_save(self.args, self.state, self.control)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self._pending_loss.record(self.state, self.args)
+        super()._save_checkpoint(model, trial)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Tensor], *arguments: Any, **options: Any

@@ -24,8 +24,11 @@ METHODS = (
     "without the contribution of noise, so it may lie below the metric itself.",
     "The calibration error is the expected one over ten equal bins of P(injury).",
     "Areas are compared by DeLong's test (1988), decisions by McNemar's mid-p test (Fagerland "
-    "2013), both in Obuchowski's form (1997, 1998) where a patient has several images. Holm's "
-    "adjustment is over the pairs of models within a metric.",
+    "2013), both in Obuchowski's form (1997, 1998) where a patient has several images. A "
+    "difference of proportions has Newcombe's interval (1998), joined from Wilson's on effective "
+    "numbers where a patient has several images (Zou and Donner 2008); a difference of areas has "
+    "Wald's, on the scale of Fisher's z where that would leave -1 to 1. Holm's adjustment is over "
+    "the pairs of models within a metric.",
     "Thresholds and temperature come from validation or from the released model and were not "
     "changed for these images. Bands are pointwise.",
 )

@@ -112,7 +112,8 @@ def report_content(
             settings.seed,
         )
     defaults = [models[model.model].operating_points[DEFAULT].threshold for model in predictions]
-    known = first.patient_id[first.patient_id != ""]
+    patients = first.keys("patient_id")
+    known = patients[patients != ""]
     return ReportContent(
         title=settings.title or "Evaluation",
         images=len(first),

@@ -1,7 +1,8 @@
 """Pure functions on arrays: metrics, intervals, comparisons, calibration, bands, feasibility.
 
 Labels are 0 normal and 1 injury, scores P(injury), clusters the patient of each image. Everything
-in ``__all__`` may be used anywhere; nothing here reads a file or imports the rest of the project.
+in ``__all__`` may be used anywhere; nothing here reads a file or imports the rest of the project,
+but for the one comparison of ids, `elbow_core.identity`.
 """
 
 from typing import TYPE_CHECKING
@@ -61,13 +62,18 @@ if TYPE_CHECKING:
         expected_calibration_error,
         reliability_bins,
     )
-    from elbow_core.evaluation.statistics.thresholds import DEFAULT_THRESHOLD, choose_thresholds
+    from elbow_core.evaluation.statistics.thresholds import (
+        DEFAULT_THRESHOLD,
+        NONE_INJURED,
+        choose_thresholds,
+    )
 
 __all__ = [
     "DEFAULT_THRESHOLD",
     "DRAWS",
     "ECE_BINS",
     "MATRIX_METRICS",
+    "NONE_INJURED",
     "NO_NEGATIVES",
     "NO_POSITIVES",
     "THRESHOLD_PROBABILITIES",
@@ -158,6 +164,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "expected_calibration_error",
             "reliability_bins",
         ],
-        "thresholds": ["DEFAULT_THRESHOLD", "choose_thresholds"],
+        "thresholds": ["DEFAULT_THRESHOLD", "NONE_INJURED", "choose_thresholds"],
     },
 )

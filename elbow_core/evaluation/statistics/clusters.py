@@ -5,19 +5,31 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from elbow_core.identity import normalise_id
+
 DRAWS = 2000
 # Draws are made in blocks that fit the cache; the block size does not change the draws.
 BLOCK_ELEMENTS = 1 << 17
 
 
 def clusters_of(patient_id: Shaped[np.ndarray, " images"]) -> Int64[np.ndarray, " images"]:
-    """Number the patients from 0; an image without a patient is a patient of its own."""
-    unknown = patient_id == ""
-    _, clusters = np.unique(patient_id[~unknown], return_inverse=True)
-    numbered = np.empty(patient_id.size, np.int64)
-    numbered[~unknown] = clusters
-    known = int(clusters.max()) + 1 if clusters.size else 0
-    numbered[unknown] = known + np.arange(np.count_nonzero(unknown))
+    """Number the patients from 0; an image without a patient is a patient of its own.
+
+    Patients are compared by `elbow_core.identity.normalise_id`, and numbered in the order of their
+    first spelling.
+    """
+    spellings, spelling = np.unique(patient_id, return_inverse=True)
+    numbers: dict[str, int] = {}
+    of_spelling = np.array(
+        [
+            numbers.setdefault(key, len(numbers)) if key else -1
+            for key in map(normalise_id, spellings.tolist())
+        ],
+        np.int64,
+    )
+    numbered = of_spelling[spelling.reshape(-1)]
+    unknown = numbered < 0
+    numbered[unknown] = len(numbers) + np.arange(np.count_nonzero(unknown))
     return numbered
 
 

@@ -10,9 +10,12 @@ from scipy.special import expit, logit
 from scipy.stats import binom, chi2, norm
 
 from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
+from elbow_core.evaluation.statistics.paired_interval import paired_interval
 from elbow_core.evaluation.statistics.ranking import midranks
 
 Z = float(norm.ppf(0.975))
+# A difference's variance as a share of the two variances; below it there is only rounding.
+NO_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,45 @@ def delong(
     second: Float[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"] | None = None,
 ) -> Difference:
-    """Test the difference of two correlated areas under the ROC curve; see `area_covariance`."""
-    areas, covariance = area_covariance(labels, np.stack([first, second]), clusters)
+    """Test the difference of two correlated areas under the ROC curve; see `area_covariance`.
+
+    The interval is Wald's, as DeLong et al. give it. Where that would leave -1 to 1 it is computed
+    on the scale of Fisher's z, the difference's inverse hyperbolic tangent, by the delta method.
+
+    Reference for that scale: Newson, Stata Journal 2:45 (2002), for Somers' D; a difference of
+    areas is half a difference of two such.
+    """
+    scores = np.stack([first, second])
+    areas, covariance = area_covariance(labels, scores, clusters)
     estimate = float(areas[0] - areas[1])
-    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    return _normal_difference(estimate, variance, "DeLong")
+    single = float(covariance[0, 0] + covariance[1, 1])
+    variance = single - 2 * float(covariance[0, 1])
+    nan, test = math.nan, "DeLong"
+    if math.isnan(estimate) or math.isnan(variance):
+        return Difference(estimate, nan, nan, nan, test, "fewer than two patients of a class")
+    if variance <= NO_VARIANCE * single:
+        if _rank_alike(labels.astype(bool), scores):
+            reason = "the scores rank the injured and the normal images alike"
+            return Difference(0.0, nan, nan, 1.0, test, reason)
+        return Difference(estimate, nan, nan, nan, test, "the difference has no variance")
+    error = math.sqrt(variance)
+    p = float(2 * norm.sf(abs(estimate) / error))
+    low, high = estimate - Z * error, estimate + Z * error
+    if low < -1 or high > 1:
+        half = Z * error / (1 - estimate**2)
+        low, high = np.tanh(np.arctanh(estimate) + np.array([-half, half])).tolist()
+    return Difference(estimate, low, high, p, test)
+
+
+def _rank_alike(positive: np.ndarray, scores: np.ndarray) -> bool:
+    """Say whether two models order every pair of an injured and a normal image alike."""
+    ranks = _row_ranks(scores)
+    for of in (positive, ~positive):
+        # The ranks among the other class.
+        among = ranks[:, of] - _row_ranks(scores[:, of])
+        if not np.array_equal(among[0], among[1]):
+            return False
+    return True
 
 
 def area_interval(
@@ -99,30 +136,19 @@ def area_interval(
 ) -> tuple[float, float]:
     """Return the 95 % interval of one AUROC from `area_covariance`, on the logit scale.
 
-    Both ends are nan where a class has fewer than two patients or the area is 0 or 1.
+    Both ends are nan where a class has fewer than two patients, where the area is 0 or 1, and where
+    it has no variance, as for equal scores.
 
     Reference: Pepe, The Statistical Evaluation of Medical Tests (2003), section 5.2.
     """
     areas, covariance = area_covariance(labels, scores[None], clusters)
     area, variance = float(areas[0]), float(covariance[0, 0])
-    if math.isnan(variance) or not 0 < area < 1:
+    # The least variance of 100 000 images is above 1e-20; less is rounding.
+    if not variance > 1e-24 or not 0 < area < 1:
         return math.nan, math.nan
     half = Z * math.sqrt(variance) / (area * (1 - area))
     low, high = expit(logit(area) + np.array([-half, half]))
     return float(low), float(high)
-
-
-def _normal_difference(estimate: float, variance: float, test: str) -> Difference:
-    nan = math.nan
-    if math.isnan(estimate) or math.isnan(variance):
-        return Difference(estimate, nan, nan, nan, test, "fewer than two patients of a class")
-    if variance < 1e-18:
-        if abs(estimate) < 1e-12:
-            return Difference(0.0, nan, nan, 1.0, test, "the models do not differ on any image")
-        return Difference(estimate, nan, nan, nan, test, "the difference has no variance")
-    error = math.sqrt(variance)
-    p = float(2 * norm.sf(abs(estimate) / error))
-    return Difference(estimate, estimate - Z * error, estimate + Z * error, p, test)
 
 
 def mcnemar_mid_p(only_first: int, only_second: int) -> float:
@@ -146,34 +172,37 @@ def mcnemar(
     """Test the difference of the proportions of images that two models get right.
 
     The test is McNemar's mid-p with one image per patient, else Obuchowski's test for clusters. The
-    interval is Wald's, with the variance over patients.
+    interval is that of `paired_interval`, Newcombe's or its form for clusters. It does not invert
+    the test: near p = 0.05 it may contain 0 where the test rejects it.
 
     Reference: Obuchowski, Statistics in Medicine 17:1495 (1998), as simplified by Yang et al.,
     Biometrical Journal 52:638 (2010).
     """
-    n = first_right.size
+    n, nan = first_right.size, math.nan
     if not n:
-        nan = math.nan
         return Difference(nan, nan, nan, nan, "McNemar mid-p", "no image of the class")
     difference = first_right.astype(np.int64) - second_right
     _, cluster = np.unique(np.arange(n) if clusters is None else clusters, return_inverse=True)
     by_patient = np.bincount(cluster, weights=difference.astype(np.float64))
-    sizes = np.bincount(cluster)
     estimate = float(difference.mean())
-    patients = sizes.size
-    correction = patients / (patients - 1) if patients > 1 else math.nan
-    variance = correction * float(np.sum((by_patient - estimate * sizes) ** 2)) / n**2
-    independent = patients == n
-    test = "McNemar mid-p" if independent else "Obuchowski's McNemar"
-    wald = _normal_difference(estimate, variance, test)
-    if independent:
+    patients = by_patient.size
+    if patients == n:
+        test = "McNemar mid-p"
         p = mcnemar_mid_p(int(np.sum(difference > 0)), int(np.sum(difference < 0)))
-    elif not by_patient.any():
-        p = 1.0
     else:
-        statistic = by_patient.sum() ** 2 / np.sum(by_patient**2) / correction
-        p = float(chi2.sf(statistic, 1))
-    return Difference(estimate, wald.low, wald.high, p, test, wald.reason)
+        test, p = "Obuchowski's McNemar", _clustered_p(by_patient)
+    if patients < 2:
+        return Difference(estimate, nan, nan, p, test, "fewer than two patients")
+    return Difference(estimate, *paired_interval(first_right, second_right, cluster), p, test)
+
+
+def _clustered_p(by_patient: Float64[np.ndarray, " patients"]) -> float:
+    """Return Obuchowski's p from the images that each patient adds to the difference."""
+    if not by_patient.any():
+        return 1.0
+    patients = by_patient.size
+    correction = patients / (patients - 1) if patients > 1 else math.nan
+    return float(chi2.sf(by_patient.sum() ** 2 / np.sum(by_patient**2) / correction, 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -53,8 +53,8 @@ def wilson(successes: float | int, total: float | int) -> tuple[float, float]:
     spread = z**2 / (4 * total**2) + proportion * (1 - proportion) / total
     half = z / (1 + z**2 / total) * math.sqrt(spread)
     # With no successes, or all, the end is exact; the formula would round.
-    low = 0.0 if successes == 0 else centre - half
-    return low, 1.0 if successes == total else centre + half
+    low = 0.0 if successes == 0 else max(centre - half, 0.0)
+    return low, 1.0 if successes == total else min(centre + half, 1.0)
 
 
 def proportion_interval(
@@ -72,11 +72,12 @@ def proportion_interval(
     return Interval(low, high, "wilson")
 
 
-def bca(resampled: Resampled, patients: int) -> Interval:
+def bca(resampled: Resampled, patients: int, counted: str = "patients of a class") -> Interval:
     """Return the bias-corrected and accelerated bootstrap interval, widened for few patients.
 
     The normal quantile becomes Student's with ``patients`` - 1 degrees of freedom, times
-    sqrt(patients / (patients - 1)); ``patients`` counts those of the scarcer class.
+    sqrt(patients / (patients - 1)); ``patients`` counts those of the scarcer class, or, of a metric
+    that needs no classes, all; ``counted`` says which.
 
     References: Efron, Journal of the American Statistical Association 82:171 (1987); Hesterberg,
     The American Statistician 69:371 (2015).
@@ -87,7 +88,7 @@ def bca(resampled: Resampled, patients: int) -> Interval:
     if math.isnan(resampled.estimate):
         return no_interval(method, "the metric is undefined")
     if patients < 2:
-        return no_interval(method, "fewer than two patients of a class")
+        return no_interval(method, f"fewer than two {counted}")
     if undefined > MOST_UNDEFINED:
         return no_interval(method, f"undefined in {undefined:.0%} of the bootstrap draws")
     if np.ptp(defined) < 1e-12:
@@ -116,15 +117,18 @@ def calibration_error_interval(gaps: ResampledGaps) -> Interval:
     so again on every draw. The test's hypotheses are multiples of the estimated gaps. Each is
     combined with the noise of the draws, and the interval holds the hypotheses that the observed
     statistic does not reject. The statistic is the sum of sqrt(gap^2 - variance), which noise alone
-    hardly changes. A lower end of 0 means that the scores may be perfectly calibrated.
+    hardly changes. A lower end of 0 means that the scores may be perfectly calibrated. Ends above
+    1, the greatest error there is, are 1.
 
     Reference: Carpenter, Journal of the Royal Statistical Society B 61:159 (1999).
     """
     method = "inverted bootstrap"
     noise = gaps.draws - gaps.estimate
     variance = noise.var(axis=0)
-    if not variance.any() or not gaps.estimate.any():
+    if not variance.any():
         return no_interval(method, "the same in every bootstrap draw")
+    if not gaps.estimate.any():
+        return no_interval(method, "the error is 0, so that it has no multiples to test")
 
     def denoised_error(gap: np.ndarray) -> np.ndarray:
         return np.sqrt(np.maximum(gap**2 - variance, 0)).sum(axis=1)
@@ -139,7 +143,7 @@ def calibration_error_interval(gaps: ResampledGaps) -> Interval:
         )
         for tail, reached in ((TAILS[1], np.greater_equal), (TAILS[0], np.greater))
     )
-    return Interval(below * error, min(above * error, 1.0), method)
+    return Interval(min(below * error, 1.0), min(above * error, 1.0), method)
 
 
 def _first_multiple(reached: Callable[[float], bool]) -> float:
@@ -199,7 +203,7 @@ def score_intervals(
     resampled, gaps = resample_scores(positive, scores, clusters, draws, seed)
     patients = scarcer_patients(positive, clusters)
     found = {name: bca(value, patients) for name, value in resampled.items()}
-    found["brier"] = bca(resampled["brier"], np.unique(clusters).size)
+    found["brier"] = bca(resampled["brier"], np.unique(clusters).size, "patients")
     return found | {"ece": calibration_error_interval(gaps)}
 
 

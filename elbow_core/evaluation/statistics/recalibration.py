@@ -20,7 +20,7 @@ class CalibrationLine:
     """Slope and intercept on the log-odds scale; perfect calibration has slope 1 and intercept 0.
 
     ``intercept`` is calibration in the large (slope fixed at 1). Both are nan, with a reason, where
-    a class is absent or the scores separate the classes.
+    a class is absent; the slope also where all scores are equal or separate the classes.
     """
 
     slope: float
@@ -81,8 +81,17 @@ def calibration_line(labels: Labels, scores: Float[np.ndarray, " n"]) -> Calibra
     if offset_only is None:
         return CalibrationLine(nan, nan, "the regression does not converge")
     if line is None:
-        return CalibrationLine(nan, float(offset_only[0]), "the scores separate the classes")
+        return CalibrationLine(nan, float(offset_only[0]), _reason_without_slope(positive, x))
     return CalibrationLine(float(line[1]), float(offset_only[0]))
+
+
+def _reason_without_slope(positive: np.ndarray, x: np.ndarray) -> str:
+    if np.ptp(x) == 0:
+        return "all scores are equal"
+    injured, normal = x[positive], x[~positive]
+    if injured.min() >= normal.max() or injured.max() <= normal.min():
+        return "the scores separate the classes"
+    return "the regression does not converge"
 
 
 def _logistic(

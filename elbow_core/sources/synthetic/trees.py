@@ -9,9 +9,7 @@ can be resumed.
 
 import functools
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -27,6 +25,7 @@ from elbow_core.sources.synthetic.plans import (
     plan_mura_patient,
 )
 from elbow_core.sources.synthetic.radiograph import render_radiograph
+from elbow_core.worker_pool import WorkerPool
 
 GENERATOR = 3  # Raise it when pixels or names change: an older tree is then refused.
 RECORD = "synthetic.json"
@@ -158,10 +157,6 @@ def _is_complete(root: Path, settings: dict[str, str | int]) -> bool:
 def _map_patients(
     write_patient: Callable[[int], None], patients: int, workers: int
 ) -> Iterator[None]:
-    numbers = range(1, patients + 1)
-    if workers == 1:
-        yield from map(write_patient, numbers)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
-        yield from pool.map(write_patient, numbers, chunksize=max(1, patients // (8 * workers)))
+    with WorkerPool(0 if workers == 1 else workers) as pool:
+        batch = max(1, patients // (8 * workers))
+        yield from pool.map(write_patient, range(1, patients + 1), batch)

@@ -1,5 +1,6 @@
 """One run on several devices and in several processes."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -64,18 +65,21 @@ def assert_same_training(run: Path, other: Path) -> None:
         np.testing.assert_allclose(weights[name], array, atol=tolerances.DEVICES * scale * 10)
 
 
-@pytest.mark.parametrize("devices", [pytest.param(2, marks=pytest.mark.slow), 4])
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [2, 4])
 def test_losses_do_not_depend_on_the_number_of_devices(one_device, tmp_path, devices):
     finish([start(configure(one_device, tmp_path), JAX_NUM_CPU_DEVICES=str(devices))])
     assert f'"devices": {devices}' in (tmp_path / "run/run.json").read_text()
     assert_same_training(tmp_path / "run", one_device / "run")
 
 
-def test_two_processes_give_the_losses_of_one_and_write_one_run(one_device, tmp_path):
+def test_two_processes_of_two_devices_give_the_losses_of_one_device(one_device, tmp_path):
+    """And write one run."""
     config = configure(one_device, tmp_path)
-    printed = finish(start_two(config))
+    printed = finish(start_two(config, JAX_NUM_CPU_DEVICES="2"))
     assert_same_training(tmp_path / "run", one_device / "run")
-    assert '"processes": 2' in (tmp_path / "run/run.json").read_text()
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert (record["processes"], record["devices"]) == (2, 4)
     assert "released model" in printed[0]
     assert "released model" not in printed[1]
     # One process can read the run of two.
@@ -83,12 +87,13 @@ def test_two_processes_give_the_losses_of_one_and_write_one_run(one_device, tmp_
     assert "finished already" in resumed
 
 
-def start_two(config: Path, *arguments: str):
+def start_two(config: Path, **environment: str):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     common = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
-    return [start(config, *arguments, **common, JAX_PROCESS_ID=str(number)) for number in (0, 1)]
+    common |= environment
+    return [start(config, **common, JAX_PROCESS_ID=str(number)) for number in (0, 1)]
 
 
 def test_batch_that_devices_cannot_share_is_refused_before_any_step(one_device, tmp_path):

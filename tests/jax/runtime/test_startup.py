@@ -2,6 +2,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +99,54 @@ def test_compilation_cache_is_separate_for_each_number_of_cores(tmp_path):
     )
     folder = tmp_path / "elbow_jax" / f"{available_cores()}_cores"
     assert process.stdout.strip() == str(folder)
+
+
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR"])
+def test_cache_that_cannot_be_written_is_left_out_with_a_line(tmp_path, variable):
+    (tmp_path / "file").touch()
+    environment = os.environ | {variable: str(tmp_path / "file" / "cache")}
+    if variable == "XDG_CACHE_HOME":
+        environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    process = subprocess.run(
+        [sys.executable, "-c", PRINT_CACHE + "print(jax.config.jax_enable_compilation_cache)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert process.stdout.splitlines()[-1] == "False"
+    (line,) = process.stderr.splitlines()
+    assert str(tmp_path / "file") in line
+    assert "Not a directory, so programs are compiled anew" in line
+
+
+OPEN_DEVICES = """
+from elbow_core import cli
+from elbow_jax import runtime
+def main(_):
+    runtime.set_up_process()
+    runtime.join_processes()
+    runtime.open_devices()
+    return 0
+cli.run(main)
+"""
+
+
+@pytest.mark.parametrize("platform", ["cuda", "abacus", "cuda,cpu"])
+def test_platform_that_is_not_there_is_one_line(platform):
+    if "cuda" in platform and Path("/dev/nvidia0").exists():
+        pytest.skip("there is a GPU")
+    process = subprocess.run(
+        [sys.executable, "-c", OPEN_DEVICES],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"JAX_PLATFORMS": platform},
+        check=False,
+    )
+    if platform == "cuda,cpu":  # a choice that includes one that is there
+        assert process.returncode == 0, process.stderr
+        return
+    assert process.returncode == 2, process.stderr
+    (line,) = process.stderr.splitlines()
+    assert line.startswith(f"error: JAX_PLATFORMS={platform}: ")
+    assert "set JAX_PLATFORMS=cpu" in line

@@ -1,7 +1,8 @@
-"""Runs that are killed, stopped by SIGTERM, or resumed from a damaged checkpoint."""
+"""Runs that are killed, stopped by a signal, or resumed from a damaged checkpoint."""
 
 import gc
 import itertools
+import os
 import random
 import shutil
 import signal
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from elbow_core.interruption import INTERRUPTED_STATUS
 from elbow_jax import train
+from elbow_jax.data import position_of
+from tests.support.processes import assert_gone, children_of, command_of, linux
 from tests.support.small_data import write_prepared
 from tests.support.training import rows_of, start, write_config
 
@@ -100,20 +104,85 @@ def test_run_killed_at_random_moments_is_byte_identical_to_an_uninterrupted_one(
         assert leftovers(run) == []
 
 
-def test_sigterm_saves_a_checkpoint_from_which_the_run_resumes(uninterrupted, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_signal_saves_a_checkpoint_from_which_the_run_resumes(uninterrupted, tmp_path, number):
     config = configure(uninterrupted, tmp_path)
     run = tmp_path / "run"
     process = start(config)
     while process.poll() is None and not rows_of(run):
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     output, errors = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert process.returncode == INTERRUPTED_STATUS == 128 + signal.SIGTERM, errors
     step = max(complete_checkpoints(run))
-    assert f"{run}: stopped by SIGTERM after step {step}; continue with --resume" in output
+    assert f"{run}: stopped by {number.name} after step {step}; continue with --resume" in output
     assert rows_of(run)[-1]["step"] == step
     assert train.main(["--config", str(config), "--resume"]) == 0
     assert_same_results(run, uninterrupted)
+
+
+def workers_of(process) -> list[int]:
+    """Return the reading processes of a run."""
+    return [pid for pid in children_of(process.pid) if "spawn_main" in command_of(pid)]
+
+
+def wait_for_rows(process, run: Path, count: int) -> None:
+    while process.poll() is None and len(rows_of(run)) < count:
+        time.sleep(0.01)
+
+
+@linux
+def test_signal_to_the_job_that_waits_for_data_saves_the_steps_at_once(uninterrupted, tmp_path):
+    config = configure(uninterrupted, tmp_path)
+    run = tmp_path / "run"
+    overrides = ["--data.workers", "2", "--checkpoint_every", "null"]
+    process = start(config, *overrides, new_session=True)
+    wait_for_rows(process, run, 2)
+    workers = workers_of(process)
+    assert len(workers) == 2
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)  # as storage that does not answer
+    rows = -1
+    while len(rows_of(run)) > rows:  # until the batches that were read ahead are used
+        rows = len(rows_of(run))
+        time.sleep(2)
+    os.killpg(process.pid, signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED_STATUS, errors
+    step = max(complete_checkpoints(run))
+    assert f"stopped by SIGTERM after step {step}" in output
+    assert rows_of(run)[-1]["step"] == step
+    assert_gone(workers)
+    assert train.main(["--config", str(config), "--resume"]) == 0  # without workers
+    assert_same_results(run, uninterrupted)
+
+
+@linux
+def test_reading_process_that_dies_is_one_line(uninterrupted, tmp_path):
+    config = configure(uninterrupted, tmp_path)
+    process = start(config, "--data.workers", "1", "--epochs", "400")
+    wait_for_rows(process, tmp_path / "run", 2)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    lines = [line for line in errors.splitlines() if "epoch" not in line]
+    assert lines == [
+        "error: a worker process died (SIGKILL), probably out of memory; use fewer workers"
+    ]
+
+
+def test_position_of_grains_reading_processes_is_understood():
+    # As Grain 0.2.18 writes it after three batches of two processes.
+    state = {
+        "exhausted": [0, 0],
+        "future_states": {},
+        "iterators_in_use_indices": [0, 1],
+        "iterators_in_use_states": [{"next_index": 2}, {"next_index": 1}],
+        "next_index_in_cycle": 1,
+        "next_index_in_datasets": 2,
+    }
+    assert position_of(state) == {"next_index": 3}
+    assert position_of({"next_index": 3}) == {"next_index": 3}
 
 
 # If one array cannot be read, Orbax leaves the reads of others pending on a closed event loop.

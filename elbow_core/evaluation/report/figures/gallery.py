@@ -10,6 +10,7 @@ from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.report.content import WorstError
 from elbow_core.evaluation.report.figures.drawing import FOLDER
 from elbow_core.evaluation.report.rendering import Gallery, Picture
+from elbow_core.identity import normalise_image_id
 
 GALLERY_PIXELS = 288
 
@@ -21,12 +22,13 @@ def draw_gallery(
 
     Raises `PredictionsError` for an image that the archive lacks.
     """
-    position = {image_id: index for index, image_id in enumerate(archive.ids)}
+    position = {normalise_image_id(image_id): index for index, image_id in enumerate(archive.ids)}
     pictures = []
     for rank, error in enumerate(worst):
-        if error.image_id not in position:
+        key = normalise_image_id(error.image_id)
+        if key not in position:
             raise PredictionsError(f"image {error.image_id!r} is not in the archive of the gallery")
-        image = archive[position[error.image_id]]
+        image = archive[position[key]]
         if archive.size > GALLERY_PIXELS:
             image = cv2.resize(
                 image, (GALLERY_PIXELS, GALLERY_PIXELS), interpolation=cv2.INTER_AREA

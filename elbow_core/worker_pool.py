@@ -1,19 +1,18 @@
 """A process pool that yields results in order and reads few items ahead."""
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from types import TracebackType
 from typing import TypeVar
 
 import cv2
 
 from elbow_core.errors import UserError
+from elbow_core.worker_processes import follow_parent, shielded_start, worker_death
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,7 +24,7 @@ class WorkerPool:
     """Processes that map a function over items; with 0 workers, the main process does the work.
 
     A context manager. The processes are spawned, since a fork would copy locks without their
-    threads. Each runs OpenCV on one thread.
+    threads. Each runs OpenCV on one thread. They ignore signals and end with the main process.
     """
 
     def __init__(self, workers: int) -> None:
@@ -35,12 +34,29 @@ class WorkerPool:
     def __enter__(self) -> "WorkerPool":
         if self._workers:
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._workers, context, _start_worker)
+            try:
+                with shielded_start():  # the executor's queues start a tracker process
+                    self._executor = ProcessPoolExecutor(self._workers, context, _start_worker)
+            except OSError as error:  # the queues are named semaphores
+                raise UserError(
+                    f"worker processes cannot be used ({error.strerror}); mount /dev/shm so that "
+                    "it can be written, or set workers: 0"
+                ) from error
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._executor is None:
+            return
+        if kind is not None and not issubclass(kind, Exception):
+            # A signal: the scheduler does not wait for running tasks. Python 3.14 has kill_workers.
+            for process in list((self._executor._processes or {}).values()):
+                process.kill()
+        self._executor.shutdown(cancel_futures=True)
 
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], batch: int = 4
@@ -58,15 +74,14 @@ class WorkerPool:
         try:
             remaining = iter(items)
             while sent := tuple(islice(remaining, batch)):
-                running.append(self._executor.submit(_map_batch, function, sent))
+                with shielded_start():
+                    running.append(self._executor.submit(_map_batch, function, sent))
                 if len(running) >= self._workers * _TASKS_IN_FLIGHT:
                     yield from running.popleft().result()
             while running:
                 yield from running.popleft().result()
         except BrokenProcessPool as error:
-            raise UserError(
-                "a worker process died, probably out of memory; use fewer workers"
-            ) from error
+            raise worker_death(None) from error
 
 
 def _map_batch(function: Callable[[Item], Result], batch: tuple[Item, ...]) -> list[Result]:
@@ -75,14 +90,4 @@ def _map_batch(function: Callable[[Item], Result], batch: tuple[Item, ...]) -> l
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)
-    # Ctrl-C reaches every process of the group; only the parent handles it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    """Exit when the parent has ended: a killed parent cannot stop its workers."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    follow_parent()

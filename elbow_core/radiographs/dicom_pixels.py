@@ -1,0 +1,234 @@
+"""Decode the pixels of a DICOM file, and hold them against what its header says."""
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from imagecodecs import Jpeg8Error, jpeg8_decode
+from jaxtyping import Integer
+from openjpeg import decode as decode_jpeg_2000
+from pydicom import FileDataset
+from pydicom.encaps import generate_fragments
+from pydicom.pixels import get_decoder
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    RLELossless,
+)
+
+from elbow_core.radiographs.dicom_values import describe_tag, read_integer
+from elbow_core.radiographs.header import HeaderError
+from elbow_core.radiographs.jpeg import read_jpeg_frame
+
+Words = Integer[np.ndarray, "height width"]
+
+_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
+_JPEG_2000 = (JPEG2000, JPEG2000Lossless)
+# The first bytes of a frame, by which a fragment that begins another one is recognised.
+_FRAME_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """The attributes that say together which bits of a word are the pixel.
+
+    Reference: DICOM PS3.5, section 8.1.1; PS3.3 C.7.6.3.
+    """
+
+    rows: int
+    columns: int
+    allocated: int
+    """Bits of a word: 8, 16 or 32."""
+    stored: int
+    """Bits of the pixel, of which the highest is bit ``high`` of the word."""
+    high: int
+    signed: bool
+    """The pixel is in two's complement."""
+
+    @property
+    def unused_below(self) -> int:
+        """Number of the word's bits below the pixel."""
+        return self.high + 1 - self.stored
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The lowest and the highest pixel that the bits can hold."""
+        if self.signed:
+            return -(1 << self.stored - 1), (1 << self.stored - 1) - 1
+        return 0, (1 << self.stored) - 1
+
+    def pixels_of(self, words: Words) -> Words:
+        """Return the pixels of unsigned words, without the bits that are not theirs."""
+        pixels = words
+        if self.stored < self.allocated:
+            pixels = (words >> self.unused_below) & ((1 << self.stored) - 1)
+        if not self.signed:
+            return pixels
+        wide = pixels.astype(np.int64 if self.allocated > 16 else np.int32)
+        return np.where(wide > self.limits[1], wide - (1 << self.stored), wide)
+
+
+def read_pixel_format(dataset: FileDataset) -> PixelFormat:
+    """Return the pixel format of a grey image; raises `HeaderError` where it contradicts itself."""
+    samples = read_integer(dataset, "SamplesPerPixel")
+    if samples != 1:
+        raise HeaderError(
+            f"is a DICOM file of grey pixels whose {describe_tag('SamplesPerPixel')} is {samples}"
+        )
+    allocated = read_integer(dataset, "BitsAllocated")
+    stored = read_integer(dataset, "BitsStored")
+    high = read_integer(dataset, "HighBit") if "HighBit" in dataset else stored - 1
+    representation = read_integer(dataset, "PixelRepresentation")
+    if allocated not in (8, 16, 32):
+        raise HeaderError(
+            f"is a DICOM file whose {describe_tag('BitsAllocated')} is {allocated}, not 8, 16 or 32"
+        )
+    if not 1 <= stored <= high + 1 <= allocated:
+        raise HeaderError(
+            f"is a DICOM file that contradicts itself: BitsAllocated {allocated}, "
+            f"BitsStored {stored}, HighBit {high}"
+        )
+    if representation not in (0, 1):
+        tag = describe_tag("PixelRepresentation")
+        raise HeaderError(f"is a DICOM file whose {tag} is {representation}, neither 0 nor 1")
+    return PixelFormat(
+        read_integer(dataset, "Rows"),
+        read_integer(dataset, "Columns"),
+        allocated,
+        stored,
+        high,
+        representation == 1,
+    )
+
+
+def decode_words(dataset: FileDataset, form: PixelFormat) -> Words:
+    """Return the words of the only frame, unsigned: all bits, the pixel's and others.
+
+    Raises `HeaderError` if size, depth or number of frames differ from the header's.
+    """
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax:
+        raise HeaderError(f"is a DICOM file without {describe_tag('TransferSyntaxUID')}")
+    if not dataset.get("PixelData"):
+        raise HeaderError(f"is a DICOM file without {describe_tag('PixelData')}")
+    if not isinstance(syntax, UID) or syntax.is_private or not syntax.is_transfer_syntax:
+        raise HeaderError(f"is a DICOM file whose {describe_tag('TransferSyntaxUID')} is unknown")
+    if not syntax.is_encapsulated:
+        return _native_words(dataset, form)
+    if syntax == RLELossless:
+        return _run_length_words(dataset, form)
+    if syntax in _JPEG:
+        return _jpeg_words(_only_frame(dataset), form)
+    if syntax in _JPEG_2000:
+        return _jpeg_2000_words(_only_frame(dataset), form)
+    raise HeaderError(
+        f"is a DICOM file compressed as {syntax.name}, which is not supported; save it uncompressed"
+    )
+
+
+def _native_words(dataset: FileDataset, form: PixelFormat) -> Words:
+    data = dataset.PixelData
+    size = form.allocated // 8
+    expected = form.rows * form.columns * size
+    if len(data) < expected:
+        raise HeaderError(
+            f"is a DICOM file whose pixels cannot be decoded: {len(data)} bytes of {expected}"
+        )
+    # Writers pad to an even length, some to more; a whole row more is another picture.
+    if len(data) - expected >= form.columns * size:
+        raise HeaderError(
+            f"is a DICOM file with {len(data)} bytes of pixels, where its header gives {expected}: "
+            "more frames, samples or bits than it says"
+        )
+    is_little_endian = dataset.original_encoding[1] is not False
+    if size == 1 and not is_little_endian and dataset["PixelData"].VR == "OW":
+        data = np.frombuffer(data[: len(data) // 2 * 2], np.uint16).byteswap().tobytes()
+    order = "<" if is_little_endian else ">"
+    words = np.frombuffer(data, f"{order}u{size}", form.rows * form.columns)
+    return words.astype(f"u{size}", copy=False).reshape(form.rows, form.columns)
+
+
+def _only_frame(dataset: FileDataset) -> bytes:
+    fragments = list(generate_fragments(dataset.PixelData))
+    has_offsets = len(fragments) > 1 and not fragments[0].startswith(_FRAME_STARTS)
+    fragments = fragments[1:] if has_offsets else fragments
+    _refuse_frames(1 + sum(fragment.startswith(_FRAME_STARTS) for fragment in fragments[1:]))
+    return b"".join(fragments)
+
+
+def _refuse_frames(count: int) -> None:
+    if count > 1:
+        raise HeaderError(
+            f"is a DICOM file with {count} frames of pixels, where its header gives one"
+        )
+
+
+def _run_length_words(dataset: FileDataset, form: PixelFormat) -> Words:
+    words = get_decoder(RLELossless).as_array(
+        dataset, raw=True, decoding_plugin="pydicom", correct_unused_bits=False
+    )[0]
+    _refuse_frames(len(words) if words.ndim == 3 else 1)
+    return _checked(words, form.allocated, form, "run length data")
+
+
+def _jpeg_words(stream: bytes, form: PixelFormat) -> Words:
+    frame = read_jpeg_frame(stream)
+    _check_size(frame.height, frame.width, form)
+    try:
+        levels = jpeg8_decode(stream)
+    except Jpeg8Error as error:
+        raise HeaderError("is a DICOM file whose JPEG is damaged") from error
+    return _checked(levels, frame.bits, form, "JPEG")
+
+
+def _jpeg_2000_words(stream: bytes, form: PixelFormat) -> Words:
+    bits, height, width = _jpeg_2000_frame(stream)
+    _check_size(height, width, form)  # Before decoding: a damaged stream may request gigabytes.
+    try:
+        levels = decode_jpeg_2000(stream)
+    except RuntimeError as error:
+        raise HeaderError(
+            "is a DICOM file whose pixels cannot be decoded: the JPEG 2000 stream is damaged"
+        ) from error
+    return _checked(levels, bits, form, "JPEG 2000 stream")
+
+
+def _jpeg_2000_frame(stream: bytes) -> tuple[int, int, int]:
+    """Return bits, height and width from the SIZ segment of the codestream (T.800 annex A)."""
+    start = stream.find(b"\xff\x4f\xff\x51")
+    if start < 0 or len(stream) < start + 43:
+        raise HeaderError("is a DICOM file whose JPEG 2000 stream has no header")
+    width, height, left, top = struct.unpack_from(">4I", stream, start + 8)
+    bits = (stream[start + 42] & 0x7F) + 1
+    return bits, height - top, width - left
+
+
+def _check_size(height: int, width: int, form: PixelFormat) -> None:
+    if (height, width) != (form.rows, form.columns):
+        raise HeaderError(
+            f"is a DICOM file whose pixels are {width} x {height}, but whose header gives "
+            f"{form.columns} x {form.rows}"
+        )
+
+
+def _checked(levels: np.ndarray, bits: int, form: PixelFormat, name: str) -> Words:
+    """Return decoded levels of ``bits`` bits as unsigned words, if the header agrees."""
+    if levels.ndim != 2:
+        raise HeaderError(f"is a DICOM file whose {name} is not grey")
+    _check_size(*levels.shape, form)
+    # A shorter stream can hold the pixel, but neither its sign bit nor a place above the lowest.
+    is_short = bits <= form.high and levels.dtype.kind == "u"
+    if bits > form.allocated or (is_short and (form.signed or form.unused_below)):
+        raise HeaderError(
+            f"is a DICOM file whose {name} has {bits} bits, where its header gives "
+            f"BitsAllocated {form.allocated}, BitsStored {form.stored}, HighBit {form.high}"
+        )
+    size = form.allocated // 8
+    if levels.dtype.kind == "u":
+        return levels.astype(f"u{size}", copy=False)
+    return levels.astype(f"i{size}").view(f"u{size}")

@@ -1,0 +1,190 @@
+"""JPEG streams: their segments, and a decoder that accepts every sound picture and no other."""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg
+from jaxtyping import UInt8
+
+from elbow_core.radiographs.header import HeaderError
+
+# All start-of-frame markers; C4, C8 and CC are tables and a reserved code.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = frozenset((0xC0, 0xC1))
+_RESTARTS = frozenset(range(0xD0, 0xD8))
+_WITHOUT_LENGTH = _RESTARTS | {0x01, 0xD8}
+_SCAN, _END, _JFIF, _EXIF, _ADOBE = 0xDA, 0xD9, 0xE0, 0xE1, 0xEE
+_APPLICATIONS = frozenset(range(0xE0, 0xF0)) | {0xFE}  # and comments
+_WHOLE_BLOCK = b"\0\x3f\0"  # first and last coefficient, and bits, of a sequential scan
+_EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_MAX_REPAIRS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A marker, with its parameters and, for a scan, its image data."""
+
+    marker: int
+    content: bytes
+    """The parameters, without their length."""
+    image_data: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return the bytes of the segment."""
+        length = struct.pack(">H", len(self.content) + 2)
+        return bytes((0xFF, self.marker)) + length + self.content + self.image_data
+
+
+def read_segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments of a JPEG stream up to its end marker.
+
+    Bytes between segments are passed over, as libjpeg does. Raises `HeaderError` if the stream ends
+    before its end marker.
+
+    Reference: ITU-T T.81, annex B.
+    """
+    position, has_scan = 2, False
+    while True:
+        position = data.find(b"\xff", position)
+        if position < 0 or position + 1 >= len(data):
+            break
+        marker = data[position + 1]
+        if marker in (0x00, 0xFF) or marker in _WITHOUT_LENGTH:  # 0xFF fills
+            position += 1 if marker == 0xFF else 2
+            continue
+        if marker == _END:
+            if not has_scan:
+                break
+            return
+        if position + 4 > len(data):
+            break
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        end = position + 2 + max(length, 2)
+        if end > len(data):
+            break
+        content = data[position + 4 : end]
+        image_data = b""
+        if marker == _SCAN:
+            has_scan = True
+            after = _end_of_image_data(data, end)
+            image_data = data[end:after]
+            end = after
+        yield Segment(marker, content, image_data)
+        position = end
+    if has_scan:
+        raise HeaderError("is cut short: the end of the JPEG is missing")
+    raise HeaderError("is cut short: the JPEG has no image data")
+
+
+def _end_of_image_data(data: bytes, position: int) -> int:
+    """Return the position of the marker that ends a scan; FF 00 and restarts belong to it."""
+    while True:
+        position = data.find(b"\xff", position)
+        if position < 0 or position + 1 >= len(data):
+            raise HeaderError("is cut short: the end of the JPEG is missing")
+        if data[position + 1] == 0xFF:
+            position += 1
+        elif data[position + 1] == 0 or data[position + 1] in _RESTARTS:
+            position += 2
+        else:
+            return position
+
+
+@dataclass(frozen=True, slots=True)
+class JpegFrame:
+    """The frame of a complete JPEG stream."""
+
+    bits: int
+    """Bits per sample."""
+    height: int
+    width: int
+    exif: bytes
+    """The TIFF structure of its Exif segment; empty if there is none."""
+
+
+def read_jpeg_frame(data: bytes) -> JpegFrame:
+    """Return the frame of a complete JPEG stream, lossless included.
+
+    Raises `HeaderError` if it is damaged, or its end is missing.
+    """
+    frame, exif = None, b""
+    for segment in read_segments(data):
+        if segment.marker in _FRAMES and len(segment.content) >= 5:
+            frame = struct.unpack_from(">BHH", segment.content)
+        elif segment.marker == _EXIF and segment.content.startswith(b"Exif\0\0") and not exif:
+            exif = segment.content[6:]
+        elif segment.marker == _SCAN and frame is None:
+            break
+    if frame is None:
+        raise HeaderError("is a damaged JPEG: it has no header")
+    return JpegFrame(*frame, exif)
+
+
+def decode_jpeg(data: bytes) -> UInt8[np.ndarray, "height width channels"]:
+    """Decode a JPEG of 8 bits: one channel of luma, or the four of a CMYK image.
+
+    Raises `HeaderError` if image data is missing or wrong. OpenCV only prints what libjpeg warns
+    of, and fills the missing part. Of libjpeg's warnings these mean no loss, and are not raised:
+
+    - of application segments (a damaged ICC profile, a JFIF version): they are not decoded;
+    - wrong parameters of a sequential scan, which has no choice of them;
+    - bytes between segments, and bytes before any marker but a restart: the scan was complete.
+    """
+    stream = _Stream(data)
+    for _ in range(_MAX_REPAIRS):
+        encoded = stream.encode()
+        try:
+            is_cmyk = simplejpeg.decode_jpeg_header(encoded)[2] in ("CMYK", "YCCK")
+            return simplejpeg.decode_jpeg(encoded, "CMYK" if is_cmyk else "GRAY", strict=True)
+        except ValueError as error:
+            found = _EXTRANEOUS.search(str(error))
+            if not (found and stream.cut(int(found[1]), int(found[2], 16))):
+                message = "is a damaged JPEG: image data is missing or wrong"
+                raise HeaderError(message) from error
+    raise HeaderError("is a damaged JPEG: it has stray bytes in a hundred places")
+
+
+class _Stream:
+    """The segments of a JPEG that decide its pixels, with the parameters that they must have."""
+
+    def __init__(self, data: bytes) -> None:
+        self.segments: list[Segment] = []
+        self.first_uncut = 0
+        is_sequential = False
+        for segment in read_segments(data):
+            content = segment.content
+            if segment.marker in _APPLICATIONS and not self._decides_colour(segment):
+                continue
+            if segment.marker in _FRAMES:
+                is_sequential = segment.marker in _SEQUENTIAL
+            elif segment.marker == _SCAN and is_sequential:
+                content = content[:-3] + _WHOLE_BLOCK
+            elif segment.marker == _JFIF:
+                content = content[:5] + b"\1" + content[6:]
+            self.segments.append(Segment(segment.marker, content, segment.image_data))
+
+    @staticmethod
+    def _decides_colour(segment: Segment) -> bool:
+        known = {_JFIF: b"JFIF\0", _ADOBE: b"Adobe"}
+        return (
+            segment.content.startswith(known.get(segment.marker, b"?")) and segment.marker in known
+        )
+
+    def encode(self) -> bytes:
+        """Return the bytes of the stream."""
+        return b"\xff\xd8" + b"".join(map(Segment.encode, self.segments)) + b"\xff\xd9"
+
+    def cut(self, count: int, marker: int) -> bool:
+        """Remove the last bytes of the first uncut scan that this marker follows, if one does."""
+        following = [*(segment.marker for segment in self.segments[1:]), _END]
+        for number in range(self.first_uncut, len(self.segments)):
+            segment = self.segments[number]
+            if following[number] == marker and 0 < count < len(segment.image_data):
+                data = segment.image_data[:-count]
+                self.segments[number] = Segment(segment.marker, segment.content, data)
+                self.first_uncut = number + 1
+                return True
+        return False

@@ -1,0 +1,68 @@
+"""Say which entries of a folder were not taken as radiographs, and why."""
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from elbow_core.radiographs.image_files import IMAGE_SUFFIXES, counts_as_image
+from elbow_core.system_files import reason_to_leave_out
+
+_NAMED = 3
+
+_LINKED_FOLDERS = "links to folders, which are not followed"
+_UNREADABLE_FOLDERS = "folders that cannot be read"
+_HIDDEN = "hidden files and folders"
+_SYSTEM = "files and folders that an operating system or a network drive writes"
+_BROKEN = "broken links"
+_IRREGULAR = "pipes, sockets or devices"
+_UNREADABLE = "files that cannot be read"
+_OTHER = f"files that are not DICOM and do not end in {', '.join(IMAGE_SUFFIXES)}"
+_IMAGES = "images"
+
+
+def find_passed_over(folder: Path, images: Collection[Path]) -> dict[str, list[Path]]:
+    """Return the files and folders below a folder that give none of ``images``, by reason.
+
+    A folder that is left out as a whole counts once, and so does one that cannot be read.
+    """
+    found: dict[str, list[Path]] = {}
+    taken = set(images)
+    unreadable = found.setdefault(_UNREADABLE_FOLDERS, [])
+    walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(error.filename)))
+    for parent, folders, files in walk:
+        for path in (Path(parent, name) for name in sorted(folders)):
+            if reason := _reason_for_folder(path):
+                folders.remove(path.name)
+                found.setdefault(reason, []).append(path)
+        for path in (Path(parent, name) for name in sorted(files)):
+            if path not in taken:
+                found.setdefault(_reason_for_file(path), []).append(path)
+    return {reason: paths for reason, paths in found.items() if paths}
+
+
+def describe_passed_over(found: Mapping[str, list[Path]]) -> list[str]:
+    """Return a line for each reason: how many entries were passed over, and the first of them."""
+    lines = []
+    for reason, paths in found.items():
+        names = ", ".join(str(path) for path in paths[:_NAMED])
+        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        lines.append(f"passed over {len(paths)} {reason}: {names}{more}")
+    return lines
+
+
+def _reason_for_folder(path: Path) -> str | None:
+    if reason_to_leave_out(path.name, folder=True):
+        return _HIDDEN if path.name.startswith(".") else _SYSTEM
+    return _LINKED_FOLDERS if path.is_symlink() else None
+
+
+def _reason_for_file(path: Path) -> str:
+    if reason_to_leave_out(path.name, folder=False):
+        return _HIDDEN if path.name.startswith(".") else _SYSTEM
+    if path.is_symlink() and not path.exists():
+        return _BROKEN
+    if not path.is_file():
+        return _IRREGULAR
+    if not os.access(path, os.R_OK):
+        return _UNREADABLE
+    return _IMAGES if counts_as_image(path) else _OTHER
