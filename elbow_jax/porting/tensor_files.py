@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from elbow_core.errors import UserError
@@ -61,14 +61,11 @@ def read_tensors(file: Path) -> TensorFile:
             content, metadata = _read_torch(file), {}
         selection = select_weights(content)
         tensors = {name: _to_numpy(file, name, value) for name, value in selection.tensors.items()}
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # torch's reader raises any kind for a file that is not its own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{file}: not a file of weights ({reason})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else ""
-        raise UserError(
-            f"{file}: not a file of weights ({type(error).__name__}: {reason})"
-        ) from error
     stated = [source.get(key) for source in (content, metadata) for key in ("architecture", "arch")]
     architecture = next((name for name in stated if isinstance(name, str) and name), None)
     return TensorFile(tensors, metadata, architecture, str(selection))

@@ -19,7 +19,6 @@ FIXED: dict[str, Any] = {
     "jax_legacy_prng_key": "allow",
     "jax_high_dynamic_range_gumbel": False,
     "jax_enable_x64": False,
-    "jax_explicit_x64_dtypes": "warn",
     "jax_numpy_dtype_promotion": "standard",
     "jax_softmax_custom_jvp": False,
 }

@@ -24,6 +24,8 @@ def set_up_process() -> None:
     """Set up logs, settings, memory, compilation cache and XLA flags, before the first array."""
     fix_settings()
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax and Grain log each of their steps
+    # Orbax's tasks; their errors reach the thread that saves.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     use_compilation_cache()
     keep_freed_memory()
     choose_xla_flags()

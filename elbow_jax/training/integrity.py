@@ -120,7 +120,7 @@ def is_damage(path: Path, error: Exception) -> bool:
         return False
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return False
-    system = re.search(r"OS error (\d+)", str(error))
+    system = re.search(r"os_error_code='(\d+)'", str(error))  # TensorStore's
     if system and int(system[1]) != errno.ENOENT:
         return False
     try:

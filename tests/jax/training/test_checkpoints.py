@@ -141,7 +141,7 @@ def saved(tmp_path):
     """A directory with checkpoints 1 and 2."""
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
         for step in (1, 2):
-            checkpoints.save(step, state_of(step), {}, auroc=0.5)
+            checkpoints.save(step, state_of(float(step)), {}, auroc=0.5)
     return tmp_path / "checkpoints"
 
 
@@ -164,7 +164,7 @@ PASSING = [
     OSError(errno.EACCES, "Permission denied"),
     MemoryError(),
     jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"),
-    ValueError("INTERNAL: Error reading local file [OS error 116: ESTALE Stale file handle]"),
+    ValueError("INTERNAL: Error reading local file [os_error_code='116']"),
 ]
 
 
@@ -218,13 +218,19 @@ def restore_latest(directory):
         return checkpoints.restore_latest(state_of(0.0))[0]
 
 
+HALF = {"head": {"kernel": jnp.zeros(3, jnp.float16)}}
+
+
 @pytest.mark.parametrize(
-    ("key", "message"),
-    [(jnp.zeros(4, jnp.uint32), "JAX_DEFAULT_PRNG_IMPL"), (jnp.zeros(2, jnp.int32), "int32")],
+    ("field", "value", "message"),
+    [("key", jnp.zeros(4, jnp.uint32), "JAX_DEFAULT_PRNG_IMPL"), ("params", HALF, r"float16\[3\]")],
 )
-def test_checkpoint_written_under_other_settings_is_named_and_stays(tmp_path, key, message):
+def test_checkpoint_written_under_other_settings_is_named_and_stays(
+    tmp_path, field, value, message
+):
+    state = dataclasses.replace(state_of(1.0), **{field: value})
     with Checkpoints(tmp_path) as checkpoints:
-        checkpoints.save(1, dataclasses.replace(state_of(1.0), key=key), {}, auroc=0.5)
+        checkpoints.save(1, state, {}, auroc=0.5)
     with Checkpoints(tmp_path) as checkpoints, pytest.raises(ConfigError, match=message):
         checkpoints.restore_latest(state_of(0.0))
     assert saved_steps(tmp_path) == [1]
