@@ -36,6 +36,7 @@ def test_path_counts_from_the_directory_of_the_last_resumption(project, tmp_path
     record = json.loads((project / "run/run.json").read_text())
     record["resumed"] = [{"working_directory": str(tmp_path)}, {"command": ["train"]}]
     (project / "run/run.json").write_text(json.dumps(record))
+    (tmp_path / "data").mkdir()
     assert locate(Path("run"), Path("data")) == tmp_path / "data"
 
 
