@@ -1,4 +1,4 @@
-"""Atomic files and folders, folder locks, digests of files, room on a disk, names of files."""
+"""Atomic files and folders, locks, digests of files, room on a disk, names of files."""
 
 import errno
 import fcntl
@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,7 +80,32 @@ def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
 
     Reference: flock(2).
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    with _locked(os.open(folder, os.O_RDONLY), folder, refusal):
+        yield
+
+
+@contextmanager
+def locked_file(path: Path, refusal: str) -> Iterator[None]:
+    """Hold an exclusive lock on a file, created for that and removed afterwards.
+
+    As `locked_folder`, and across the hosts of a network file system too: there, folders are locked
+    on one host only. A killed process leaves the file, empty and unlocked.
+
+    Raises `UserError` with the message ``refusal`` if another process holds the lock.
+
+    Reference: flock(2), "NFS details".
+    """
+    with _locked(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), path, refusal) as is_holder:
+        try:
+            yield
+        finally:
+            if is_holder():
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(descriptor: int, path: Path, refusal: str) -> Iterator[Callable[[], bool]]:
+    """Lock an open file or folder, closed at the end; yield whether this process is the holder."""
     _held.add(descriptor)
     try:
         try:
@@ -89,22 +114,22 @@ def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
             if error.errno not in _NO_LOCKS:
                 raise UserError(refusal) from error
             print(
-                f"{folder}: its file system has no locks ({error.strerror}), so make sure that no "
+                f"{path}: its file system has no locks ({error.strerror}), so make sure that no "
                 "other process writes there",
                 file=sys.stderr,
             )
-        if not _is_same(descriptor, folder):
+        if not _is_same(descriptor, path):
             raise UserError(refusal)
-        yield
+        yield lambda: descriptor in _held
     finally:
         if descriptor in _held:  # and not in a process forked meanwhile
             _held.discard(descriptor)
             os.close(descriptor)
 
 
-def _is_same(descriptor: int, folder: Path) -> bool:
+def _is_same(descriptor: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), folder.stat())
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
         return False
 

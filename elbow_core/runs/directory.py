@@ -3,6 +3,7 @@
 runs/<name>/config.yaml     resolved configuration
             run.json        command, versions and data, to repeat the run
             metrics.jsonl   one row per logged step and one per epoch
+            .lock           while a process trains the run
 """
 
 import json
@@ -13,9 +14,10 @@ from typing import Any
 
 from elbow_core.config import StrictModel, dump_config
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_folder, locked_folder
+from elbow_core.files import atomic_folder, locked_file
 
 CONFIG, RECORD, METRICS = "config.yaml", "run.json", "metrics.jsonl"
+_LOCK = ".lock"
 
 
 def begin_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> None:
@@ -46,5 +48,5 @@ def lock_run(path: Path) -> Iterator[None]:
     Raises `UserError` if another process trains it.
     """
     refusal = f"{path}: is being trained by another process; wait for it, or give another `run:`"
-    with locked_folder(path, refusal):
+    with locked_file(path / _LOCK, refusal):
         yield

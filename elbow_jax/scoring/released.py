@@ -88,8 +88,8 @@ def read_released(directory: Path) -> ReleasedModel:
             f"{directory}: no released model here ({_CARD} is missing); give the `model` "
             "directory of a finished run"
         )
-    text = card_file.read_text(encoding="utf-8")
     try:
+        text = card_file.read_text(encoding="utf-8")
         version = json.loads(text).get("schema_version")
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise ConfigError(
@@ -103,8 +103,16 @@ def read_released(directory: Path) -> ReleasedModel:
                 "the directory again"
             )
         variables = unflatten_dict(load_file(weights_file), sep="/")
-    except (ValidationError, ValueError, AttributeError, OSError, SafetensorError) as error:
+    except (
+        ValidationError,
+        ValueError,
+        AttributeError,
+        FileNotFoundError,
+        SafetensorError,
+    ) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"{directory}: the released model is damaged ({reason})") from error
+    except OSError as error:
+        raise ConfigError(f"{directory}: cannot be read: {error}") from error
     variables.setdefault("batch_stats", {})
     return ReleasedModel(card, variables)

@@ -16,6 +16,7 @@ from elbow_core.files import (
     atomic_file,
     atomic_folder,
     is_full,
+    locked_file,
     locked_folder,
     remove_content,
     require_room,
@@ -261,6 +262,19 @@ def test_file_system_without_locks_is_named_and_not_refused(tmp_path, monkeypatc
     with locked_folder(tmp_path, "refused"):
         pass
     assert "its file system has no locks (No locks available)" in capsys.readouterr().err
+
+
+def test_lock_of_a_file_is_exclusive_and_leaves_no_file(tmp_path):
+    path = tmp_path / ".lock"
+    with locked_file(path, "refused"):
+        with pytest.raises(UserError, match="refused"), locked_file(path, "refused"):
+            pass
+        assert names(tmp_path) == [".lock"]
+    assert names(tmp_path) == []
+    path.touch()  # as a killed process leaves it
+    with locked_file(path, "refused"):
+        pass
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["", "new", "deep/new", "file"])

@@ -104,7 +104,9 @@ def _read(folder: Path, packages: Sequence[str], missing: str) -> AdapterCard:
         card = AdapterCard.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{folder}: {missing}") from error
-    except (OSError, ValidationError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
         raise UserError(f"{path}: is not the card of an adapter") from error
     for name in packages:
         trained, installed = card.versions.get(name), _installed(name)

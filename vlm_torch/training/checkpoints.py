@@ -4,19 +4,38 @@ import json
 import shutil
 from pathlib import Path
 
+from elbow_core.errors import UserError
+
 _STATE = "trainer_state.json"  # the last file of a checkpoint that the Trainer writes
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """Return the latest complete checkpoint of a run, or None; partial ones are skipped."""
+    """Return the latest complete checkpoint of a run, or None; partial ones are skipped.
+
+    Raises:
+        UserError: a checkpoint that the system does not give, at a second attempt too.
+    """
     complete = {}
     for checkpoint in folder.glob("checkpoint-*"):
-        try:
-            json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        if not _is_complete(checkpoint):
             continue
         complete[int(checkpoint.name.removeprefix("checkpoint-"))] = checkpoint
     return complete[max(complete)] if complete else None
+
+
+def _is_complete(checkpoint: Path, attempts: int = 2) -> bool:
+    try:
+        json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    except OSError as error:
+        if attempts > 1:
+            return _is_complete(checkpoint, attempts - 1)
+        raise UserError(
+            f"{checkpoint / _STATE}: cannot be read ({error.strerror}); continue with --resume "
+            "once it can"
+        ) from error
+    return True
 
 
 def remove_partial_checkpoints(folder: Path) -> None:
