@@ -1,6 +1,7 @@
 """Curves for TensorBoard from the rows of `metrics.jsonl`, and a sheet of training images."""
 
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -33,16 +34,26 @@ class Curves:
 
     Raises:
         UserError: if tensorboardX is not installed.
+        OSError: here and in the methods, if the disk is full.
     """
 
     def __init__(self, directory: Path, after: int, enabled: bool):
-        self._writer = None
+        self._writer: Any = None
         if not enabled or not is_main():
             return
         require_tensorboard()
-        from tensorboardX import SummaryWriter
+        # Not SummaryWriter: its thread dies of a full disk, and its queue then waits forever.
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2
 
-        self._writer = SummaryWriter(str(directory), purge_step=after + 1 if after else None)
+        messages: Any = event_pb2
+        self._event = messages.Event
+        directory.mkdir(parents=True, exist_ok=True)
+        self._writer = EventsWriter(str(directory / "events"))
+        if after:
+            start = messages.SessionLog(status=messages.SessionLog.START)
+            self._add(after + 1, file_version="brain.Event:2")
+            self._add(after + 1, session_log=start)
 
     def __enter__(self) -> "Curves":
         return self
@@ -54,7 +65,11 @@ class Curves:
         trace: TracebackType | None,
     ) -> None:
         if self._writer is not None:
-            self._writer.close()
+            try:
+                self._writer.close()
+            except OSError:
+                if error is None:
+                    raise
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Add the metrics of one row of `metrics.jsonl`."""
@@ -64,13 +79,21 @@ class Curves:
             named = {f"validation/{name}": value for name, value in row["validation"].items()}
         else:
             named = {f"training/{name}": row[name] for name in ("loss", "learning_rate")}
+        from tensorboardX.summary import scalar
+
         for name, value in named.items():
-            self._writer.add_scalar(name, value, row["step"])
+            self._add(row["step"], summary=scalar(name, value))
 
     def image(self, name: str, image: UInt8[np.ndarray, "height width"], step: int) -> None:
         """Add a grey image."""
         if self._writer is not None:
-            self._writer.add_image(name, image, step, dataformats="HW")
+            from tensorboardX.summary import image as summarise
+
+            self._add(step, summary=summarise(name, image, dataformats="HW"))
+
+    def _add(self, step: int, **content: Any) -> None:
+        self._writer.write_event(self._event(step=step, wall_time=time.time(), **content))
+        self._writer.flush()
 
 
 def contact_sheet(

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import resource
 from pathlib import Path
 
 import jax
@@ -12,7 +13,7 @@ from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttribut
 from elbow_core.errors import ConfigError
 from elbow_jax import train
 from elbow_jax.training import loop
-from elbow_jax.training.tensorboard import contact_sheet
+from elbow_jax.training.tensorboard import Curves, contact_sheet
 from tests.support import tolerances
 from tests.support.small_data import write_prepared
 from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
@@ -143,3 +144,17 @@ def test_bfloat16_learns_as_float32_does(folder):
         curves[precision] = [row["loss"] for row in rows_of(folder / precision) if "loss" in row]
     np.testing.assert_allclose(curves["bfloat16"], curves["float32"], atol=tolerances.BFLOAT16_LOSS)
     assert curves["bfloat16"][-1] < curves["bfloat16"][0]
+
+
+def test_curves_on_a_full_disk_are_an_error_and_do_not_wait(tmp_path):
+    """Simulated by a limit on the size of files, so that every write fails."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    row = {"step": 1, "loss": 0.5, "learning_rate": 0.1}
+    with pytest.raises(OSError, match="File too large"), Curves(tmp_path, 0, True) as curves:
+        curves.write(row)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        try:
+            for _ in range(100):  # more than any queue of a writing thread holds
+                curves.write(row)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
