@@ -149,12 +149,15 @@ def test_bfloat16_learns_as_float32_does(folder):
 def test_curves_on_a_full_disk_are_an_error_and_do_not_wait(tmp_path):
     """Simulated by a limit on the size of files, so that every write fails."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    row = {"step": 1, "loss": 0.5, "learning_rate": 0.1}
-    with pytest.raises(OSError, match="File too large"), Curves(tmp_path, 0, True) as curves:
-        curves.write(row)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
-        try:
-            for _ in range(100):  # more than any queue of a writing thread holds
-                curves.write(row)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    def write_rows() -> None:
+        with Curves(tmp_path, 0, True) as curves:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+            for step in range(100):  # more than the queue of a writing thread holds
+                curves.write({"step": step, "loss": 0.5, "learning_rate": 0.1})
+
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_rows()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
