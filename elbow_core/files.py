@@ -163,8 +163,8 @@ def require_room(path: Path, size: int, purpose: str) -> None:
     free = shutil.disk_usage(_existing(path)).free
     if free < size:
         raise UserError(
-            f"{path}: {purpose} needs {size / 2**20:,.1f} MiB, and its disk has "
-            f"{free / 2**20:,.1f} MiB free; make room, or write to another disk"
+            f"{path}: {purpose} needs {size / 2**20:,.2f} MiB, and its disk has "
+            f"{free / 2**20:,.2f} MiB free; make room, or write to another disk"
         )
 
 
