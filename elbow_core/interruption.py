@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 STOP_SIGNALS = (
     signal.SIGTERM,
@@ -60,7 +60,7 @@ class Interruption:
         self._raises = False
         self._handlers = ExitStack()
 
-    def __enter__(self) -> "Interruption":
+    def __enter__(self) -> Self:
         self._handlers.enter_context(_handled((*STOP_SIGNALS, signal.SIGINT), self._handle))
         return self
 

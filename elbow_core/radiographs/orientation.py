@@ -1,6 +1,7 @@
 """The orientation in which an image is to be shown, from its Exif data."""
 
 import struct
+
 import numpy as np
 
 _ORIENTATION, _SHORT = 0x0112, 3
