@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 STOP_SIGNALS = (
     signal.SIGTERM,
@@ -48,6 +48,9 @@ def raising_on_signals() -> Iterator[None]:
         yield
 
 
+Entered = TypeVar("Entered", bound="Interruption")
+
+
 class Interruption:
     """A context in which a signal is noted instead of ending the work.
 
@@ -60,7 +63,7 @@ class Interruption:
         self._raises = False
         self._handlers = ExitStack()
 
-    def __enter__(self) -> "Interruption":
+    def __enter__(self: Entered) -> Entered:
         self._handlers.enter_context(_handled((*STOP_SIGNALS, signal.SIGINT), self._handle))
         return self
 

@@ -251,7 +251,8 @@ def _read_ahead(dataset: grain.MapDataset, workers: int) -> Batches:
             dataset.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
         )
     # Not Grain's processes: they keep reading, and keep shared memory, after this one was killed.
-    return ReadAhead(dataset, workers)
+    items: Any = dataset  # Grain types an index as a number or a slice
+    return ReadAhead(items, workers)
 
 
 def image_ids(data: PreparedData, positions: Sequence[int] | np.ndarray) -> list[str]:

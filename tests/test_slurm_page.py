@@ -12,19 +12,18 @@ import pytest
 from tests.support.paths import ROOT
 
 PAGE = ROOT / "docs" / "slurm.md"
-SCRIPT = re.search(r"^```bash\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-assert SCRIPT is not None
+_FOUND = re.search(r"^```bash\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+assert _FOUND is not None
+SCRIPT: str = _FOUND[1]
 COMMANDS = re.findall(
-    r"python -m ([\w.]+)((?:[^\n\\]|\\\n)*)", SCRIPT[1].replace("\\\n", " ").replace("`", " ")
+    r"python -m ([\w.]+)((?:[^\n\\]|\\\n)*)", SCRIPT.replace("\\\n", " ").replace("`", " ")
 )
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
 
 def test_script_is_valid():
-    done = subprocess.run(
-        ["bash", "-n"], input=SCRIPT[1], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["bash", "-n"], input=SCRIPT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -42,7 +41,7 @@ def test_commands_and_their_options_exist(module, arguments):
 
 
 def test_page_names_the_options_of_sbatch_that_matter():
-    options = dict(re.findall(r"^#SBATCH --([\w-]+)=?(\S*)$", SCRIPT[1], re.MULTILINE))
+    options = dict(re.findall(r"^#SBATCH --([\w-]+)=?(\S*)$", SCRIPT, re.MULTILINE))
     assert options["signal"].startswith("USR1@")  # without B:, to the steps and not the script
     assert "requeue" in options
 
@@ -72,7 +71,7 @@ status=$(head -n 1 {left}); sed -i 1d {left}; exit "$status"
     for name, text in (("srun", srun), ("scontrol", scontrol)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "train.sbatch").write_text(SCRIPT[1])
+    (tmp_path / "train.sbatch").write_text(SCRIPT)
     done = subprocess.run(
         ["bash", str(tmp_path / "train.sbatch"), "c.yaml", "runs/mine"],
         env={

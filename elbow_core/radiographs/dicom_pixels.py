@@ -2,14 +2,15 @@
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from imagecodecs import Jpeg8Error, jpeg8_decode
 from jaxtyping import Integer
-from openjpeg import decode as decode_jpeg_2000
+from openjpeg.utils import decode as decode_jpeg_2000
 from pydicom import FileDataset
 from pydicom.encaps import generate_fragments
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -169,9 +170,9 @@ def _refuse_frames(count: int) -> None:
 
 
 def _run_length_words(dataset: FileDataset, form: PixelFormat) -> Words:
-    words = get_decoder(RLELossless).as_array(
-        dataset, raw=True, decoding_plugin="pydicom", correct_unused_bits=False
-    )[0]
+    options: Any = {"correct_unused_bits": False}
+    decoder = get_decoder(RLELossless)
+    words = decoder.as_array(dataset, raw=True, decoding_plugin="pydicom", **options)[0]
     _refuse_frames(len(words) if words.ndim == 3 else 1)
     return _checked(words, form.allocated, form, "run length data")
 
@@ -220,7 +221,7 @@ def _checked(levels: np.ndarray, bits: int, form: PixelFormat, name: str) -> Wor
     """Return decoded levels of ``bits`` bits as unsigned words, if the header agrees."""
     if levels.ndim != 2:
         raise HeaderError(f"is a DICOM file whose {name} is not grey")
-    _check_size(*levels.shape, form)
+    _check_size(levels.shape[0], levels.shape[1], form)
     # A shorter stream can hold the pixel, but neither its sign bit nor a place above the lowest.
     is_short = bits <= form.high and levels.dtype.kind == "u"
     if bits > form.allocated or (is_short and (form.signed or form.unused_below)):

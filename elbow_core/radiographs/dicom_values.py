@@ -66,7 +66,7 @@ def read_number(dataset: Dataset, keyword: str) -> float | None:
 
 def read_integer(dataset: Dataset, keyword: str) -> int:
     """Return the only number of an element, which must be there and whole."""
-    numbers = read_numbers(dataset, keyword)
+    numbers = list(read_numbers(dataset, keyword))
     if not numbers:
         raise HeaderError(f"is a DICOM file without {describe_tag(keyword)}")
     if len(numbers) > 1 or numbers[0] != int(numbers[0]):

@@ -1,11 +1,8 @@
 """The orientation in which an image is to be shown, from its Exif data."""
 
 import struct
-from typing import TypeVar
 
 import numpy as np
-
-Image = TypeVar("Image", bound=np.ndarray)
 
 _ORIENTATION, _SHORT = 0x0112, 3
 
@@ -32,7 +29,7 @@ def read_orientation(exif: bytes) -> int:
     return 1
 
 
-def turn_upright(image: Image, orientation: int) -> Image:
+def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
     """Return an image as stored, `[height, width, ...]`, as it is to be shown; contiguous."""
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)

@@ -223,10 +223,15 @@ NOT_CELLS = (
 )
 
 
+NAMES = {"truth": "label", "probability": "score"}
+
+
 @pytest.mark.parametrize(
     ("kind", "column"), [(kind, column) for kind in CELLS for column in CELLS[kind]]
 )
-def test_cells_that_people_do_not_mean_are_refused_with_line_and_column(tmp_path, kind, column):
+def test_cells_that_people_do_not_mean_are_refused_with_line_and_column(
+    tmp_path, kind: str, column: str
+):
     text, read = TABLES[kind]
     path = tmp_path / f"{'dataset' if kind == 'dataset' else 'table'}.csv"
     (tmp_path / "images").mkdir()
@@ -240,8 +245,7 @@ def test_cells_that_people_do_not_mean_are_refused_with_line_and_column(tmp_path
         with pytest.raises(UserError) as caught:
             read(path)
         assert str(caught.value).startswith(f"{path}:2: ")
-        name = {"truth": "label", "probability": "score"}.get(column, column)
-        assert name in str(caught.value)
+        assert NAMES.get(column, column) in str(caught.value)
         assert repr(bad) in str(caught.value) or bad in str(caught.value)
 
 

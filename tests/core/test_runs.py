@@ -158,4 +158,5 @@ def test_kill_frees_the_lock_though_a_forked_process_lives_on(run):
             pass
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.stdout.close()
+        if process.stdout is not None:
+            process.stdout.close()

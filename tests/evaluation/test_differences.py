@@ -133,7 +133,7 @@ def test_clustered_interval_is_the_sum_of_squares_of_its_parts():
         np.array([np.sum(right[cluster == k] - share) for k in range(30)])
         for right, share in zip((first, second), shares, strict=True)
     ]
-    correlation = np.corrcoef(*residuals)[0, 1]
+    correlation = np.corrcoef(residuals[0], residuals[1])[0, 1]
     sizes = effective_size(first, cluster), effective_size(second, cluster)
     a = shares[0] - wilson(shares[0] * sizes[0], sizes[0])[0]
     b = wilson(shares[1] * sizes[1], sizes[1])[1] - shares[1]
@@ -231,6 +231,7 @@ def test_interval_of_a_difference_covers_it_in_95_of_100_studies(images, share, 
                 (0.3, (2, cluster.size), slice(None)),
             )
         )
-        low, high = paired_interval(*(latent < levels), cluster)
+        first, second = latent < levels
+        low, high = paired_interval(first, second, cluster)
         covered += low <= 0.05 <= high
     assert 0.94 <= covered / 4000 <= 0.97

@@ -118,9 +118,9 @@ def test_image_that_is_in_one_file_in_two_forms_is_repeated():
 
 
 def renamed(found: Predictions, model: str, **columns: list[str]) -> Predictions:
-    names = ("image_id", "patient_id", "study_id")
-    image, patient, study = (columns.get(name, getattr(found, name).tolist()) for name in names)
-    return replace(predictions_of(image, patient, study, found.label, found.score), model=model)
+    return replace(
+        found, model=model, **{name: np.array(values) for name, values in columns.items()}
+    )
 
 
 def test_two_systems_are_paired_though_they_write_ids_in_another_form():

@@ -43,11 +43,13 @@ def assert_same_results(run: Path, workspace: Path) -> None:
 
 
 def signal_in_step(patch: pytest.MonkeyPatch, step: int, number: int) -> None:
-    """Send this process a signal in the computation of a step."""
+    """Send this process one signal in the computation of a step, in its first part."""
     compute_loss = LoraTrainer.compute_loss
+    sent: list[int] = []
 
     def compute_and_send(trainer, *arguments, **options):
-        if trainer.state.global_step == step - 1 and trainer.model.training:
+        if not sent and trainer.state.global_step == step - 1 and trainer.model.training:
+            sent.append(number)
             os.kill(os.getpid(), number)
         return compute_loss(trainer, *arguments, **options)
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -58,7 +59,7 @@ def test_split_keeps_every_spelling_of_a_patient_together(spelling):
 
 
 def test_split_of_ids_that_were_normal_does_not_depend_on_their_form():
-    def spelt(form: str) -> list[str]:
+    def spelt(form: Literal["NFC", "NFD"]) -> list[str]:
         rows = [
             row(f"i{n}_{k}", patient_id=unicodedata.normalize(form, f"É{n}"), label=n % 2)
             for n in range(40)
@@ -150,11 +151,14 @@ RULES = (
 )
 
 
-@pytest.mark.parametrize("form", ["NFC", "NFD"])
+FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("pattern", [r"(?P<patient>\w+)_(?P<study>\w+)_", r"(?P<patient>[^_]+)_"])
 def test_patient_and_rules_match_names_in_either_form(tmp_path, form, pattern):
     tree(tmp_path, unicodedata.normalize(form, "Müller_Größe_brüche.png"), "P9_x_normal.png")
-    for written in ("NFC", "NFD"):
+    for written in FORMS:
         source = ElbowSource(
             rules=tuple(
                 rule.model_copy(update={"pattern": unicodedata.normalize(written, rule.pattern)})
@@ -201,8 +205,8 @@ def test_prepared_set_of_mixed_forms_has_whole_patients(tmp_path):
     rng = np.random.default_rng(0)
     root = tmp_path / "root"
     for number in range(24):
-        for form, view in (("NFC", "ap"), ("NFD", "lat")):
-            name = unicodedata.normalize(form, f"müller{number:02d}_{view}.png")
+        for spelling, view in ((COMPOSED, "ap"), (DECOMPOSED, "lat")):
+            name = f"{spelling}{number:02d}_{view}.png"
             image = cv2.resize(rng.integers(0, 256, (8, 8)).astype(np.uint8), (40, 40))
             write(root / ("normal", "injury")[number % 2] / name, image)
     config = DataConfig(

@@ -60,7 +60,7 @@ def render(data: bytes, folder: Path, option: str) -> np.ndarray:
     command = ["dcmj2pnm", "-q", option, *number, "+opw", str(source), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    levels = cv2.imread(str(target), cv2.IMREAD_UNCHANGED).astype(float)
+    levels = np.asarray(cv2.imread(str(target), cv2.IMREAD_UNCHANGED), float)
     return np.rint((levels - levels.min()) * (255 / (levels.max() - levels.min())))
 
 
@@ -86,7 +86,8 @@ def words_of(form: tuple[int, int, int], signed: bool) -> np.ndarray:
 )
 def test_picture_is_that_of_dcmtk(tmp_path, syntax: UID, voi: str, formats, rescales):
     kinds = ("MONOCHROME1", "MONOCHROME2")
-    for form, signed, rescale, kind in itertools.product(formats, (False, True), rescales, kinds):
+    cases: Any = itertools.product(formats, (False, True), rescales, kinds)
+    for form, signed, rescale, kind in cases:
         words = words_of(form, signed)
         tags, option = VOI[voi]
         if voi == "table":

@@ -1,9 +1,11 @@
 """Pixels of DICOM: the bits that count, and a header that the decoder's result must agree with."""
 
+from typing import Any
+
 import imagecodecs
 import numpy as np
 import pytest
-from pydicom.encaps import encapsulate
+from pydicom import encaps
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -20,6 +22,11 @@ from elbow_core.radiographs import Preprocessing, decode_radiograph
 from elbow_core.sources import FolderSource
 from tests.support.dicom_files import RAMP, dicom, run_length
 from tests.support.tiny_images import make_image, write
+
+
+def encapsulate(frames: Any) -> bytes:
+    return encaps.encapsulate([bytes(frame) for frame in frames])
+
 
 GREY = (RAMP >> 4).astype(np.uint8)
 SYNTAXES = [
@@ -227,7 +234,8 @@ def test_pixels_that_contradict_the_header_are_refused(name):
     ],
 )
 def test_missing_attribute_is_named(attribute, reason):
-    assert fails(dicom(**{attribute: None})) == f"is a DICOM file {reason}"
+    removed: Any = {attribute: None}
+    assert fails(dicom(**removed)) == f"is a DICOM file {reason}"
 
 
 def test_missing_high_bit_is_the_top_of_the_stored_bits():

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,8 +116,9 @@ def test_packed_entries_of_the_other_order_keep_their_places():
 )
 @pytest.mark.parametrize("sequence", ["VOILUTSequence", "ModalityLUTSequence"])
 def test_incomplete_table_is_refused_by_name(sequence, item, reason):
+    tags: Any = {sequence: [item]}
     with pytest.raises(RadiographError) as caught:
-        decode_radiograph(dicom(**{sequence: [item]}), "a.dcm")
+        decode_radiograph(dicom(**tags), "a.dcm")
     assert reason in str(caught.value)
 
 

@@ -1,6 +1,7 @@
 """Numbers in DICOM: read as they plainly stand there, or refused with tag and value."""
 
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from elbow_core.errors import RadiographError
 from elbow_core.radiographs import decode_radiograph
 from tests.support.dicom_files import dicom
 
-WINDOW = {"WindowCenter": "2048.0", "WindowWidth": "1024.0"}
+WINDOW: dict[str, Any] = {"WindowCenter": "2048.0", "WindowWidth": "1024.0"}
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 
 
@@ -59,7 +60,8 @@ def test_number_beyond_all_is_refused():
 @pytest.mark.parametrize("name", ["WindowCenter", "WindowWidth", "RescaleSlope"])
 def test_empty_value_counts_as_absent(name):
     expected = decode_radiograph(dicom(), "a.dcm")
-    assert np.array_equal(decode_radiograph(dicom(**{name: ""}), "a.dcm"), expected)
+    tags: Any = {name: ""}
+    assert np.array_equal(decode_radiograph(dicom(**tags), "a.dcm"), expected)
 
 
 def test_window_stored_as_a_binary_number_is_read():

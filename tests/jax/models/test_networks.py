@@ -98,7 +98,8 @@ def test_unrolled_blocks_have_the_values_and_gradients_of_scanned_ones():
     def value_and_gradient(scan_blocks: bool) -> Any:
         def total(params: Any) -> jax.Array:
             module = stage.clone(scan_blocks=scan_blocks)
-            return jnp.square(module.apply({"params": params}, images, rates, True)).sum()
+            result: Any = module.apply({"params": params}, images, rates, True)
+            return jnp.square(result).sum()
 
         return jax.jit(jax.value_and_grad(total))(params)
 

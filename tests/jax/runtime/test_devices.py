@@ -92,8 +92,10 @@ def start_two(config: Path, **environment: str):
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     common = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
-    common |= environment
-    return [start(config, **common, JAX_PROCESS_ID=str(number)) for number in (0, 1)]
+    return [
+        start(config, **(common | environment | {"JAX_PROCESS_ID": str(number)}))  # pyright: ignore
+        for number in (0, 1)
+    ]
 
 
 def test_batch_that_devices_cannot_share_is_refused_before_any_step(one_device, tmp_path):

@@ -172,7 +172,9 @@ PASSING = [
 def test_error_that_passes_is_no_damage(saved, monkeypatch, error):
     fail_first(monkeypatch, 1, error)
     with Checkpoints(saved) as checkpoints:
-        step, state, _ = checkpoints.restore_latest(state_of(0.0))
+        restored = checkpoints.restore_latest(state_of(0.0))
+    assert restored is not None
+    step, state, _ = restored
     assert (step, state.params["head"]["kernel"][0]) == (2, 2.0)
     assert saved_steps(saved) == [1, 2]
     assert not (saved.parent / "damaged").exists()
@@ -193,7 +195,9 @@ def test_digest_that_differs_once_is_no_damage(saved, monkeypatch):
         integrity, "digest_of", lambda tree: digests.pop() if digests else original(tree)
     )
     with Checkpoints(saved) as checkpoints:
-        assert checkpoints.restore_latest(state_of(0.0))[0] == 2
+        restored = checkpoints.restore_latest(state_of(0.0))
+    assert restored is not None
+    assert restored[0] == 2
     assert digests == []
     assert saved_steps(saved) == [1, 2]
 
@@ -215,7 +219,9 @@ def test_unreadable_file_is_not_damage_and_wrong_content_is(saved, name):
 
 def restore_latest(directory):
     with Checkpoints(directory) as checkpoints:
-        return checkpoints.restore_latest(state_of(0.0))[0]
+        restored = checkpoints.restore_latest(state_of(0.0))
+    assert restored is not None
+    return restored[0]
 
 
 HALF = {"head": {"kernel": jnp.zeros(3, jnp.float16)}}

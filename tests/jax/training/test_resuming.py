@@ -162,7 +162,7 @@ HOSTILE = {
 
 def test_environment_changes_neither_a_run_nor_its_checkpoints(runs, tmp_path):
     config = configure(runs, tmp_path)
-    process = start(config, **HOSTILE)
+    process = start(config, **HOSTILE)  # pyright: ignore[reportArgumentType]
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     for name in HOSTILE:

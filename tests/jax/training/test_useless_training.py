@@ -35,7 +35,7 @@ def keep(prepared: Path, folder: Path, split: str, label: int) -> None:
 
 @pytest.mark.parametrize(
     ("backbone", "batch_size", "layer"),
-    [("fusion", 4, "head/norm"), ("mobilenetv3_large", 1, "backbone/")],
+    [("fusion", 4, "cbam3/spatial/conv/norm"), ("convnext_tiny", 1, "cbam3/spatial/conv/norm")],
 )
 def test_parts_of_one_image_are_refused_where_batch_statistics_need_two(
     prepared, tmp_path, backbone, batch_size, layer
