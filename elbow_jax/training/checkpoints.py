@@ -26,6 +26,7 @@ from elbow_jax.training.integrity import (
     is_damage,
     make_record,
     quarantine,
+    reason_of,
     state_tree,
 )
 from elbow_jax.training.quiet_orbax import quiet_orbax
@@ -215,7 +216,7 @@ class Checkpoints:
             yield
         except Exception as error:  # TensorStore and Orbax raise bare ones for a damaged file
             path = self._directory / str("newest" if step is None else step)
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+            reason = reason_of(error)
             if operation == "saved":
                 if isinstance(error, UserError):
                     reason = str(error).removeprefix(f"{self._directory}: ")

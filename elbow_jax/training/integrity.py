@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import hashlib
+import os
 import re
 import shutil
 import sys
@@ -120,8 +121,7 @@ def is_damage(path: Path, error: Exception) -> bool:
         return False
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return False
-    system = re.search(r"os_error_code='(\d+)'", str(error))  # TensorStore's
-    if system and int(system[1]) != errno.ENOENT:
+    if _system_error(error) not in (None, errno.ENOENT):
         return False
     try:
         for file in path.rglob("*"):
@@ -130,6 +130,19 @@ def is_damage(path: Path, error: Exception) -> bool:
     except OSError:
         return False
     return True
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error in one line: the system's words where TensorStore quotes its number."""
+    number = _system_error(error)
+    if number is not None:
+        return os.strerror(number)
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _system_error(error: Exception) -> int | None:
+    found = re.search(r"os_error_code='(\d+)'", str(error))
+    return int(found[1]) if found else None
 
 
 def quarantine(checkpoint: Path, reason: str) -> None:

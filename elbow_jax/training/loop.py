@@ -59,10 +59,8 @@ def fit(
         log = MetricsLog(run.metrics, after=first)
         pending: list[tuple[np.ndarray, Any]] = []
         saved, position = first, None
-        with (
-            Curves(run.tensorboard, first, config.tensorboard) as curves,
-            TrainingProgress(run.path.name, total, config.batch_size, done=first) as progress,
-        ):
+        curves = Curves(run.tensorboard, first, config.tensorboard)
+        with TrainingProgress(run.path.name, total, config.batch_size, done=first) as progress:
             for step in range(first + 1, total + 1):
                 if should_stop(aurocs, config.early_stopping):
                     progress.say(f"no better validation AUROC in {config.early_stopping} epochs")

@@ -1,10 +1,11 @@
 """Curves for TensorBoard from the rows of `metrics.jsonl`, and a sheet of training images."""
 
 import math
+import socket
+import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from jaxtyping import UInt8
 
 from elbow_core.errors import UserError
 from elbow_jax.runtime import is_main
+
+_VERSION = "brain.Event:2"  # of the format of event files
 
 
 def require_tensorboard() -> None:
@@ -38,42 +41,24 @@ class Curves:
     """
 
     def __init__(self, directory: Path, after: int, enabled: bool):
-        self._writer: Any = None
+        self._file: Path | None = None
         if not enabled or not is_main():
             return
         require_tensorboard()
-        # Not SummaryWriter: its thread dies of a full disk, and its queue then waits forever.
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto import event_pb2
-
-        messages: Any = event_pb2
-        self._event = messages.Event
         directory.mkdir(parents=True, exist_ok=True)
-        self._writer = EventsWriter(str(directory / "events"))
+        self._file = directory / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
+        self._add(0, file_version=_VERSION)
         if after:
+            from tensorboardX.proto import event_pb2
+
+            messages: Any = event_pb2
             start = messages.SessionLog(status=messages.SessionLog.START)
-            self._add(after + 1, file_version="brain.Event:2")
+            self._add(after + 1, file_version=_VERSION)
             self._add(after + 1, session_log=start)
-
-    def __enter__(self) -> "Curves":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._writer is not None:
-            try:
-                self._writer.close()
-            except OSError:
-                if error is None:
-                    raise
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Add the metrics of one row of `metrics.jsonl`."""
-        if self._writer is None:
+        if self._file is None:
             return
         if "validation" in row:
             named = {f"validation/{name}": value for name, value in row["validation"].items()}
@@ -86,14 +71,27 @@ class Curves:
 
     def image(self, name: str, image: UInt8[np.ndarray, "height width"], step: int) -> None:
         """Add a grey image."""
-        if self._writer is not None:
+        if self._file is not None:
             from tensorboardX.summary import image as summarise
 
             self._add(step, summary=summarise(name, image, dataformats="HW"))
 
     def _add(self, step: int, **content: Any) -> None:
-        self._writer.write_event(self._event(step=step, wall_time=time.time(), **content))
-        self._writer.flush()
+        """Append one event: length, its checksum, content, its checksum.
+
+        tensorboardX's own writer is not used: its thread dies of a full disk, and its queue then
+        waits forever.
+        """
+        from tensorboardX.proto import event_pb2
+        from tensorboardX.record_writer import masked_crc32c
+
+        messages: Any = event_pb2
+        event = messages.Event(step=step, wall_time=time.time(), **content).SerializeToString()
+        length = struct.pack("<Q", len(event))
+        checks = [struct.pack("<I", masked_crc32c(part)) for part in (length, event)]
+        assert self._file is not None
+        with self._file.open("ab") as file:
+            file.write(length + checks[0] + event + checks[1])
 
 
 def contact_sheet(

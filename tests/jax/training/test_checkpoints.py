@@ -99,7 +99,9 @@ def test_full_disk_is_an_error_and_keeps_the_last_good_checkpoint(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
         try:
             checkpoints.save(2, full, {"losses": []}, auroc=0.6)
-            with pytest.raises(CheckpointError, match=r"cannot be saved \(.*; .* good .* step 1$"):
+            with pytest.raises(
+                CheckpointError, match=r"2: cannot be saved \(File too large\); .* good .* step 1$"
+            ):
                 checkpoints.wait()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)

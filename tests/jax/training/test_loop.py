@@ -151,10 +151,10 @@ def test_curves_on_a_full_disk_are_an_error_and_do_not_wait(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def write_rows() -> None:
-        with Curves(tmp_path, 0, True) as curves:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
-            for step in range(100):  # more than the queue of a writing thread holds
-                curves.write({"step": step, "loss": 0.5, "learning_rate": 0.1})
+        curves = Curves(tmp_path, 0, True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        for step in range(100):  # more than the queue of a writing thread holds
+            curves.write({"step": step, "loss": 0.5, "learning_rate": 0.1})
 
     try:
         with pytest.raises(OSError, match="File too large"):
