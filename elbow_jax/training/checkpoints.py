@@ -118,7 +118,7 @@ class Checkpoints:
         self._saving = step
         with self._naming_errors("saved", step):
             if is_main():
-                require_room(self._directory, size_of(state), f"checkpoint {step}")
+                require_room(self._directory, self._next_size(state), f"checkpoint {step}")
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -230,6 +230,12 @@ class Checkpoints:
                 f"{path}: cannot be read ({reason}), at a second attempt too; nothing was moved, "
                 "so continue with --resume once it can be read"
             ) from error
+
+    def _next_size(self, state: TrainState) -> int:
+        """Return the bytes that a checkpoint needs: at least those that the newest one takes."""
+        latest = self.latest()
+        files = () if latest is None else (self._directory / str(latest)).rglob("*")
+        return max(size_of(state), sum(512 * file.lstat().st_blocks for file in files))
 
     def _last_good(self) -> str:
         steps = [int(path.name) for path in self._directory.iterdir() if path.name.isdigit()]
