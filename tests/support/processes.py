@@ -11,12 +11,19 @@ linux = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs L
 
 def children_of(pid: int) -> list[int]:
     """Return the processes that a process has started from its main thread."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(child) for child in children.split()]
 
 
 def command_of(pid: int) -> str:
-    """Return a process's command line, with blanks between the words."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    """Return a process's command line, with blanks between the words; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def is_alive(pid: int) -> bool:

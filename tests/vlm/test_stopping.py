@@ -1,5 +1,6 @@
 """Fine-tuning that a signal stops, or whose reading processes die."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,11 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from torch.utils.data import get_worker_info
 
-from tests.support.processes import assert_gone, children_of, linux
+from tests.support.processes import assert_gone, children_of, command_of, linux
 from tests.support.small_data import SPLITS
-from tests.support.vlm_runs import refused
 from vlm_torch import finetune
 from vlm_torch.training.dataset import RadiographDataset
 from vlm_torch.training.trainer import LoraTrainer
@@ -109,39 +108,75 @@ def test_signal_while_images_are_awaited_saves_the_steps_at_once(workspace, tmp_
     assert_same_results(run, workspace)
 
 
-@one_architecture
-def test_reading_process_that_dies_is_one_line(workspace, tmp_path, capsys):
-    config = configure(workspace, tmp_path)
-    read = RadiographDataset.__getitem__
+class Command:
+    """The command on a finished run's data with two reading processes, in a session of its own."""
 
-    def die(dataset, index):
-        if get_worker_info() is not None:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return read(dataset, index)
+    def __init__(self, workspace: Path, folder: Path) -> None:
+        config = configure(workspace, folder)
+        words = [sys.executable, "-m", "vlm_torch.finetune", "--config", str(config)]
+        self.run, self._log = folder / "run", folder / "log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*words, "--data.workers", "2", "--epochs", "400"],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RadiographDataset, "__getitem__", die)
-        message = refused(capsys, finetune.main, "--config", str(config), "--data.workers", "1")
-    assert "DataLoader worker" in message
-    assert "use fewer data.workers" in message
+    def workers(self) -> list[int]:
+        """Return its reading processes, which are forks of it."""
+        children = children_of(self.process.pid)
+        return [pid for pid in children if "vlm_torch.finetune" in command_of(pid)]
 
-
-@one_architecture
-@linux
-def test_signal_to_the_job_stops_it_and_its_reading_processes(workspace, tmp_path):
-    config, run = configure(workspace, tmp_path), tmp_path / "run"
-    command = [sys.executable, "-m", "vlm_torch.finetune", "--config", str(config)]
-    overrides = ["--data.workers", "2", "--epochs", "400"]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, *overrides], stdout=log, stderr=log, start_new_session=True
-        )
-        while process.poll() is None and not (run / "checkpoints/checkpoint-4").exists():
+    def wait_for_checkpoint(self) -> None:
+        while self.process.poll() is None and not any(self.run.glob("checkpoints/checkpoint-4")):
             time.sleep(0.05)
-        children = children_of(process.pid)
-        os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(timeout=60) == 143, (tmp_path / "log").read_text()
-    text = (tmp_path / "log").read_text()
-    assert f"stopped by SIGTERM after step {max(checkpoints(run))}; continue" in text
-    assert "Traceback" not in text
-    assert_gone(children)
+        assert self.process.poll() is None, self.text()
+
+    def text(self) -> str:
+        return self._log.read_text()
+
+
+@pytest.fixture
+def command(workspace, tmp_path):
+    command = Command(workspace, tmp_path)
+    command.wait_for_checkpoint()
+    yield command
+    command.process.kill()
+    command.process.wait()
+
+
+@linux
+@one_architecture
+def test_reading_process_that_dies_is_one_line(command):
+    while command.process.poll() is None:  # each epoch has its own processes
+        for pid in command.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+    assert command.process.returncode == 2, command.text()
+    (line,) = [line for line in command.text().splitlines() if not line.startswith("run: ")]
+    assert line.startswith("error: DataLoader worker")
+    assert "use fewer data.workers" in line
+
+
+@linux
+@one_architecture
+def test_signal_to_the_job_stops_it_and_its_reading_processes(command):
+    while not (workers := command.workers()):
+        time.sleep(0.01)
+    os.killpg(command.process.pid, signal.SIGTERM)
+    assert command.process.wait(timeout=60) == 143, command.text()
+    last = max(checkpoints(command.run))
+    assert f"stopped by SIGTERM after step {last}; continue" in command.text()
+    assert "Traceback" not in command.text()
+    assert_gone(workers)
+
+
+@linux
+@one_architecture
+def test_killed_run_leaves_no_reading_process(command):
+    while not (workers := command.workers()):
+        time.sleep(0.01)
+    command.process.kill()
+    assert_gone(workers)
