@@ -132,7 +132,7 @@ import os, sys, time
 from pathlib import Path
 from elbow_core.runs import lock_run
 with lock_run(Path(sys.argv[1])):
-    if os.fork():
+    if not os.fork():  # says so once it has closed its copy of the lock
         print("locked", flush=True)
     time.sleep(60)
 """
