@@ -3,7 +3,9 @@
 import io
 import struct
 
+import imagecodecs
 import numpy as np
+import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
@@ -11,9 +13,14 @@ from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
     ExplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGLosslessSV1,
+    RLELossless,
     generate_uid,
 )
+
+from elbow_core.errors import RadiographError
+from elbow_core.radiographs import decode_radiograph
 
 RAMP = np.linspace(0, 4095, 48 * 40).astype(np.uint16).reshape(48, 40)
 PATIENT = {
@@ -62,6 +69,36 @@ def dicom(
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def scaled(levels: np.ndarray) -> np.ndarray:
+    """Return levels scaled from their own range to 0 to 255, rounded."""
+    levels = levels.astype(float)
+    return np.rint((levels - levels.min()) * (255 / (levels.max() - levels.min())))
+
+
+def refusal(data: bytes) -> str:
+    """Return the reason, on one line, for which the file "a.dcm" of these bytes is refused."""
+    with pytest.raises(RadiographError) as caught:
+        decode_radiograph(data, "a.dcm")
+    message = str(caught.value)
+    assert message.startswith("a.dcm: ")
+    assert "\n" not in message
+    return message.removeprefix("a.dcm: ")
+
+
+def encode(words: np.ndarray, syntax: UID) -> bytes:
+    """Return words as Pixel Data, all of their bits."""
+    bits = words.dtype.itemsize * 8
+    if syntax == RLELossless:
+        return encapsulate([run_length(words)])
+    if syntax == JPEGLosslessSV1:
+        stream = imagecodecs.jpeg8_encode(words, lossless=True, bitspersample=bits)
+        return encapsulate([bytes(stream)])
+    if syntax == JPEG2000Lossless:
+        stream = imagecodecs.jpeg2k_encode(words, level=0, codecformat="j2k", reversible=True)
+        return encapsulate([bytes(stream)])
+    return words.tobytes()
 
 
 def table(levels: np.ndarray, first: int = 0, bits: int = 16) -> Dataset:

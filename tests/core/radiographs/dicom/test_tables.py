@@ -11,24 +11,18 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from elbow_core.errors import RadiographError
 from elbow_core.radiographs import decode_radiograph
-from tests.support.dicom_files import RAMP, dicom
+from tests.support.dicom_files import RAMP, dicom, scaled
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 SIGNED = (RAMP.astype(np.int32) - 2048).astype(np.int16)
 
 
-def table(
-    entries: np.ndarray, first: int, kind: str, data: bytes, data_kind: str = "OW"
-) -> Dataset:
+def typed_table(entries: np.ndarray, first: int, kind: str, data: bytes) -> Dataset:
+    """Return a lookup table whose first level has the type ``kind``, with any data."""
     item = Dataset()
     item.add_new("LUTDescriptor", kind, [len(entries) % 65536, first, 16])
-    item.add_new("LUTData", data_kind, data)
+    item.add_new("LUTData", "OW", data)
     return item
-
-
-def scaled(levels: np.ndarray) -> np.ndarray:
-    levels = levels.astype(float)
-    return np.rint((levels - levels.min()) * (255 / (levels.max() - levels.min())))
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
@@ -45,7 +39,7 @@ def test_first_level_of_a_voi_table_is_signed_where_levels_can_be_negative(
     syntax, pixels, rescale, first
 ):
     entries = np.arange(4096) ** 2 // 300
-    item = table(entries, first, "SS", entries.astype("<u2").tobytes())
+    item = typed_table(entries, first, "SS", entries.astype("<u2").tobytes())
     image = decode_radiograph(dicom(pixels, 12, syntax, **rescale, VOILUTSequence=[item]), "a.dcm")
     slope, intercept = (
         float(rescale.get(name, default))
@@ -58,7 +52,7 @@ def test_first_level_of_a_voi_table_is_signed_where_levels_can_be_negative(
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
 def test_first_level_of_a_modality_table_has_the_sign_of_the_pixels(syntax):
     entries = np.arange(4096)[::-1]
-    item = table(entries, -2048, "SS", entries.astype("<u2").tobytes())
+    item = typed_table(entries, -2048, "SS", entries.astype("<u2").tobytes())
     image = decode_radiograph(dicom(SIGNED, 12, syntax, ModalityLUTSequence=[item]), "a.dcm")
     assert np.array_equal(image, scaled(-SIGNED.astype(int)))
 
@@ -67,7 +61,7 @@ def test_first_level_of_a_modality_table_has_the_sign_of_the_pixels(syntax):
 def test_unsigned_first_level_above_32767_stays_so_where_levels_cannot_be_negative(syntax):
     pixels = (RAMP.astype(np.uint32) * 4 + 40_000).astype(np.uint16)
     entries = np.arange(20_000)
-    item = table(entries, 40_000, "US", entries.astype("<u2").tobytes())
+    item = typed_table(entries, 40_000, "US", entries.astype("<u2").tobytes())
     image = decode_radiograph(dicom(pixels, 16, syntax, ModalityLUTSequence=[item]), "a.dcm")
     assert np.array_equal(image, scaled(pixels))
 
@@ -75,7 +69,7 @@ def test_unsigned_first_level_above_32767_stays_so_where_levels_cannot_be_negati
 def test_negative_first_level_written_as_unsigned_is_recognised():
     """Some writers know no SS: a first level above all possible ones is negative."""
     entries = np.arange(4096)
-    item = table(entries, 65536 - 2048, "US", entries.astype("<u2").tobytes())
+    item = typed_table(entries, 65536 - 2048, "US", entries.astype("<u2").tobytes())
     image = decode_radiograph(dicom(SIGNED, 12, VOILUTSequence=[item]), "a.dcm")
     assert np.array_equal(image, scaled(SIGNED))
 
@@ -88,8 +82,8 @@ def test_entries_of_8_bits_may_be_packed_or_stand_in_words(syntax, count):
     images = [
         decode_radiograph(dicom(RAMP, 12, syntax, VOILUTSequence=[item]), "a.dcm")
         for item in (
-            table(entries, 0, "US", packed),
-            table(entries, 0, "US", entries.astype("<u2").tobytes()),
+            typed_table(entries, 0, "US", packed),
+            typed_table(entries, 0, "US", entries.astype("<u2").tobytes()),
         )
     ]
     assert np.array_equal(images[0], images[1])
@@ -99,7 +93,7 @@ def test_entries_of_8_bits_may_be_packed_or_stand_in_words(syntax, count):
 def test_packed_entries_of_the_other_order_keep_their_places():
     entries = (np.arange(4096) >> 4).astype(np.uint8)
     swapped = entries.view(np.uint16).byteswap().tobytes()
-    item = table(entries, 0, "US", swapped)
+    item = typed_table(entries, 0, "US", swapped)
     data = dicom(
         RAMP, 12, ExplicitVRBigEndian, VOILUTSequence=[item], PixelData=RAMP.astype(">u2").tobytes()
     )
@@ -110,8 +104,8 @@ def test_packed_entries_of_the_other_order_keep_their_places():
     ("item", "reason"),
     [
         (Dataset(), "a lookup table without LUTDescriptor (0028,3002)"),
-        (table(np.arange(9), 0, "US", b""), "a lookup table without LUTData (0028,3006)"),
-        (table(np.arange(99), 0, "US", bytes(40)), "cut short: 40 bytes for 99 entries"),
+        (typed_table(np.arange(9), 0, "US", b""), "a lookup table without LUTData (0028,3006)"),
+        (typed_table(np.arange(99), 0, "US", bytes(40)), "cut short: 40 bytes for 99 entries"),
     ],
 )
 @pytest.mark.parametrize("sequence", ["VOILUTSequence", "ModalityLUTSequence"])

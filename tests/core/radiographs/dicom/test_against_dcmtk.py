@@ -20,9 +20,7 @@ from pydicom.uid import (
 )
 
 from elbow_core.radiographs import decode_radiograph
-from tests.core.radiographs.test_dicom_pixels import encode
-from tests.core.radiographs.test_dicom_tables import table
-from tests.support.dicom_files import dicom
+from tests.support.dicom_files import dicom, encode, scaled, table
 
 pytestmark = pytest.mark.skipif(
     shutil.which("dcmj2pnm") is None, reason="DCMTK is not installed (Debian package dcmtk)"
@@ -60,8 +58,7 @@ def render(data: bytes, folder: Path, option: str) -> np.ndarray:
     command = ["dcmj2pnm", "-q", option, *number, "+opw", str(source), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    levels = np.asarray(cv2.imread(str(target), cv2.IMREAD_UNCHANGED), float)
-    return np.rint((levels - levels.min()) * (255 / (levels.max() - levels.min())))
+    return scaled(np.asarray(cv2.imread(str(target), cv2.IMREAD_UNCHANGED)))
 
 
 def words_of(form: tuple[int, int, int], signed: bool) -> np.ndarray:
@@ -92,7 +89,7 @@ def test_picture_is_that_of_dcmtk(tmp_path, syntax: UID, voi: str, formats, resc
         tags, option = VOI[voi]
         if voi == "table":
             entries = np.arange(150) * 300
-            item = table(entries, 20, "US", entries.astype("<u2").tobytes())
+            item = table(entries, first=20)
             tags = {"VOILUTSequence": [item]}
         stored = words.astype(">u2") if syntax == ExplicitVRBigEndian and form[0] > 8 else words
         if syntax == ExplicitVRBigEndian and form[0] == 8:

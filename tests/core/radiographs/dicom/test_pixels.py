@@ -16,11 +16,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from elbow_core.errors import RadiographError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing, decode_radiograph
 from elbow_core.sources import FolderSource
-from tests.support.dicom_files import RAMP, dicom, run_length
+from tests.support.dicom_files import RAMP, dicom, encode, refusal, run_length, scaled
 from tests.support.tiny_images import make_image, write
 
 
@@ -36,30 +35,6 @@ SYNTAXES = [
     JPEGLosslessSV1,
     JPEG2000Lossless,
 ]
-
-
-def encode(words: np.ndarray, syntax: UID) -> bytes:
-    """Return words as Pixel Data, all of their bits."""
-    bits = words.dtype.itemsize * 8
-    if syntax == RLELossless:
-        return encapsulate([run_length(words)])
-    if syntax == JPEGLosslessSV1:
-        return encapsulate([imagecodecs.jpeg8_encode(words, lossless=True, bitspersample=bits)])
-    if syntax == JPEG2000Lossless:
-        stream = imagecodecs.jpeg2k_encode(words, level=0, codecformat="j2k", reversible=True)
-        return encapsulate([stream])
-    return words.tobytes()
-
-
-def scaled(pixels: np.ndarray) -> np.ndarray:
-    pixels = pixels.astype(float)
-    return np.rint((pixels - pixels.min()) * (255 / (pixels.max() - pixels.min())))
-
-
-def fails(data: bytes) -> str:
-    with pytest.raises(RadiographError) as caught:
-        decode_radiograph(data, "a.dcm")
-    return str(caught.value).removeprefix("a.dcm: ")
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
@@ -220,7 +195,7 @@ CONTRADICTIONS = {
 @pytest.mark.parametrize("name", CONTRADICTIONS)
 def test_pixels_that_contradict_the_header_are_refused(name):
     data, reason = CONTRADICTIONS[name]
-    assert reason in fails(data)
+    assert reason in refusal(data)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +210,7 @@ def test_pixels_that_contradict_the_header_are_refused(name):
 )
 def test_missing_attribute_is_named(attribute, reason):
     removed: Any = {attribute: None}
-    assert fails(dicom(**removed)) == f"is a DICOM file {reason}"
+    assert refusal(dicom(**removed)) == f"is a DICOM file {reason}"
 
 
 def test_missing_high_bit_is_the_top_of_the_stored_bits():

@@ -11,14 +11,14 @@ from jaxtyping import Bool, UInt8
 from pydicom import Dataset, FileDataset, dcmread
 from pydicom.dataelem import RawDataElement
 
-from elbow_core.radiographs.dicom_levels import apply_modality, apply_voi
-from elbow_core.radiographs.dicom_pixels import (
+from elbow_core.radiographs.dicom.levels import apply_modality, apply_voi
+from elbow_core.radiographs.dicom.pixels import (
     PixelFormat,
     Words,
     decode_words,
     read_pixel_format,
 )
-from elbow_core.radiographs.dicom_values import (
+from elbow_core.radiographs.dicom.values import (
     describe_tag,
     read_integer,
     read_number,

@@ -8,7 +8,7 @@ from jaxtyping import Float64, Shaped
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 
-from elbow_core.radiographs.dicom_values import describe_tag, read_number, unpack
+from elbow_core.radiographs.dicom.values import describe_tag, read_number, unpack
 from elbow_core.radiographs.header import HeaderError
 
 Levels = Float64[np.ndarray, "height width"]

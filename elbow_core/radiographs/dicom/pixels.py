@@ -22,7 +22,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from elbow_core.radiographs.dicom_values import describe_tag, read_integer
+from elbow_core.radiographs.dicom.values import describe_tag, read_integer
 from elbow_core.radiographs.header import HeaderError
 from elbow_core.radiographs.jpeg import read_jpeg_frame
 

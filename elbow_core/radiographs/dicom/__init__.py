@@ -1,0 +1,9 @@
+"""DICOM files as grey images: `decode_dicom`, and `read_dicom_header` for type and size alone.
+
+`values` reads single attributes strictly, `pixels` decodes the words and holds them against the
+header, `levels` is the grey level pipeline of PS3.3 C.11, and `decoding` joins them.
+"""
+
+from elbow_core.radiographs.dicom.decoding import decode_dicom, read_dicom_header
+
+__all__ = ["decode_dicom", "read_dicom_header"]
