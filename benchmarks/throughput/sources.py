@@ -22,8 +22,7 @@ SOURCES = {
         "benchmarks/throughput/work.py",
         "elbow_jax/models/build.py",
         "elbow_jax/models/config.py",
-        "elbow_jax/porting/torch_*.py",
-        "elbow_jax/porting/torchvision_operators.py",
+        "elbow_jax/porting/twin/*.py",
     ),
 }
 """Files whose code changes a framework's metrics, as patterns below the repository's root."""

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_jax.porting.checkpoints import PUBLISHED, write_tensors
+    from elbow_jax.porting.layouts import from_torchvision
     from elbow_jax.porting.mapping import from_torch, new_leaves, port_backbone, to_torch
     from elbow_jax.porting.ported_files import write_ported
-    from elbow_jax.porting.published import PUBLISHED
     from elbow_jax.porting.reading import read_weights
-    from elbow_jax.porting.tensor_files import write_tensors
-    from elbow_jax.porting.torch_twin import build_twin
-    from elbow_jax.porting.torchvision_layout import from_torchvision
-    from elbow_jax.porting.torchvision_operators import define_missing_torchvision_operators
+    from elbow_jax.porting.twin import build_twin, define_missing_torchvision_operators
     from elbow_jax.porting.weights import Weights, plain_network, start_from_weights
 
 __all__ = [
@@ -40,14 +38,12 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "checkpoints": ["PUBLISHED", "write_tensors"],
+        "layouts": ["from_torchvision"],
         "mapping": ["from_torch", "new_leaves", "port_backbone", "to_torch"],
         "ported_files": ["write_ported"],
-        "published": ["PUBLISHED"],
         "reading": ["read_weights"],
-        "tensor_files": ["write_tensors"],
-        "torch_twin": ["build_twin"],
-        "torchvision_layout": ["from_torchvision"],
-        "torchvision_operators": ["define_missing_torchvision_operators"],
+        "twin": ["build_twin", "define_missing_torchvision_operators"],
         "weights": ["Weights", "plain_network", "start_from_weights"],
     },
 )

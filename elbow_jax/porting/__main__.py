@@ -9,7 +9,7 @@ from elbow_core.files import require_writable
 from elbow_jax import models, porting, scoring
 from elbow_jax.models import Backbone
 from elbow_jax.porting.architectures import ARCHITECTURES, same_tensors
-from elbow_jax.porting.published import PUBLISHED
+from elbow_jax.porting.checkpoints import PUBLISHED
 
 
 def main(arguments: Sequence[str]) -> int:

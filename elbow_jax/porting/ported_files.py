@@ -12,8 +12,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from elbow_core.errors import UserError
 from elbow_jax.models import Backbone, Convention, ModelConfig, build_model
+from elbow_jax.porting.checkpoints import TensorFile, write_tensors
 from elbow_jax.porting.mapping import to_torch
-from elbow_jax.porting.tensor_files import TensorFile, write_tensors
 from elbow_jax.porting.weights import Weights, plain_network, start_from_weights
 
 _CONFIG_KEY = "elbow_jax.network"  # in a file's metadata: the configuration of its network

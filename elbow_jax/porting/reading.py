@@ -1,6 +1,7 @@
 """Read published weights, by tag or local file."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,20 @@ from elbow_jax.porting.architectures import (
     known_name,
     same_tensors,
 )
-from elbow_jax.porting.facebook_layout import MARK as FACEBOOK_MARK
-from elbow_jax.porting.facebook_layout import from_facebook
+from elbow_jax.porting.checkpoints import (
+    PUBLISHED,
+    architecture_beside,
+    download,
+    hub_commit,
+    read_tensors,
+)
+from elbow_jax.porting.layouts import (
+    from_facebook,
+    from_torchvision,
+    has_facebook_names,
+    has_torchvision_names,
+)
 from elbow_jax.porting.ported_files import is_ported, ported_weights
-from elbow_jax.porting.provenance import architecture_beside, hub_commit
-from elbow_jax.porting.published import PUBLISHED, download
-from elbow_jax.porting.tensor_files import read_tensors
-from elbow_jax.porting.torchvision_layout import from_torchvision
 from elbow_jax.porting.weights import Weights
 
 
@@ -51,43 +59,57 @@ def read_weights(
         )
     if asked is not None and backbone is None:
         backbone = ARCHITECTURES[asked].backbone
-    if source in PUBLISHED:
-        expected = PUBLISHED[source].backbone
-        if backbone not in (None, expected):
-            raise UserError(f"{source}: the weights of {expected}, not of {backbone}")
-        backbone = expected
-        file, revision = download(source)
-        digest, stated = sha256_of(file), {source: known_name(source)}
-    else:
-        file, stated = Path(source), {}
-        if not file.is_file():
-            tags = ", ".join(PUBLISHED)
-            raise UserError(f"{source}: neither a file nor one of the tags {tags}")
-        if backbone is None:
-            raise UserError(f"{source}: say which network this file is of: --backbone NAME")
-        try:
-            digest = sha256_of(file)
-        except OSError as error:
-            raise UserError(f"{source}: cannot be read: {error.strerror}") from error
-        revision = hub_commit(file, digest)
-    content = read_tensors(file)
-    origin = {"source": source, "revision": revision, "sha256": digest}
+    found = _published(source, backbone) if source in PUBLISHED else _local(source, backbone)
+    content = read_tensors(found.file)
+    origin = {"source": source, "revision": found.revision, "sha256": found.sha256}
     if is_ported(content):
-        convention = None if asked is None else _convention(source, asked, backbone)
-        return ported_weights(content, backbone, convention, origin)
+        convention = None if asked is None else _convention(source, asked, found.backbone)
+        return ported_weights(content, found.backbone, convention, origin)
+    stated = {source: found.architecture or known_name(content.architecture)}
     if source not in PUBLISHED:
-        stated[source] = known_name(content.architecture)
-        stated[f"{file.parent / 'config.json'}"] = known_name(architecture_beside(file))
+        stated[f"{found.file.parent / 'config.json'}"] = known_name(architecture_beside(found.file))
     name = _agreed_name(source, stated | {"the option": asked})
-    tensors, layout = _to_timm_names(content.tensors, backbone)
-    convention = layout if name is None else _convention(source, name, backbone)
-    if layout is not None and convention != layout and backbone != "convnext_tiny":
+    tensors, layout = _to_timm_names(content.tensors, found.backbone)
+    convention = layout if name is None else _convention(source, name, found.backbone)
+    if layout is not None and convention != layout and found.backbone != "convnext_tiny":
         raise UserError(
             f"{source}: has {layout}'s names of tensors, which {name} has not; one of the two is "
             "wrong"
         )
     origin |= {"network": name or "", "tensors": content.taken}
-    return Weights(backbone, tensors, layout or convention, origin)
+    return Weights(found.backbone, tensors, layout or convention, origin)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file of weights on this machine; ``architecture`` is that of a tag."""
+
+    file: Path
+    backbone: Backbone
+    revision: str
+    sha256: str
+    architecture: str | None
+
+
+def _published(tag: str, backbone: Backbone | None) -> _Found:
+    expected = PUBLISHED[tag].backbone
+    if backbone not in (None, expected):
+        raise UserError(f"{tag}: the weights of {expected}, not of {backbone}")
+    file, revision = download(tag)
+    return _Found(file, expected, revision, sha256_of(file), known_name(tag))
+
+
+def _local(source: str, backbone: Backbone | None) -> _Found:
+    file = Path(source)
+    if not file.is_file():
+        raise UserError(f"{source}: neither a file nor one of the tags {', '.join(PUBLISHED)}")
+    if backbone is None:
+        raise UserError(f"{source}: say which network this file is of: --backbone NAME")
+    try:
+        digest = sha256_of(file)
+    except OSError as error:
+        raise UserError(f"{source}: cannot be read: {error.strerror}") from error
+    return _Found(file, backbone, hub_commit(file, digest), digest, None)
 
 
 def _agreed_name(source: str, stated: Mapping[str, str | None]) -> str | None:
@@ -110,9 +132,9 @@ def _to_timm_names(
     tensors: dict[str, np.ndarray], backbone: Backbone
 ) -> tuple[dict[str, np.ndarray], Convention | None]:
     """Return tensors under timm's names, and the convention if their names alone tell it."""
-    if "features.0.0.weight" in tensors:
+    if has_torchvision_names(tensors):
         module = build_model(ModelConfig(backbone=backbone))
         return from_torchvision(tensors, module), "torchvision"
-    if FACEBOOK_MARK in tensors and backbone == "convnext_tiny":
+    if has_facebook_names(tensors) and backbone == "convnext_tiny":
         return from_facebook(tensors), "timm"
     return tensors, "timm" if len(same_tensors(backbone)) == 1 else None

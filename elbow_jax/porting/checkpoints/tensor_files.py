@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
-from elbow_jax.porting.state_dicts import AVERAGED, PLAIN, select_weights
+from elbow_jax.porting.checkpoints.state_dicts import AVERAGED, PLAIN, select_weights
 
 # Types of weights, by safetensors' names; counters may be integers.
 _FLOATS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}

@@ -18,7 +18,7 @@ from timm.models.mobilenetv3 import MobileNetV3
 from torch import nn
 
 from elbow_jax.models import BACKBONES, ModelConfig, build_model
-from elbow_jax.porting.torch_modules import (
+from elbow_jax.porting.twin.modules import (
     ClassifierTwin,
     ConvNeXtTwin,
     EfficientNetV2Twin,

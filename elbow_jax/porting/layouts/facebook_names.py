@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-MARK = "downsample_layers.0.0.weight"  # in every file of that layout, and in no other
+_MARK = "downsample_layers.0.0.weight"  # in every file of that layout, and in no other
 
 _RENAMED = (
     (r"downsample_layers\.0\.(\d)\.(.+)", r"stem.\1.\2"),
@@ -16,6 +16,11 @@ _RENAMED = (
     (r"norm\.(.+)", r"head.norm.\1"),
     (r"head\.(weight|bias)", r"head.fc.\1"),
 )
+
+
+def has_facebook_names(state_dict: Mapping[str, np.ndarray]) -> bool:
+    """Return whether a checkpoint is in Facebook's layout."""
+    return _MARK in state_dict
 
 
 def from_facebook(state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -12,6 +12,13 @@ import numpy as np
 from elbow_jax.models.efficientnetv2 import EfficientNetV2
 from elbow_jax.models.mobilenetv3 import MobileNetV3
 
+_MARK = "features.0.0.weight"  # in every file of the three networks, and in none of timm's
+
+
+def has_torchvision_names(state_dict: Mapping[str, np.ndarray]) -> bool:
+    """Return whether a checkpoint is in torchvision's layout."""
+    return _MARK in state_dict
+
 
 def from_torchvision(state_dict: Mapping[str, np.ndarray], module: Any) -> dict[str, np.ndarray]:
     """Return a checkpoint in torchvision's layout under timm's names; unknown names are kept.
