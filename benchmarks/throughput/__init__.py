@@ -1,5 +1,5 @@
 """JAX against PyTorch on the same networks: `python -m benchmarks.throughput`.
 
-`cases` lists the measurements, `processes` and `worker` run them, `records` stores them as JSON,
-`tables`, `plots` and `page` show them. Nothing here is imported by other packages.
+`cases` lists the measurements, `measuring` runs them in processes, `results` stores and shows them.
+Nothing here is imported by other packages.
 """

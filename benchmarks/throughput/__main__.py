@@ -17,7 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.throughput import cases, device, page, processes, records, summary
+from benchmarks.throughput import cases, device
+from benchmarks.throughput.measuring import measure, measure_interleaved
+from benchmarks.throughput.results import page, records, summary
 from elbow_core.cli import run
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _plot(record: dict[str, Any], path: Path) -> None:
-    from benchmarks.throughput import plots  # matplotlib, which --help does without
+    from benchmarks.throughput.results import plots  # matplotlib, which --help does without
 
     figure = plots.draw(record)
     if figure is not None:
@@ -111,7 +113,7 @@ class _Run:
         elif note is not None:
             measured = [{"note": note}]
         else:
-            measured = [processes.measure(jobs[0], self.device, self.seconds, self.directory)]
+            measured = [measure(jobs[0], self.device, self.seconds, self.directory)]
         for job, metrics in zip(jobs, measured, strict=True):
             note = metrics.get("note", "")
             if note.endswith("is not installed") and part != "end_to_end":
@@ -125,7 +127,7 @@ class _Run:
         """Measure JAX and a mode of PyTorch in alternating turns."""
         jobs = cases.interleaved_jobs(missing.case, missing.round)
         run = [replace(job, mode=mode) if job.framework == "torch" else job for job in jobs]
-        measured = processes.measure_interleaved(run, self.device, self.seconds, self.directory)
+        measured = measure_interleaved(run, self.device, self.seconds, self.directory)
         return jobs, [
             metrics | {"ran": job.mode} for job, metrics in zip(run, measured, strict=True)
         ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.throughput.sources import (
+from benchmarks.throughput.results.sources import (
     NOT_COVERED,
     ROOT,
     SOURCES,
@@ -25,7 +25,7 @@ def imports():
 
 @pytest.mark.parametrize("framework", SOURCES)
 def test_the_digest_covers_every_module_that_the_work_imports(imports, framework):
-    work = f"benchmarks.throughput.{framework}_work"
+    work = f"benchmarks.throughput.measuring.{framework}_work"
     reached = imports.find_upstream_modules(work) | {work}
     covered = {module_of(path) for path in covered_files(framework)}
     excluded = NOT_COVERED[framework]

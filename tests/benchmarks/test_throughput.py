@@ -7,8 +7,9 @@ import pytest
 from benchmarks.compile.__main__ import NAME as COMPILE_TIME
 from benchmarks.compile.__main__ import document as compile_document
 from benchmarks.learning.page import document as learning_document
-from benchmarks.throughput import cases, page, plots, records, summary
+from benchmarks.throughput import cases
 from benchmarks.throughput.__main__ import DEFAULT_OUT
+from benchmarks.throughput.results import page, plots, records, summary
 from elbow_core.errors import UserError
 from tests.benchmarks.rows import MACHINE, record, row, two_rounds
 from tests.support.paths import ROOT

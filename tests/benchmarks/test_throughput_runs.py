@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.throughput.__main__ import main
 from benchmarks.throughput.cases import Case, Job
-from benchmarks.throughput.processes import measure, measure_interleaved
-from benchmarks.throughput.work import random_batch
+from benchmarks.throughput.measuring.processes import measure, measure_interleaved
+from benchmarks.throughput.measuring.work import random_batch
 from elbow_core.cli import run
 from elbow_jax.models import ModelConfig
 from elbow_jax.steps import make_eval_step, weighted_loss
@@ -21,7 +21,7 @@ TOO_LARGE = Case("depthwise", "mobilenetv3_large stage2", "forward", 384, 10**9)
 def test_both_sides_do_the_same_work():
     torch = pytest.importorskip("torch")
     pytest.importorskip("timm")
-    from benchmarks.throughput import torch_work
+    from benchmarks.throughput.measuring import torch_work
     from tests.support.random_networks import ported, random_twin, relative_error
     from tests.support.tolerances import NETWORK
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.throughput import summary
 from benchmarks.throughput.cases import FASTEST, Case, Job
-from benchmarks.throughput.sources import SOURCES, source_digest
+from benchmarks.throughput.results import summary
+from benchmarks.throughput.results.sources import SOURCES, source_digest
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.throughput.cases import LAYERS, Case
-from benchmarks.throughput.work import Work, copy_bytes, matrix_side, random_batch
+from benchmarks.throughput.measuring.work import Work, copy_bytes, matrix_side, random_batch
 from elbow_jax.models import ModelConfig
 from elbow_jax.porting import define_missing_torchvision_operators
 from elbow_jax.steps import GREY_DEVIATION, GREY_MEAN

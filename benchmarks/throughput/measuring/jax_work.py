@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.throughput.cases import LAYERS, Case
-from benchmarks.throughput.work import Work, copy_bytes, matrix_side, random_batch
+from benchmarks.throughput.measuring.work import Work, copy_bytes, matrix_side, random_batch
 from elbow_jax import networks, runtime
 from elbow_jax.models import ModelConfig
 from elbow_jax.ops import depthwise_convolution

@@ -1,6 +1,6 @@
 """One measurement in this process: a job as JSON in, its metrics as one line of JSON out.
 
-    python -m benchmarks.throughput.worker JOB
+    python -m benchmarks.throughput.measuring.worker JOB
 
 A job in turns prints `READY` when it waits, steps for one turn on each line of its input, and
 prints its metrics at the end of the input. A job that cannot run (no torch, no compiler, too little
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.throughput.cases import KEPT_MEMORY, Case
-from benchmarks.throughput.work import ceiling_work
+from benchmarks.throughput.measuring.work import ceiling_work
 
 READY = "ready"
 NOTES = {
@@ -37,25 +37,25 @@ PACKAGES = {
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Measure a job; `benchmarks.throughput.processes` writes its fields."""
-    from benchmarks.throughput import timing
+    """Measure a job; `benchmarks.throughput.measuring.processes` writes its fields."""
+    from benchmarks.throughput.measuring import timing
 
     case = Case(**job["case"])
     if job["device"] == "cpu":
         timing.limit_memory()
     if case.part == "end_to_end":
-        from benchmarks.throughput import loading
+        from benchmarks.throughput.measuring import loading
 
         return loading.measure(case, Path(job["directory"]), job["seconds"])
     jax_import = 0.0
     if job["framework"] == "jax":
-        from benchmarks.throughput import jax_work as side
+        from benchmarks.throughput.measuring import jax_work as side
 
         work = side.prepare(case)
     else:
         jax_import = _import_jax()
         mode = _choose_allocator(job["mode"])
-        from benchmarks.throughput import torch_work as side
+        from benchmarks.throughput.measuring import torch_work as side
 
         if job["device"] == "gpu" and not side.ACCELERATED:
             raise RuntimeError("not run: this build of torch sees no GPU")

@@ -5,9 +5,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.throughput import records
-from benchmarks.throughput.summary import ceilings, network_comparisons
-from benchmarks.throughput.tables import WORKS, all_tables
+from benchmarks.throughput.results import records
+from benchmarks.throughput.results.summary import ceilings, network_comparisons
+from benchmarks.throughput.results.tables import WORKS, all_tables
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
 

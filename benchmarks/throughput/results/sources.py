@@ -4,12 +4,12 @@ import ast
 import hashlib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 SOURCES = {
     "jax": (
-        "benchmarks/throughput/jax_work.py",
-        "benchmarks/throughput/work.py",
+        "benchmarks/throughput/measuring/jax_work.py",
+        "benchmarks/throughput/measuring/work.py",
         "elbow_jax/models/**/*.py",
         "elbow_jax/ops/**/*.py",
         "elbow_jax/runtime/**/*.py",
@@ -18,8 +18,8 @@ SOURCES = {
         "elbow_jax/steps.py",
     ),
     "torch": (
-        "benchmarks/throughput/torch_work.py",
-        "benchmarks/throughput/work.py",
+        "benchmarks/throughput/measuring/torch_work.py",
+        "benchmarks/throughput/measuring/work.py",
         "elbow_jax/models/build.py",
         "elbow_jax/models/config.py",
         "elbow_jax/porting/twin/*.py",

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.throughput.cases import Job
-from benchmarks.throughput.worker import READY
+from benchmarks.throughput.measuring.worker import READY
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TURNS = 8
 
 
@@ -52,7 +52,7 @@ def measure_interleaved(
 
 
 class _Worker:
-    """A process of `benchmarks.throughput.worker`."""
+    """A process of `benchmarks.throughput.measuring.worker`."""
 
     def __init__(
         self,
@@ -76,7 +76,12 @@ class _Worker:
         self.errors: IO[str] = stack.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115
         self.process = stack.enter_context(
             subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.throughput.worker", json.dumps(request)],
+                [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.throughput.measuring.worker",
+                    json.dumps(request),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self.errors,

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.throughput import jax_work
 from benchmarks.throughput.cases import Case
-from benchmarks.throughput.timing import MIN_STEPS
+from benchmarks.throughput.measuring import jax_work
+from benchmarks.throughput.measuring.timing import MIN_STEPS
 from elbow_core.dataset import open_prepared
 from elbow_core.radiographs import Augmentation
 from elbow_jax.data import training_batches
@@ -16,7 +16,7 @@ from elbow_jax.runtime import make_mesh, to_devices
 
 PATIENTS = 60  # some 120 radiographs
 FIELDS = ("image", "label", "weight")  # inputs of a step; batches also hold positions
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "configs" / "demo" / "elbow_data.yaml"
 
 

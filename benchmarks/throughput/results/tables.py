@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.throughput.summary import (
+from benchmarks.throughput.results.summary import (
     Comparison,
     ModeResult,
     ceilings,

@@ -10,8 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from benchmarks.throughput.cases import NETWORKS
-from benchmarks.throughput.summary import Comparison, comparisons, network_comparisons, spread
-from benchmarks.throughput.tables import TITLES, WORKS
+from benchmarks.throughput.results.summary import (
+    Comparison,
+    comparisons,
+    network_comparisons,
+    spread,
+)
+from benchmarks.throughput.results.tables import TITLES, WORKS
 from elbow_core.evaluation.report.figures import COLOURS, SETTINGS, canvas, drawn_in_style, panels
 from elbow_core.files import atomic_file
 
