@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from elbow_core.disk import is_full
 from elbow_core.errors import UserError
-from elbow_core.files import is_full
 from elbow_core.interruption import (
     CTRL_C_STATUS,
     INTERRUPTED_STATUS,

@@ -1,4 +1,4 @@
-"""The one reader of CSV tables, and of the numbers in them.
+"""The one reader of CSV tables.
 
 It takes what a table plainly says and refuses the rest with file and line: nothing is guessed, and
 no cell is trimmed or converted in passing.
@@ -7,8 +7,6 @@ no cell is trimmed or converted in passing.
 import codecs
 import csv
 import io
-import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +20,6 @@ _WIDE_ENCODINGS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
-_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,33 +102,6 @@ def read_csv_rows(
         ]
     except csv.Error as problem:
         raise error(f"{path}:{reader.line_num}: is not CSV: {problem}") from problem
-
-
-def parse_number(text: str, low: float | int = -math.inf, high: float | int = math.inf) -> float:
-    """Return the number that a text plainly is: decimal ASCII digits, a point, an exponent.
-
-    Python's `float` also takes ``1_000``, ``nan``, ``inf``, blanks around the number and digits of
-    every script, and makes ``1e999`` infinite; these are refused.
-
-    Raises `ValueError`, whose message begins with the text, also outside ``low`` to ``high``.
-    """
-    value = float(text) if _NUMBER.fullmatch(text) else math.nan
-    if not (math.isfinite(value) and low <= value <= high):
-        limited = math.isfinite(low) or math.isfinite(high)
-        limits = f" from {low:g} to {high:g}" if limited else ""
-        comma = "; write a decimal point" if _DECIMAL_COMMA.fullmatch(text) else ""
-        raise ValueError(f"{text!r} is not a number{limits}{comma}")
-    return value
-
-
-def parse_whole_number(text: str) -> int:
-    """Return a whole number from 0 to 999 999 999, written without leading zeros.
-
-    Raises `ValueError`, whose message begins with the text.
-    """
-    if not _WHOLE_NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is not a whole number")
-    return int(text)
 
 
 def _read_text(path: Path, error: type[UserError]) -> str:

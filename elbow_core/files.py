@@ -1,21 +1,16 @@
-"""Atomic files and folders, locks, digests of files, room on a disk, names of files."""
+"""Atomic files and folders, their permissions, and digests of files."""
 
-import errno
-import fcntl
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from elbow_core.errors import UserError
+from elbow_core.locks import locked_folder
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-_NO_ROOM = 2**16  # bytes free on a disk that is full
 _PRIVATE = 0o077  # mode bits that a file written through a temporary one lacks
 
 
@@ -69,82 +64,19 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         shutil.rmtree(former, ignore_errors=True)
 
 
-@contextmanager
-def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
-    """Hold an exclusive lock on a folder; the system releases it when the process ends.
-
-    Processes forked meanwhile do not hold it. On a file system without locks (some network ones) a
-    line on standard error says so, and nothing is locked.
-
-    Raises `UserError` with the message ``refusal`` if another process holds the lock.
-
-    Reference: flock(2).
-    """
-    with _locked(os.open(folder, os.O_RDONLY), folder, refusal):
-        yield
+def remove_content(folder: Path) -> None:
+    """Remove all files and folders in a folder; links are removed, not followed."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
-@contextmanager
-def locked_file(path: Path, refusal: str) -> Iterator[None]:
-    """Hold an exclusive lock on a file, created for that and removed afterwards.
-
-    As `locked_folder`, and across the hosts of a network file system too: there, folders are locked
-    on one host only. A killed process leaves the file, empty and unlocked.
-
-    Raises `UserError` with the message ``refusal`` if another process holds the lock.
-
-    Reference: flock(2), "NFS details".
-    """
-    with _locked(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), path, refusal) as is_holder:
-        try:
-            yield
-        finally:
-            if is_holder():
-                path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(descriptor: int, path: Path, refusal: str) -> Iterator[Callable[[], bool]]:
-    """Lock an open file or folder, closed at the end; yield whether this process is the holder."""
-    _held.add(descriptor)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise UserError(refusal) from error
-            print(
-                f"{path}: its file system has no locks ({error.strerror}), so make sure that no "
-                "other process writes there",
-                file=sys.stderr,
-            )
-        if not _is_same(descriptor, path):
-            raise UserError(refusal)
-        yield lambda: descriptor in _held
-    finally:
-        if descriptor in _held:  # and not in a process forked meanwhile
-            _held.discard(descriptor)
-            os.close(descriptor)
-
-
-def _is_same(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False
-
-
-_held: set[int] = set()
-
-
-def _close_held() -> None:
-    """Close the locks in a forked process: a copy of a descriptor keeps the lock it stands for."""
-    for descriptor in _held:
-        os.close(descriptor)
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_close_held)
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def apply_umask(path: Path) -> None:
@@ -169,73 +101,3 @@ def apply_umask(path: Path) -> None:
         mode = probe.stat().st_mode & 0o666
     for entry in private:
         entry.chmod(mode | (mode & 0o444) >> 2 if entry.is_dir() else mode)
-
-
-def require_writable(path: Path) -> None:
-    """Raise `UserError` unless a file or folder can be created at ``path``, or in that folder."""
-    existing = _existing(path.parent if path.is_file() else path)
-    try:
-        Path(tempfile.mkdtemp(prefix=".", dir=existing)).rmdir()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {existing}: {error.strerror}") from error
-
-
-def require_room(path: Path, size: int, purpose: str) -> None:
-    """Raise `UserError` if the disk of ``path`` has less than ``size`` bytes free.
-
-    ``purpose`` says what needs them, such as "the next checkpoint".
-    """
-    free = shutil.disk_usage(_existing(path)).free
-    if free < size:
-        raise UserError(
-            f"{path}: {purpose} needs {size / 2**20:,.2f} MiB, and its disk has "
-            f"{free / 2**20:,.2f} MiB free; make room, or write to another disk"
-        )
-
-
-def is_full(error: BaseException, path: Path | None = None) -> bool:
-    """Return whether an error says that a disk is full or a quota used up.
-
-    Libraries in other languages raise errors of their own, with the system's words or number, or
-    without them: ``path`` is then a place on the disk, to see whether it has no room.
-    """
-    if isinstance(error, OSError) and error.errno is not None:
-        return error.errno in _FULL
-    words = [text for code in _FULL for text in (os.strerror(code), f"os error {code}")]
-    if any(text.lower() in str(error).lower() for text in words):
-        return True
-    return path is not None and shutil.disk_usage(_existing(path)).free < _NO_ROOM
-
-
-def _existing(path: Path) -> Path:
-    """Return the nearest folder above ``path``, or itself, that exists."""
-    path = path.absolute()
-    while not path.exists():
-        path = path.parent
-    return path
-
-
-def remove_content(folder: Path) -> None:
-    """Remove all files and folders in a folder; links are removed, not followed."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal; raises `OSError`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def require_utf8_name(path: Path) -> None:
-    """Raise `UserError` if a path is not UTF-8: some libraries cannot open it."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"{path}: its name contains bytes that are not UTF-8; rename it, or give a link to it "
-            "with another name"
-        ) from error

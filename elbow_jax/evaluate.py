@@ -7,9 +7,9 @@ from pathlib import Path
 from elbow_core import cli, evaluation
 from elbow_core.config import load_config
 from elbow_core.dataset import open_prepared
+from elbow_core.disk import require_utf8_name, require_writable
 from elbow_core.errors import ConfigError
-from elbow_core.files import require_utf8_name, require_writable
-from elbow_core.runs import find_data, require_data
+from elbow_core.runs import add_data_option, find_data, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig
 
@@ -72,13 +72,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--run", type=Path, required=True, help="directory of a finished run")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument(
-        "--data",
-        "--data.prepared",
-        type=Path,
-        metavar="DIR",
-        help="where the run's prepared data are now, if they were moved",
-    )
+    add_data_option(parser)
     options = parser.parse_args(arguments)
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")

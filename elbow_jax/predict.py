@@ -4,7 +4,6 @@ import argparse
 import csv
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from elbow_core import cli
+from elbow_core.disk import require_utf8_name, require_writable
 from elbow_core.errors import ConfigError, RadiographError
-from elbow_core.files import atomic_file, require_utf8_name, require_writable
+from elbow_core.files import atomic_file
+from elbow_core.plain_numbers import parse_number
 from elbow_core.radiographs import (
     IMAGE_SUFFIXES,
     Preprocessing,
@@ -24,8 +25,6 @@ from elbow_core.radiographs import (
     read_radiograph,
 )
 from elbow_jax import runtime, scoring
-
-_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 
 
 def find_images(paths: Sequence[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
@@ -129,10 +128,13 @@ def choose_threshold(given: str, thresholds: Mapping[str, float]) -> float:
     """
     if given in thresholds:
         return thresholds[given]
-    if _NUMBER.fullmatch(given) and 0 <= float(given) <= 1:
-        return float(given)
-    names = ", ".join(thresholds)
-    raise ConfigError(f"--threshold: {given!r} is not one of {names}, and not a number from 0 to 1")
+    try:
+        return parse_number(given, 0, 1)
+    except ValueError as error:
+        names = ", ".join(thresholds)
+        raise ConfigError(
+            f"--threshold: {given!r} is not one of {names}, and not a number from 0 to 1"
+        ) from error
 
 
 def main(arguments: Sequence[str]) -> int:

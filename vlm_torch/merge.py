@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core import cli
+from elbow_core.disk import require_writable
 from elbow_core.errors import ConfigError
-from elbow_core.files import require_writable
 from vlm_torch import lora, startup
 from vlm_torch.config import MERGED, read_run_config
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from elbow_core import cli
 from elbow_core.dataset import SPLITS
 from elbow_core.errors import ConfigError
+from elbow_core.runs import add_data_option
 from vlm_torch import lora, scoring, startup
 from vlm_torch.config import read_run_config
 
@@ -29,13 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         "--batch-size", type=int, default=8, help="images per batch; default: %(default)s"
     )
     parser.add_argument("--base", type=Path, help="folder of the base model, if it was moved")
-    parser.add_argument(
-        "--data",
-        "--data.prepared",
-        type=Path,
-        metavar="DIR",
-        help="where the run's prepared data are now, if they were moved",
-    )
+    add_data_option(parser)
     parser.add_argument(
         "--merged", action="store_true", help="use the merged checkpoint of the run"
     )

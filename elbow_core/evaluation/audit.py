@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.cli import run
-from elbow_core.csv_tables import parse_number
 from elbow_core.evaluation.published_tables import ClassCounts, Published, read_results, read_sets
 from elbow_core.evaluation.statistics import implied_prevalence, search_confusions
+from elbow_core.plain_numbers import parse_number
 
 
 def audit(

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from elbow_core.cli import run
-from elbow_core.csv_tables import parse_number, read_csv_table
+from elbow_core.csv_tables import read_csv_table
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.prediction_files import write_predictions
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, NONE_INJURED
+from elbow_core.plain_numbers import parse_number
 
 
 def read_scores(

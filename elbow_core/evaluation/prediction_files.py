@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from elbow_core.csv_tables import CsvTable, parse_number, read_csv_table
+from elbow_core.csv_tables import CsvTable, read_csv_table
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.predictions import UNPARSED, Predictions
 from elbow_core.files import atomic_file
+from elbow_core.plain_numbers import parse_number
 
 COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction", "model")
 

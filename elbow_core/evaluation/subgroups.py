@@ -40,8 +40,8 @@ def attributes_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> dict
     """Return each attribute's values from the manifest, in the order of the predictions.
 
     Images are compared by `Predictions.keys`. Hardware is present where the finding contains the
-    word. Raises `PredictionsError` with file and
-    line for an image that the manifest lacks or labels differently.
+    word. Raises `PredictionsError` with file and line for an image that the manifest lacks or
+    labels differently.
     """
     by_id = {normalise_image_id(row.image_id): row for row in rows}
     found = []

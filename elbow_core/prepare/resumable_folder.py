@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError, UserError
-from elbow_core.files import atomic_file, locked_folder, remove_content
+from elbow_core.files import atomic_file, remove_content
+from elbow_core.locks import locked_folder
 
 _WORK = "work"
 _KEY = "key"

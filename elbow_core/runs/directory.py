@@ -14,7 +14,8 @@ from typing import Any
 
 from elbow_core.config import StrictModel, dump_config
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_folder, locked_file
+from elbow_core.files import atomic_folder
+from elbow_core.locks import locked_file
 
 CONFIG, RECORD, METRICS = "config.yaml", "run.json", "metrics.jsonl"
 _LOCK = ".lock"

@@ -4,7 +4,7 @@ Relative paths of a configuration count from the working directory of the comman
 run, or resumed it last. `describe_run` records that directory in ``run.json``.
 """
 
-import json
+import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from elbow_core.errors import ConfigError
 from elbow_core.runs.directory import RECORD
-from elbow_core.runs.record import data_fingerprint
+from elbow_core.runs.record import data_fingerprint, read_record
 
 
 def locate(run: Path, path: Path) -> Path:
@@ -21,7 +21,7 @@ def locate(run: Path, path: Path) -> Path:
     It counts from the recorded directory. If it is not there but is in the present working
     directory, that place is returned and a line on standard error says so.
     """
-    directory = _working_directory(_read_record(run))
+    directory = _working_directory(_recorded(run))
     if path.is_absolute() or directory is None or Path(directory) == Path.cwd():
         return path
     recorded = Path(directory) / path
@@ -32,6 +32,17 @@ def locate(run: Path, path: Path) -> Path:
         file=sys.stderr,
     )
     return path
+
+
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--data``, for `find_data`, to a command on a finished run."""
+    parser.add_argument(
+        "--data",
+        "--data.prepared",
+        type=Path,
+        metavar="DIR",
+        help="where the run's prepared data are now, if they were moved",
+    )
 
 
 def find_data(run: Path, prepared: Path, given: Path | None) -> Path:
@@ -53,7 +64,7 @@ def require_data(run: Path, directory: Path) -> None:
     Raises:
         ConfigError: if its manifest or its archive differs.
     """
-    fingerprint = _read_record(run).get("data_fingerprint")
+    fingerprint = _recorded(run).get("data_fingerprint")
     if fingerprint is not None and fingerprint != data_fingerprint(directory):
         raise ConfigError(
             f"{directory}: is not the data that {run} began with: its manifest or its archive "
@@ -61,20 +72,11 @@ def require_data(run: Path, directory: Path) -> None:
         )
 
 
+def _recorded(run: Path) -> dict[str, Any]:
+    return read_record(run) if (run / RECORD).exists() else {}
+
+
 def _working_directory(record: Mapping[str, Any]) -> str | None:
     beginnings = [record, *record.get("resumed", [])]
     found = [entry["working_directory"] for entry in beginnings if "working_directory" in entry]
     return found[-1] if found else None
-
-
-def _read_record(run: Path) -> dict[str, Any]:
-    file = run / RECORD
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from error
-    if not isinstance(record, dict):
-        raise ConfigError(f"{file}: is not a record of a run")
-    return record

@@ -3,12 +3,16 @@
 import datetime
 import hashlib
 import importlib.metadata
+import json
 import platform
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from elbow_core.errors import ConfigError
+from elbow_core.runs.directory import RECORD
 
 
 def data_fingerprint(prepared: Path) -> str:
@@ -33,6 +37,18 @@ def describe_run(packages: Sequence[str], prepared: Path, **more: Any) -> dict[s
         "data": str(prepared.absolute()),
         "data_fingerprint": data_fingerprint(prepared),
     }
+
+
+def read_record(run: Path) -> dict[str, Any]:
+    """Return the record of a run; raises `ConfigError` if it cannot be read or is none."""
+    file = run / RECORD
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read ({error}); restore it") from error
+    if not isinstance(record, dict):
+        raise ConfigError(f"{file}: is not the record of a run; restore it")
+    return record
 
 
 def _commit() -> str | None:

@@ -11,6 +11,18 @@ from elbow_core.config import StrictModel, dump_config, load_config
 from elbow_core.errors import ConfigError
 from elbow_core.files import atomic_file
 from elbow_core.runs.directory import CONFIG, RECORD, begin_run
+from elbow_core.runs.record import read_record
+
+HARMLESS = frozenset(
+    (
+        "run",
+        "data.prepared",  # its fingerprint is compared
+        "data.workers",
+        "log_every",
+        "checkpoint_every",
+    )
+)
+"""Fields of every run's configuration that do not change its result."""
 
 
 class Change(NamedTuple):
@@ -66,7 +78,7 @@ def resume_run(
         begin_run(path, config, record)
         return {}
     changes = check_resume(path, config, record, rules)
-    recorded = _read_record(path)
+    recorded = read_record(path)
     for name, change in _differences(recorded.get("environment"), record.get("environment")):
         print(
             f"{path}: {name} is {_shown(change.after)} and was {_shown(change.before)} when the "
@@ -102,7 +114,7 @@ def check_resume(
     """
     began = load_config(type(config), path / CONFIG).model_dump(mode="json")
     changes = dict(_differences(began, config.model_dump(mode="json")))
-    recorded = _read_record(path)
+    recorded = read_record(path)
     for name, change in changes.items():
         if not _is_allowed(name, change, recorded, rules):
             reason = rules.reasons.get(name, "restore it")
@@ -110,6 +122,8 @@ def check_resume(
                 f"{path}: cannot resume, since {name} is {change.after} and the run began with "
                 f"{change.before}; {reason}, or give another `run:`"
             )
+    if "data_fingerprint" not in recorded:
+        raise ConfigError(f"{path / RECORD}: is not the record of a run; restore it")
     if recorded["data_fingerprint"] != record["data_fingerprint"]:
         raise ConfigError(
             f"{path}: cannot resume, since {record['data']} has been prepared again since the run "
@@ -133,16 +147,6 @@ def _is_allowed(name: str, change: Change, recorded: Mapping[str, Any], rules: R
         for key, same in rules.same.items()
         if name == key or name.startswith(f"{key}.")
     )
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path / RECORD}: cannot be read ({error}); restore it") from error
-    if not isinstance(record, dict) or "data_fingerprint" not in record:
-        raise ConfigError(f"{path / RECORD}: is not the record of a run; restore it")
-    return record
 
 
 def _shown(value: Any) -> str:

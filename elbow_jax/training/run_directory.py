@@ -122,17 +122,8 @@ def _digest_of_weights(path: Path) -> str | None:
 
 
 _RULES = runs.ResumeRules(
-    harmless=frozenset(
-        (
-            "run",
-            "data.prepared",  # its fingerprint is compared
-            "data.workers",
-            "log_every",
-            "checkpoint_every",
-            "tensorboard",
-            "init_architecture",  # names the weights of `init`, which are compared
-        )
-    ),
+    # `init_architecture` names the weights of `init`, which are compared.
+    harmless=runs.HARMLESS | {"tensorboard", "init_architecture"},
     raised=frozenset(("epochs",)),
     same={"init": _same_weights},
     reasons={"epochs": "a run can be lengthened and not shortened, so restore it"},

@@ -5,11 +5,11 @@ import contextlib
 import jax
 
 from elbow_core.dataset import PreparedData, open_prepared
+from elbow_core.disk import require_room, require_writable
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, choose_thresholds
-from elbow_core.files import is_full, require_room, require_writable
 from elbow_core.radiographs import Preprocessing
-from elbow_core.runs import check_new, lock_run
+from elbow_core.runs import check_new, describe_stop, lock_run, naming_full_disk
 from elbow_jax.config import TrainConfig
 from elbow_jax.runtime import Interruption, is_main, wait_for_all
 from elbow_jax.scoring import sigmoid, write_released
@@ -58,21 +58,13 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
         if is_main():
             record_near_duplicates(config, data, run)
         wait_for_all("run directory")
-        try:
+        with naming_full_disk(run.path):
             with Interruption() as interruption:
                 step = fit(config, data, engine, run, interruption)
             if step is None:
                 release(config, data, engine, run)
-        except Exception as error:
-            if isinstance(error, UserError) or not is_full(error):
-                raise
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{run.path}: cannot be written ({reason}); make room and continue with --resume"
-            ) from error
     if step is not None:
-        signal = interruption.received or "a signal to another process"
-        _print_once(f"{run.path}: stopped by {signal} after step {step}; continue with --resume")
+        _print_once(describe_stop(run.path, interruption, step))
         return interruption.status
     _print_once(f"released model: {run.model}")
     return 0

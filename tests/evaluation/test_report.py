@@ -14,6 +14,7 @@ from elbow_core.evaluation import Predictions, ReportSettings, read_predictions,
 from elbow_core.evaluation.report.__main__ import main
 from elbow_core.evaluation.report.rendering.markdown import escape
 from elbow_core.evaluation.statistics import binary_metrics, choose_thresholds
+from tests.support.paths import names_in
 from tests.support.report_inputs import IMAGES, every_option, write_inputs
 
 
@@ -46,7 +47,7 @@ def content(report) -> dict:
 
 
 def test_folder_holds_the_report_and_nothing_else(report):
-    assert sorted(path.name for path in report.iterdir()) == [
+    assert names_in(report) == [
         *("checklist.html", "checklist.md", "figures", "metrics.json", "report.html", "report.md")
     ]
     assert [path.name for path in report.parent.iterdir()] == ["report"]

@@ -11,6 +11,7 @@ from elbow_core.dataset import write_archive
 from elbow_core.errors import ManifestError, PredictionsError
 from elbow_core.evaluation import Predictions, ReportInputs, ReportSettings, write_report
 from elbow_core.evaluation.report.__main__ import main, read_thresholds
+from tests.support.paths import names_in
 from tests.support.report_inputs import predictions, write_inputs
 
 FEW_DRAWS = ReportSettings(draws=100)
@@ -35,7 +36,7 @@ def test_next_report_replaces_the_former_unless_it_fails(tmp_path):
     with pytest.raises(PredictionsError, match="not in the archive"):
         write_report([predictions("convnext", 5)], out, ReportInputs(archive=archive), FEW_DRAWS)
     assert (out / "metrics.json").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "out"]
+    assert names_in(tmp_path) == ["archive", "out"]
 
 
 def test_folder_with_other_files_is_not_touched(tmp_path):

@@ -20,6 +20,7 @@ from elbow_jax.config import TrainConfig
 from elbow_jax.data import scoring_batches
 from elbow_jax.scoring import read_released, write_released
 from elbow_jax.training import build_engine, create_run, validation
+from tests.support.paths import names_in
 from tests.support.small_data import write_prepared
 from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
 
@@ -66,14 +67,14 @@ def finished(finished_and_scored) -> Path:
 
 
 def test_run_directory_holds_the_documented_files(finished):
-    assert sorted(path.name for path in (finished / "run").iterdir()) == [
+    assert names_in(finished / "run") == [
         "checkpoints",
         "config.yaml",
         "metrics.jsonl",
         "model",
         "run.json",
     ]
-    assert sorted(path.name for path in (finished / "run/model").iterdir()) == [
+    assert names_in(finished / "run/model") == [
         "model.json",
         "weights.safetensors",
     ]
@@ -207,7 +208,7 @@ def test_wrong_configuration_is_named_and_nothing_is_written(
     (tmp_path / "data").symlink_to(finished / "data")
     config = write_config(tmp_path, **changes)
     assert message in fail(capsys, "--config", str(config))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "train.yaml"]
+    assert names_in(tmp_path) == ["data", "train.yaml"]
 
 
 def test_starting_from_another_network_is_refused(finished, tmp_path, capsys):

@@ -42,7 +42,3 @@ def write_images(folder: Path) -> DataConfig:
 def rejected(config: DataConfig) -> dict[str, str]:
     with (config.out / "rejected.csv").open(newline="") as file:
         return {line["path"]: line["reason"] for line in csv.DictReader(file)}
-
-
-def entries(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())

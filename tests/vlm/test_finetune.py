@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from elbow_core.runs import lock_run
+from tests.support.paths import names_in
 from tests.support.small_data import SPLITS, write_prepared
 from tests.support.vlm_runs import WORKSPACE_EPOCHS, copy_run, refused, write_config
 from vlm_torch import finetune, predict
@@ -28,7 +29,7 @@ def rows_of(run: Path) -> list[dict]:
 def test_run_directory_holds_the_documented_files(workspace):
     names = {path.name for path in (workspace / "run").iterdir() if path.suffix != ".csv"}
     assert {"adapter", "checkpoints", "config.yaml", "metrics.jsonl", "run.json"} <= names
-    assert sorted(path.name for path in (workspace / "run/adapter").iterdir()) == [
+    assert names_in(workspace / "run/adapter") == [
         "adapter_config.json",
         "adapter_model.safetensors",
         "card.json",

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from elbow_core.dataset import PreparedData, open_prepared
+from elbow_core.disk import require_writable
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation import UNPARSED, Predictions, predictions_of_rows, write_predictions
-from elbow_core.files import require_writable
 from elbow_core.progress import track
 from elbow_core.runs import data_fingerprint, find_data, require_data
 from vlm_torch import lora

@@ -10,12 +10,13 @@ from transformers import TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from elbow_core.dataset import PreparedData, open_prepared
-from elbow_core.errors import ConfigError, UserError
-from elbow_core.files import is_full, require_room, require_writable
+from elbow_core.disk import require_room, require_writable
+from elbow_core.errors import ConfigError
 from elbow_core.interruption import Interrupted, Interruption
 from elbow_core.radiographs import NO_AUGMENTATION, Preprocessing
 from elbow_core.runs import (
     CONFIG,
+    HARMLESS,
     METRICS,
     Change,
     MetricsLog,
@@ -24,7 +25,9 @@ from elbow_core.runs import (
     check_new,
     check_resume,
     describe_run,
+    describe_stop,
     lock_run,
+    naming_full_disk,
     resume_run,
 )
 from vlm_torch.config import ADAPTER, CHECKPOINTS, FinetuneConfig
@@ -89,23 +92,15 @@ def finetune(config: FinetuneConfig, resume: bool) -> int:
         if adapter.is_dir():
             print(f"{config.run}: is finished already")
             return 0
-        try:
+        with naming_full_disk(config.run):
             with Interruption() as interruption:
                 step = _train(config, data, inputs, model, interruption)
             if step is None and is_main:
                 _write_adapter(config, data, base)
-        except Exception as error:
-            if isinstance(error, UserError) or not is_full(error, config.run):
-                raise
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise UserError(
-                f"{config.run}: cannot be written ({reason}); make room and continue with --resume"
-            ) from error
     if step is None:
         return 0
     if is_main:
-        name = interruption.received or "a signal to another process"
-        print(f"{config.run}: stopped by {name} after step {step}; continue with --resume")
+        print(describe_stop(config.run, interruption, step))
     return interruption.status
 
 
@@ -170,15 +165,7 @@ def _resume_rules(base: BaseCheckpoint) -> ResumeRules:
         return paths[0] == paths[1] or known == base.fingerprint
 
     return ResumeRules(
-        harmless=frozenset(
-            (
-                "run",
-                "data.prepared",  # its fingerprint is compared
-                "data.workers",
-                "log_every",
-                "checkpoint_every",
-            )
-        ),
+        harmless=HARMLESS,
         same={"model.base": same_base},
         reasons={
             "epochs": "its learning rate falls to 0 over all epochs, so that a run of another "

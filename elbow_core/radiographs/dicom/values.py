@@ -13,11 +13,11 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
+from elbow_core.plain_numbers import parse_number
 from elbow_core.radiographs.header import HeaderError
 
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 _OPAQUE = ("UN", "OB", "OW")  # Explicit types that say nothing about the value.
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+", re.ASCII)
 
 
@@ -86,11 +86,11 @@ def unpack(element: RawDataElement, code: str, keyword: str) -> tuple[Any, ...]:
 
 
 def _parse(text: str, keyword: str) -> float:
-    plain = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
-    is_plain = _DECIMAL.fullmatch(plain) and not _GROUPED.fullmatch(text)
-    if not is_plain or not math.isfinite(float(plain)):
+    has_comma = text.count(",") == 1 and "." not in text and not _GROUPED.fullmatch(text)
+    try:
+        return parse_number(text.replace(",", ".") if has_comma else text)
+    except ValueError as error:
         shown = "".join(character if " " <= character <= "~" else "?" for character in text[:20])
         raise HeaderError(
             f"is a DICOM file whose {describe_tag(keyword)} is {shown!r}, not one plain number"
-        )
-    return float(plain)
+        ) from error

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file, locked_folder
+from elbow_core.files import atomic_file
+from elbow_core.locks import locked_folder
 from elbow_core.sources.synthetic.anatomy import sample_anatomy
 from elbow_core.sources.synthetic.plans import (
     Image,

@@ -11,8 +11,8 @@ from elbow_core import cli
 from elbow_core.config import dump_config
 from elbow_core.prepare import DataConfig
 from elbow_core.prepare.__main__ import main
-from tests.support.paths import ROOT
-from tests.support.prepare_folders import FILES, entries, write_images
+from tests.support.paths import ROOT, names_in
+from tests.support.prepare_folders import FILES, write_images
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_command_with_workers_runs_in_a_process(config):
     done = command("--config", path, "--workers", "2")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"{config.out}: prepared")
     assert done.stderr.count("prepare: 48 of 48") == 1
-    assert entries(config.out) == FILES
+    assert names_in(config.out) == FILES
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_usage_errors_are_one_line_and_status_2(config, arguments, message, monk
     assert error.startswith("error: ")
     assert message in error
     assert error.count("\n") == 1
-    assert entries(config.out.parent) == ["data.yaml", "root"]
+    assert names_in(config.out.parent) == ["data.yaml", "root"]
 
 
 def test_help_needs_no_configuration(capsys):

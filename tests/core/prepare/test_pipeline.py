@@ -11,7 +11,8 @@ from elbow_core.errors import UserError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing, preprocess, read_radiograph
 from elbow_core.sources import MuraSource, SyntheticSource
-from tests.support.prepare_folders import FILES, entries, rejected, write_images
+from tests.support.paths import names_in
+from tests.support.prepare_folders import FILES, rejected, write_images
 from tests.support.tiny_images import encode, make_image, write
 
 
@@ -22,8 +23,8 @@ def config(tmp_path) -> DataConfig:
 
 def test_prepared_folder_contains_its_files_and_nothing_else(config):
     assert prepare(config)
-    assert entries(config.out) == FILES
-    assert entries(config.out.parent) == ["out", "root"]
+    assert names_in(config.out) == FILES
+    assert names_in(config.out.parent) == ["out", "root"]
 
 
 def test_archive_contains_the_preprocessed_images_in_manifest_order(config):
@@ -86,7 +87,7 @@ def test_strict_makes_a_bad_file_fatal_and_leaves_nothing(config, workers):
     bad.write_bytes(encode(make_image(0))[:-30])
     with pytest.raises(UserError, match=f"{bad}: is cut short"):
         prepare(config.model_copy(update={"strict": True, "workers": workers}))
-    assert entries(config.out.parent) == ["root"]
+    assert names_in(config.out.parent) == ["root"]
 
 
 def test_identical_images_with_different_labels_are_both_rejected(config):
@@ -147,7 +148,7 @@ def test_folder_with_other_files_is_never_written_to(config):
     (config.out / "thesis.txt").write_text("x")
     with pytest.raises(UserError, match="is not a prepared data set; choose another out"):
         prepare(config)
-    assert entries(config.out) == ["thesis.txt"]
+    assert names_in(config.out) == ["thesis.txt"]
 
 
 def test_empty_folder_may_be_the_output(config):
@@ -161,8 +162,8 @@ def test_leftovers_of_a_killed_run_are_removed(config):
     (partial / "images-00000.array_record").write_bytes(b"half")
     (partial / "other").write_bytes(b"half")
     prepare(config)
-    assert entries(config.out) == FILES
-    assert entries(config.out.parent) == ["out", "root"]
+    assert names_in(config.out) == FILES
+    assert names_in(config.out.parent) == ["out", "root"]
 
 
 def test_output_inside_the_data_root_is_refused(config):
@@ -176,7 +177,7 @@ def test_class_without_readable_files_is_an_error_before_the_long_work(config):
         path.write_bytes(b"broken")
     with pytest.raises(UserError, match="there is no injury image"):
         prepare(config)
-    assert entries(config.out.parent) == ["root"]
+    assert names_in(config.out.parent) == ["root"]
 
 
 def test_synthetic_radiographs_are_rendered_if_they_do_not_exist(config):

@@ -15,7 +15,7 @@ from elbow_core.config import dump_config
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import FolderSource
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, names_in
 from tests.support.tiny_images import encode, write
 
 IMAGES = 300  # Five segments.
@@ -108,7 +108,7 @@ def test_resumed_run_after_a_kill_is_byte_identical_to_an_uninterrupted_one(
     assert not config.out.exists()
     assert prepare(config.model_copy(update={"workers": 0}))
     assert contents(config.out) == uninterrupted
-    assert sorted(path.name for path in config.out.parent.iterdir()) == ["data.yaml", "out"]
+    assert names_in(config.out.parent) == ["data.yaml", "out"]
 
 
 def interrupt(config: DataConfig, monkeypatch, after: int) -> None:

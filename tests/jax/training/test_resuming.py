@@ -18,6 +18,7 @@ from elbow_core.runs import lock_run
 from elbow_jax import train
 from elbow_jax.config import TrainConfig
 from elbow_jax.training.run_directory import RunDirectory, check_resume, create_run
+from tests.support.paths import names_in
 from tests.support.small_data import write_prepared
 from tests.support.training import start, write_config
 
@@ -183,7 +184,7 @@ def test_missing_tensorboardx_is_found_before_a_run_is_made(runs, tmp_path, monk
     config = configure(runs, tmp_path, tensorboard=True)
     with pytest.raises(UserError, match="needs tensorboardX"):
         train.main(["--config", str(config)])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "train.yaml"]
+    assert names_in(tmp_path) == ["data", "train.yaml"]
 
 
 def test_finished_run_without_checkpoints_cannot_be_lengthened(runs, tmp_path):
