@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from types import TracebackType
 
 from elbow_core.errors import UserError
 from elbow_core.interruption import STOP_SIGNALS
@@ -46,6 +48,7 @@ def follow_parent() -> None:
         return
     _following = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_PARENT)
+    sys.excepthook = _report_unless_parent_left
     threading.Thread(target=_end_with, args=(parent.pid,), daemon=True).start()
 
 
@@ -55,6 +58,18 @@ def worker_death(exit_code: int | None) -> UserError:
     if exit_code is not None:
         how = f" ({signal.Signals(-exit_code).name})" if exit_code < 0 else f" (status {exit_code})"
     return UserError(f"a worker process died{how}, probably out of memory; use fewer workers")
+
+
+def _report_unless_parent_left(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Report an error that nothing has caught, as Python does.
+
+    The thread that sends arrays to the parent (`multiprocessing.resource_sharer`) raises one when
+    the parent stops while it receives: the parent has its own message.
+    """
+    if not issubclass(kind, ConnectionError | EOFError):
+        sys.__excepthook__(kind, error, traceback)
 
 
 def _end_with(parent: int) -> None:
