@@ -1,7 +1,7 @@
-"""Files and folders that operating systems and network drives write beside the user's own.
+"""Files and folders that systems write beside the user's own.
 
-A network drive keeps thumbnails of each picture, and deleted pictures in a recycle bin. They look
-like images and are none of the data set.
+A network drive keeps thumbnails of each picture, and deleted pictures in a recycle bin; a DICOM disc
+has an index. They look like images and are none of the data set.
 """
 
 import re
@@ -41,6 +41,7 @@ _FILES = {
     "ehthumbs_vista.db": _WINDOWS,
     "desktop.ini": _WINDOWS,
     "icon\r": _MACOS,
+    "dicomdir": "a DICOM disc has as its index",
 }
 _SYNOLOGY_FILE = re.compile(r"(?:synophoto|synoindex)_.*|.*@syno(?:eastream|resource)")
 _CHECKED = re.compile(r"found\.\d{3}", re.ASCII)

@@ -12,12 +12,13 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 
 
 def counts_as_image(file: Path) -> bool:
-    """Say whether a file has an image's suffix, or has no suffix and starts as DICOM does.
+    """Say whether a file has an image's suffix, or starts as DICOM does.
 
-    The rest of its content is checked only when it is read. Scanners write DICOM without a suffix.
+    The rest of its content is checked only when it is read. Scanners name DICOM files without a
+    suffix, or by a UID, whose last number looks like one.
     """
-    if file.suffix:
-        return file.suffix.lower() in IMAGE_SUFFIXES
+    if file.suffix.lower() in IMAGE_SUFFIXES:
+        return True
     try:
         with file.open("rb") as opened:
             return is_dicom(opened.read(132))

@@ -16,7 +16,7 @@ def list_images(root: Path, folder: str = "") -> tuple[list[str], list[Rejection
     """Return the image files below ``root / folder``, by path from ``root``, and all other files.
 
     `counts_as_image` decides by name and first bytes; the content is checked when a file is read.
-    A hidden folder, and one that an operating system or a network drive writes
+    A hidden folder, and one that an operating system, a network drive or a DICOM disc adds
     (`elbow_core.system_files`), is rejected as a whole, by its own path.
     Raises `UserError` if the folder does not exist.
     """
@@ -64,7 +64,7 @@ def _reason_for_rejection(file: Path, path: str, resolved_root: Path) -> str | N
     if file.is_symlink() and not file.resolve().is_relative_to(resolved_root):
         return "is a link to a file outside the data root"
     if not counts_as_image(file):
-        return f"has no image suffix ({', '.join(IMAGE_SUFFIXES)})"
+        return f"has no image suffix ({', '.join(IMAGE_SUFFIXES)}) and is not DICOM"
     return None
 
 

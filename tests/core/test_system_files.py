@@ -37,7 +37,7 @@ FOLDERS = (
     ".snapshot",
     ".git",
 )
-FILES = ("Thumbs.db", "desktop.ini", "._p1.png", ".DS_Store", "SYNOPHOTO_THUMB_M.jpg")
+FILES = ("Thumbs.db", "DICOMDIR", "desktop.ini", "._p1.png", ".DS_Store", "SYNOPHOTO_THUMB_M.jpg")
 
 
 def test_each_is_left_out_with_a_reason():

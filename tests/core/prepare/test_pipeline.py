@@ -75,7 +75,7 @@ def test_bad_files_are_rejected_with_the_reason_and_without_the_machines_paths(c
         "injury/p01_1.jpg": "is cut short: the end of the JPEG is missing",
         "normal/p02_0.png": "is a damaged PNG: it cannot be decoded",
         "normal/p04_0.png": "is empty",
-        "normal/notes.txt": "has no image suffix (.png, .jpg, .jpeg, .dcm)",
+        "normal/notes.txt": "has no image suffix (.png, .jpg, .jpeg, .dcm) and is not DICOM",
     }
     assert len(open_archive(config.out)) == 44
     assert list(rejected(config)) == sorted(rejected(config))

@@ -18,10 +18,10 @@ def test_file_with_an_image_suffix_counts(tmp_path, suffix):
     assert counts_as_image(write(tmp_path / f"a{suffix}"))
 
 
-def test_file_without_a_suffix_counts_if_it_starts_as_dicom(tmp_path):
-    assert counts_as_image(write(tmp_path / "IM000001", DICOM))
-    assert not counts_as_image(write(tmp_path / "README"))
-    assert not counts_as_image(write(tmp_path / "a.txt", DICOM))
+@pytest.mark.parametrize("name", ["IM000001", "1.2.840.113619.2.55", "a.IMA", "a.dicom", "IM.1"])
+def test_file_without_an_image_suffix_counts_if_it_starts_as_dicom(tmp_path, name):
+    assert counts_as_image(write(tmp_path / name, DICOM))
+    assert not counts_as_image(write(tmp_path / name, b"x" * 200))
     assert not counts_as_image(tmp_path / "missing")
 
 

@@ -37,7 +37,7 @@ def test_every_entry_is_taken_or_counted_once(folder):
     assert names == {
         "links to folders, which are not followed": ["linked"],
         "hidden files and folders": [".trash", "._c.png", ".hidden"],
-        "files and folders that an operating system or a network drive writes": [
+        "files and folders that an operating system, a network drive or a DICOM disc adds": [
             "@eaDir",
             "sub/Thumbs.db",
         ],

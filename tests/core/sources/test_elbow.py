@@ -103,7 +103,7 @@ def test_rows_are_sorted_and_all_other_files_are_rejected(tmp_path):
     assert [(entry.path, entry.reason) for entry in found.rejected] == [
         (".DS_Store", "is a hidden file"),
         ("a/._p3_s1_normal.jpeg", "is a hidden file"),
-        ("notes.txt", "has no image suffix (.png, .jpg, .jpeg, .dcm)"),
+        ("notes.txt", "has no image suffix (.png, .jpg, .jpeg, .dcm) and is not DICOM"),
     ]
 
 
