@@ -14,9 +14,11 @@ from typing import Any, NoReturn
 from elbow_core.disk import is_full
 from elbow_core.errors import UserError
 from elbow_core.interruption import (
+    CTRL_C_LINE,
     CTRL_C_STATUS,
     INTERRUPTED_STATUS,
     Interrupted,
+    exit_on_ctrl_c,
     raising_on_signals,
 )
 from elbow_core.surroundings import ensure_home
@@ -31,33 +33,53 @@ def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
     An `OSError` too is printed in one line: a full disk, a folder that may not be written.
     """
     _print_any_name()
+    received: list[int] = []
     try:
-        with raising_on_signals():
-            ensure_home()
-            status = main(sys.argv[1:])
-            sys.stdout.flush()
+        with raising_on_signals() as received:
+            status = _call(main)
+    except Interrupted as interrupted:
+        status = _stopped(str(interrupted))
+    except KeyboardInterrupt:
+        status = _stopped(signal.SIGINT.name)
+    except Exception:
+        if not received:
+            raise
+        # The library that was interrupted raised an error of its own.
+        status = _stopped(signal.Signals(received[0]).name)
+    exit_on_ctrl_c()
+    sys.exit(status)
+
+
+def _call(main: Callable[[Sequence[str]], int]) -> int:
+    """Return the status of ``main``; print one line for an error that is not one of the program."""
+    try:
+        ensure_home()
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        status = 2
     except BrokenPipeError:  # as of `... | head`
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = _BROKEN_PIPE_STATUS
+        return _BROKEN_PIPE_STATUS
     except OSError as error:
         print(f"error: {_describe(error)}", file=sys.stderr)
-        status = 2
-    except Interrupted as interrupted:
-        print(f"stopped by {interrupted}; give the same command again", file=sys.stderr)
-        status = INTERRUPTED_STATUS
     except Exception as error:
         if not is_full(error):
             raise
         print(f"error: cannot be written: {str(error).splitlines()[0]}", file=sys.stderr)
-        status = 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        status = CTRL_C_STATUS
-    sys.exit(status)
+    return 2
+
+
+def _stopped(name: str) -> int:
+    """Print that the signal ``name`` has stopped the command; return the exit status."""
+    exit_on_ctrl_c()
+    if name == signal.SIGINT.name:
+        print(CTRL_C_LINE, file=sys.stderr)
+        return CTRL_C_STATUS
+    print(f"stopped by {name}; give the same command again", file=sys.stderr)
+    return INTERRUPTED_STATUS
 
 
 def _describe(error: OSError) -> str:

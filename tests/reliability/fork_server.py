@@ -4,8 +4,9 @@
 
 Each line of standard input is a request, in JSON: the command's ``arguments``, the ``folder`` in
 which it runs, a file for its ``output``, ``at``: the number of the change of a file below the
-folder at which it is killed (0: at none), ``seconds``: after which it is killed, or null. The answer
-is a line too: the exit ``status`` (negative: a signal) and the ``changes``, one "kind /path" each.
+folder at which it is killed (0: at none), ``seconds``: after which it is killed, or null. The
+answer is a line too: the exit ``status`` (negative: a signal) and the ``changes``, one "kind /path"
+each.
 
 The environment sets LD_PRELOAD to the compiled `kill_points.c`.
 """
