@@ -1,4 +1,4 @@
-"""The commands that write, each on a small folder, and what a kill may leave of their outputs."""
+"""The commands that write, each on a small folder, and what trouble may leave of their outputs."""
 
 import hashlib
 import shutil
@@ -31,11 +31,10 @@ class Case:
         module: of the command; it contains `main`.
         arguments: of the command, which runs in the folder.
         prepare: writes the folder.
-        outputs: files and folders that the command writes in one step: after a kill each is as it
-            was, or complete. Those that exist before contain an older result.
-        results: files and folders that have the same bytes after an unbroken command and after a
-            killed one and its repetition.
-        again: arguments of the repetition; those of the command if there are none.
+        outputs: files and folders that the command writes in one step: after a disturbance each is
+            as it was, or complete. Those that exist before contain an older result.
+        results: files and folders that have the same bytes after an undisturbed command and after a
+            disturbed one and its repetition.
         imported: modules that the command imports late, with blanks between them.
     """
 
@@ -44,7 +43,6 @@ class Case:
     prepare: Callable[[Path], None]
     outputs: tuple[str, ...]
     results: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
     imported: str = ""
 
     def write_folder(self, folder: Path) -> None:

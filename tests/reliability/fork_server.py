@@ -2,13 +2,12 @@
 
     python -m tests.reliability.fork_server MODULE
 
-Each line of standard input is a request, in JSON: the command's ``arguments``, the ``folder`` in
-which it runs, a file for its ``output``, ``at``: the number of the change of a file below the
-folder at which it is killed (0: at none), ``seconds``: after which it is killed, or null. The
-answer is a line too: the exit ``status`` (negative: a signal) and the ``changes``, one "kind /path"
-each.
+Each line of standard input is a request of `tests.reliability.disturbed.Command`, in JSON. The
+answer is a line too: the exit ``status`` (negative: a signal) and the ``events``, the changes or
+reads of files, one "kind /path" each.
 
-The environment sets LD_PRELOAD to the compiled `kill_points.c`.
+The environment sets LD_PRELOAD to the compiled `intercept.c`, and IMPORTED to modules that the
+command imports when it runs: a fork would import them each time anew.
 """
 
 import ctypes
@@ -26,12 +25,11 @@ def main() -> None:
     """Answer requests until standard input ends."""
     name = sys.argv[1]
     module = importlib.import_module(name)
-    # Names that are imported when they are used: a fork would import them each time anew.
-    for heavy in os.environ.get("IMPORTED", "").split():
-        importlib.import_module(heavy)
+    for late in os.environ.get("IMPORTED", "").split():
+        importlib.import_module(late)
     shim = ctypes.CDLL(None)
-    shim.change_log.restype = ctypes.c_char_p
-    shim.changes.restype = ctypes.c_long
+    shim.event_log.restype = ctypes.c_char_p
+    shim.events.restype = ctypes.c_long
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a fork keeps one thread only"
     for line in sys.stdin:
         request = json.loads(line)
@@ -40,10 +38,10 @@ def main() -> None:
             _run(module, name, shim, request)
         if request["seconds"] is not None:
             time.sleep(request["seconds"])
-            os.kill(pid, signal.SIGKILL)  # one that has ended is not yet waited for
+            os.kill(pid, request["action"])  # one that has ended is not yet waited for
         _, status = os.waitpid(pid, 0)
-        log = shim.change_log().decode(errors="replace").splitlines()
-        answer = {"status": os.waitstatus_to_exitcode(status), "changes": log[: shim.changes()]}
+        log = shim.event_log().decode(errors="replace").splitlines()
+        answer = {"status": os.waitstatus_to_exitcode(status), "events": log[: shim.events()]}
         print(json.dumps(answer), flush=True)
 
 
@@ -55,8 +53,10 @@ def _run(module: Any, name: str, shim: ctypes.CDLL, request: dict[str, Any]) -> 
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.chdir(request["folder"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [name, *request["arguments"]]
-    shim.arm(request["folder"].encode(), ctypes.c_long(request["at"]))
+    folder, reads, at = os.fsencode(request["folder"]), request["reads"], request["at"]
+    shim.arm(folder, reads, ctypes.c_long(at), request["action"])
     cli.run(module.main)
 
 
