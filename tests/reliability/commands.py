@@ -4,8 +4,9 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -150,6 +151,46 @@ def _answered(folder: Path) -> None:
     (folder / "run/predictions_test.csv").write_text("old\n")
 
 
+def _stopped_training(folder: Path) -> None:
+    _training(folder)
+    _command(folder, "elbow_jax.train", "--config", "train.yaml")
+    shutil.rmtree(folder / "run/model")
+
+
+def _stopped_fine_tuning(folder: Path) -> None:
+    _fine_tuning(folder)
+    _command(folder, "vlm_torch.finetune", "--config", "finetune.yaml")
+    shutil.rmtree(folder / "run/adapter")
+
+
+def _half_answered(folder: Path) -> None:
+    _fine_tuned(folder)
+    _kill_once(folder / "run/answers_test.jsonl", 3, "vlm_torch.predict", "--run", "run")
+
+
+def _prepared(folder: Path) -> None:
+    _data_folder(folder)
+    _command(folder, "elbow_core.prepare", "--config", "data.yaml")
+
+
+def _half_prepared(folder: Path) -> None:
+    _data_folder(folder)
+    command = ["elbow_core.prepare", "--config", "data.yaml"]
+    _kill_once(folder / ".out.partial/work/digests.json", 1, *command)
+
+
+def _kill_once(file: Path, lines: int, module: str, *arguments: str) -> None:
+    """Start a command and kill it once it has written some lines of a file."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=file.parents[1])
+    while process.poll() is None:
+        if file.is_file() and file.read_text().count("\n") >= lines:
+            break
+        time.sleep(0.0005)
+    process.kill()
+    process.wait()
+    assert file.is_file()
+
+
 def _age(*files: Path) -> None:
     """Change files, so that an older result differs from the new one."""
     for file in files:
@@ -250,4 +291,54 @@ CASES = {
         outputs=("assembled",),
         imported="vlm_torch.models.llava_rad_assembly",
     ),
+}
+
+
+@dataclass(frozen=True)
+class Records:
+    """A command, and the files of ours that it reads: patterns below its folder."""
+
+    case: Case
+    files: tuple[str, ...]
+
+
+def _with(name: str, prepare: Callable[[Path], None], *arguments: str) -> Case:
+    """Return a case with another folder, and more arguments."""
+    case = CASES[name]
+    return replace(case, prepare=prepare, arguments=[*case.arguments, *arguments])
+
+
+_PREPARED = ("data/manifest.csv", "data/index.json", "data/*.array_record")
+_RUN = ("run/config.yaml", "run/run.json", "run/local.json")
+_MODEL = ("run/model/*",)
+_ADAPTER = ("run/adapter/*",)
+
+RECORDS = {
+    "prepare again": Records(_with("prepare", _prepared), ("out/*",)),
+    "prepare on": Records(
+        _with("prepare", _half_prepared), (".out.partial/*", ".out.partial/work/*")
+    ),
+    "train": Records(CASES["train"], _PREPARED),
+    "train on": Records(
+        _with("train", _stopped_training),
+        (*_PREPARED, *_RUN, "run/metrics.jsonl", "run/checkpoints/6/*"),
+    ),
+    "train from a run": Records(
+        _with("train", _finished_run, "--run", "second", "--init", "run"),
+        (*_RUN, *_MODEL),
+    ),
+    "evaluate": Records(
+        CASES["evaluate"],
+        (*_PREPARED, *_RUN, *_MODEL, "data/rejected.csv", "run/report_test/metrics.json"),
+    ),
+    "predict": Records(CASES["predict"], _MODEL),
+    "port": Records(CASES["port"], _MODEL),
+    "report": Records(CASES["report"], ("predictions.csv",)),
+    "finetune on": Records(
+        _with("finetune", _stopped_fine_tuning),
+        (*_PREPARED, *_RUN, "run/metrics.jsonl", "run/checkpoints/checkpoint-3/*"),
+    ),
+    "vlm predict": Records(CASES["vlm predict"], (*_PREPARED, *_RUN, *_ADAPTER)),
+    "vlm predict on": Records(_with("vlm predict", _half_answered), ("run/answers_test.jsonl",)),
+    "merge": Records(CASES["merge"], (*_RUN, *_ADAPTER)),
 }

@@ -36,13 +36,21 @@ def main() -> None:
         pid = os.fork()
         if not pid:
             _run(module, name, shim, request)
-        if request["seconds"] is not None:
-            time.sleep(request["seconds"])
-            os.kill(pid, request["action"])  # one that has ended is not yet waited for
+        if request["seconds"] is not None and not _ends_within(pid, request["seconds"]):
+            os.kill(pid, request["action"])
         _, status = os.waitpid(pid, 0)
         log = shim.event_log().decode(errors="replace").splitlines()
         answer = {"status": os.waitstatus_to_exitcode(status), "events": log[: shim.events()]}
         print(json.dumps(answer), flush=True)
+
+
+def _ends_within(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return True
+        time.sleep(0.001)
+    return False
 
 
 def _run(module: Any, name: str, shim: ctypes.CDLL, request: dict[str, Any]) -> None:
