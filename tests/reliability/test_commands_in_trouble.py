@@ -8,7 +8,12 @@ import pytest
 
 from tests.reliability.commands import CASES
 from tests.reliability.disturbed import Disturbance, distinct_points, find_compiler
-from tests.reliability.trials import Trials, assert_no_traceback, assert_one_line
+from tests.reliability.trials import (
+    Problems,
+    Trials,
+    assert_no_traceback,
+    assert_success_or_one_line,
+)
 
 MOMENTS = 30
 POINTS = 16  # of a signal or an error, among the changes at which a command is killed
@@ -37,21 +42,26 @@ def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials)
     changes = trials.undisturbed.events
     points = distinct_points(changes)
     assert points
+    problems = Problems()
     for number in points:
-        moment = f"killed at change {number} of {len(changes)}, {changes[number - 1]}"
-        outcome = trials.run(Disturbance(number))
-        # Threads may make fewer changes than in the undisturbed command.
-        assert outcome.status in (-signal.SIGKILL, 0), f"{moment}: {outcome.text}"
-        trials.check(moment)
+        with problems.at(f"killed at change {number} of {len(changes)}, {changes[number - 1]}"):
+            outcome = trials.run(Disturbance(number))
+            # Threads may make fewer changes than in the undisturbed command.
+            assert outcome.status in (-signal.SIGKILL, 0), outcome.text
+            trials.check()
+    problems.assert_none()
 
 
 @pytest.mark.slow
 @every_command
 def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials):
     chance, longest = random.Random(0), duration(trials)
+    problems = Problems()
     for seconds in (chance.uniform(0, longest) for _ in range(MOMENTS)):
-        trials.run(Disturbance(seconds=seconds))
-        trials.check(f"killed after {seconds:.3f} of {longest:.3f} s")
+        with problems.at(f"killed after {seconds:.3f} of {longest:.3f} s"):
+            trials.run(Disturbance(seconds=seconds))
+            trials.check()
+    problems.assert_none()
 
 
 @pytest.mark.slow
@@ -63,11 +73,14 @@ def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(trials, nu
     moments += [
         Disturbance(action=number, seconds=chance.uniform(0, longest)) for _ in range(POINTS)
     ]
+    problems = Problems()
     for moment in moments:
-        outcome = trials.run(moment)
-        assert outcome.status in (status, 0), f"{moment}: {outcome.status} {outcome.text}"
-        assert_no_traceback(outcome, str(moment))
-        trials.check(str(moment))
+        with problems.at(str(moment)):
+            outcome = trials.run(moment)
+            assert outcome.status in (status, 0), f"{outcome.status} {outcome.text}"
+            assert_no_traceback(outcome)
+            trials.check()
+    problems.assert_none()
 
 
 @pytest.mark.slow
@@ -75,12 +88,12 @@ def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(trials, nu
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
 def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output(trials, number):
     changes = trials.undisturbed.events
+    problems = Problems()
     for point in some_points(trials):
-        moment = f"{errno.errorcode[number]} from change {point}, {changes[point - 1]}"
-        outcome = trials.run(Disturbance(point, -number))
-        if outcome.status:
-            assert_one_line(outcome, moment)
-        trials.check(moment)
+        with problems.at(f"{errno.errorcode[number]} from change {point}, {changes[point - 1]}"):
+            assert_success_or_one_line(trials.run(Disturbance(point, -number)))
+            trials.check()
+    problems.assert_none()
 
 
 @pytest.mark.slow
@@ -88,12 +101,12 @@ def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
 def test_file_that_cannot_be_read_is_one_line(trials, number):
     reads = trials.run(Disturbance(reads=True)).events
+    problems = Problems()
     for point in distinct_points(reads):
-        moment = f"{errno.errorcode[number]} for {reads[point - 1]}"
-        outcome = trials.run(Disturbance(point, -number, reads=True))
-        if outcome.status:
-            assert_one_line(outcome, moment)
-        trials.check(moment)
+        with problems.at(f"{errno.errorcode[number]} for {reads[point - 1]}"):
+            assert_success_or_one_line(trials.run(Disturbance(point, -number, reads=True)))
+            trials.check()
+    problems.assert_none()
 
 
 @pytest.mark.parametrize("trials", ["import_scores"], indirect=True)
@@ -102,7 +115,7 @@ def test_commands_really_meet_what_they_are_to_meet(trials):
     assert {change.split()[0] for change in changes} >= {"create", "write", "rename"}
     for number, change in enumerate(changes, start=1):
         assert trials.run(Disturbance(number)).status == -signal.SIGKILL, change
-        trials.check(change)
+        trials.check()
     assert trials.run(Disturbance(1, signal.SIGTERM)).status == 143
     assert "No space left" in trials.run(Disturbance(1, -errno.ENOSPC)).text
     (read, *_) = trials.run(Disturbance(reads=True)).events
