@@ -77,9 +77,10 @@ UNKNOWN_SEEN = SeenImages(frozenset(), False)
 
 def parse_seen_images(content: bytes) -> SeenImages:
     """Return the images in a file; raises `ValueError` unless `to_bytes` could have written it."""
-    header, *lines, last = content.decode("ascii", "replace").split("\n")
-    if header != _HEADER or last:
+    text = content.decode("ascii", "replace")
+    if not (text.startswith(f"{_HEADER}\n") and text.endswith("\n")):
         raise ValueError(f"is not a list of images under {_HEADER}")
+    lines = text.split("\n")[1:-1]
     version = lines[0].partition(",")[0] if lines else ""
     if version.isdecimal() and version != _VERSION:
         raise ValueError(f"has version {version[:20]} and not {_VERSION}; update the program")

@@ -21,8 +21,13 @@ CONFIG, RECORD, METRICS = "config.yaml", "run.json", "metrics.jsonl"
 _LOCK = ".lock"
 
 
-def begin_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> None:
-    """Create the directory of a new run, atomically.
+def begin_run(
+    path: Path,
+    config: StrictModel,
+    record: Mapping[str, Any],
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Create the directory of a new run, atomically, with further ``files`` by name.
 
     Raises `ConfigError` if it exists and is not empty.
     """
@@ -30,6 +35,8 @@ def begin_run(path: Path, config: StrictModel, record: Mapping[str, Any]) -> Non
     with atomic_folder(path) as partial:
         (partial / CONFIG).write_text(dump_config(config), encoding="utf-8")
         (partial / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        for name, content in (files or {}).items():
+            (partial / name).write_bytes(content)
 
 
 def check_new(path: Path) -> None:

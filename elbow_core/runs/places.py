@@ -62,10 +62,15 @@ def require_data(run: Path, directory: Path) -> None:
     """Check that a prepared directory holds the data that a run began with.
 
     Raises:
-        ConfigError: if its manifest or its archive differs.
+        ConfigError: if its manifest or its archive differs, or the run does not record its data.
     """
-    fingerprint = _recorded(run).get("data_fingerprint")
-    if fingerprint is not None and fingerprint != data_fingerprint(directory):
+    fingerprint = read_record(run).get("data_fingerprint")
+    if not isinstance(fingerprint, str):
+        raise ConfigError(
+            f"{run / RECORD}: does not say on which data the run began (data_fingerprint is "
+            "missing); restore it"
+        )
+    if fingerprint != data_fingerprint(directory):
         raise ConfigError(
             f"{directory}: is not the data that {run} began with: its manifest or its archive "
             "differs, and images may have changed between the splits"
