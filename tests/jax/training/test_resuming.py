@@ -137,7 +137,7 @@ def test_second_trainer_of_a_run_is_refused_before_it_does_anything(runs, tmp_pa
     before = sorted(tmp_path.rglob("*"))
     with (
         lock_run(tmp_path / "run"),
-        pytest.raises(UserError, match="is being trained by another process"),
+        pytest.raises(UserError, match="another process writes into this run"),
     ):
         train.main(["--config", str(config), "--resume"])
     assert sorted(tmp_path.rglob("*")) == before
