@@ -60,8 +60,9 @@ def resume_run(
     """Check that a run can be resumed and record it, or begin it if it does not exist.
 
     ``run.json`` then lists the resumption with all that differs from the beginning, ``local.json``
-    the command and the places of now, and ``config.yaml`` holds the configuration as it is now. If ``environment`` of the record
-    (variables that may change a result) differs, a line on standard error names the variable.
+    the command and the places of now, and ``config.yaml`` holds the configuration as it is now. If
+    ``environment`` of the record (variables that may change a result) differs, a line on standard
+    error names the variable.
 
     Args:
         path: of the run.

@@ -5,7 +5,7 @@ The readers return the key names of checkpoints on the hub, which transformers r
 
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,12 +162,12 @@ def _rename(key: str, names: Mapping[str, str], path: Path) -> str:
 def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: is missing")
-    load: Callable[..., Any] = load_file
-    options: dict[str, Any] = {}
-    if path.suffix != ".safetensors":
-        load, options = torch.load, {"map_location": "cpu", "weights_only": True}
+    content: Any
     try:
-        content = load(path, **options)
+        if path.suffix == ".safetensors":
+            content = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         raise UserError(f"{path}: is not a file of weights ({library_reason(error)})") from error
     if not isinstance(content, dict):
