@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from elbow_core.disk import is_full
@@ -28,11 +28,13 @@ _ENCODING_ERRORS = "elbow_core.any_name"
 def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Call ``main(arguments)`` and exit with its status; print a `UserError` and exit with 2.
 
-    An `OSError` too is printed in one line: a full disk, a folder that may not be written.
+    An `OSError` too is printed in one line: a full disk, a folder that may not be written. Standard
+    input is empty for the command and for its libraries: whoever asks a question there gets no
+    answer. A file that is named ``/dev/stdin`` is still read.
     """
     _print_any_name()
     try:
-        with raising_on_signals():
+        with raising_on_signals(), _without_standard_input():
             ensure_home()
             status = main(sys.argv[1:])
             sys.stdout.flush()
@@ -58,6 +60,18 @@ def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
         print("interrupted", file=sys.stderr)
         status = CTRL_C_STATUS
     sys.exit(status)
+
+
+@contextlib.contextmanager
+def _without_standard_input() -> Iterator[None]:
+    """Let ``input`` find the end of the input; libraries ask there whether to run remote code."""
+    original = sys.stdin
+    with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123 devnull is a string
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = original
 
 
 def _describe(error: OSError) -> str:

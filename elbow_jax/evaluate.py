@@ -10,7 +10,7 @@ from elbow_core.config import load_config
 from elbow_core.dataset import open_prepared, refuse_seen
 from elbow_core.disk import require_utf8_name, require_writable
 from elbow_core.errors import ConfigError
-from elbow_core.runs import add_data_option, find_data, require_data
+from elbow_core.runs import add_data_option, find_data, lock_run, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig
 
@@ -90,7 +90,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
     runtime.set_up_process()
     runtime.open_devices()
-    report = evaluate(options.run, options.split, options.batch_size, options.data)
+    with lock_run(options.run):
+        report = evaluate(options.run, options.split, options.batch_size, options.data)
     print(f"predictions: {report.parent / f'predictions_{options.split}.csv'}")
     print(f"report: {report}")
     return 0

@@ -1,17 +1,17 @@
 """The places that a run names in its configuration, found from any working directory.
 
 Relative paths of a configuration count from the working directory of the command that began the
-run, or resumed it last. `describe_run` records that directory in ``run.json``.
+run, or resumed it last. That directory is in ``local.json``, of older runs in ``run.json``.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import ConfigError
 from elbow_core.runs.directory import RECORD
+from elbow_core.runs.local_places import read_starts
 from elbow_core.runs.record import data_fingerprint, read_record
 
 
@@ -21,7 +21,7 @@ def locate(run: Path, path: Path) -> Path:
     It counts from the recorded directory. If it is not there but is in the present working
     directory, that place is returned and a line on standard error says so.
     """
-    directory = _working_directory(_recorded(run))
+    directory = _working_directory(run)
     if path.is_absolute() or directory is None or Path(directory) == Path.cwd():
         return path
     recorded = Path(directory) / path
@@ -81,7 +81,8 @@ def _recorded(run: Path) -> dict[str, Any]:
     return read_record(run) if (run / RECORD).exists() else {}
 
 
-def _working_directory(record: Mapping[str, Any]) -> str | None:
-    beginnings = [record, *record.get("resumed", [])]
+def _working_directory(run: Path) -> str | None:
+    record = _recorded(run)
+    beginnings = [record, *record.get("resumed", []), *read_starts(run)]
     found = [entry["working_directory"] for entry in beginnings if "working_directory" in entry]
     return found[-1] if found else None

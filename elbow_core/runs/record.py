@@ -28,7 +28,11 @@ def data_fingerprint(prepared: Path) -> str:
 
 
 def describe_run(packages: Sequence[str], prepared: Path, **more: Any) -> dict[str, Any]:
-    """Return the record of a run that begins now: command, commit, versions, platform and data."""
+    """Return the record of a run that begins now: command, commit, versions, platform and data.
+
+    `begin_run` and `resume_run` write what names this machine to ``local.json``, and the rest to
+    ``run.json``.
+    """
     return {
         "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],

@@ -70,19 +70,22 @@ def test_run_directory_holds_the_documented_files(finished):
     assert names_in(finished / "run") == [
         "checkpoints",
         "config.yaml",
+        "local.json",
         "metrics.jsonl",
         "model",
         "run.json",
+        "seen_images.csv",
     ]
     assert names_in(finished / "run/model") == [
         "model.json",
+        "seen_images.csv",
         "weights.safetensors",
     ]
 
 
 def test_record_holds_everything_needed_to_repeat_the_run(finished):
     record = json.loads((finished / "run/run.json").read_text())
-    assert {"versions", "commit", "device", "seed", "data_fingerprint", "command"} <= record.keys()
+    assert {"versions", "commit", "device", "seed", "data_fingerprint"} <= record.keys()
     assert record["versions"]["jax"]
 
 

@@ -59,7 +59,7 @@ def test_run_lengthened_without_its_first_weights_equals_one_that_was_long_from_
     record = json.loads((tmp_path / "run/run.json").read_text())
     card = json.loads((runs / "pre/model/model.json").read_text())
     assert record["initial_weights"] == {
-        "source": str(tmp_path / "pre"),
+        "source": "pre",
         "step": card["step"],
         "sha256": card["weights_sha256"],
     }
@@ -137,7 +137,7 @@ def test_second_trainer_of_a_run_is_refused_before_it_does_anything(runs, tmp_pa
     before = sorted(tmp_path.rglob("*"))
     with (
         lock_run(tmp_path / "run"),
-        pytest.raises(UserError, match="is being trained by another process"),
+        pytest.raises(UserError, match="another process writes into this run"),
     ):
         train.main(["--config", str(config), "--resume"])
     assert sorted(tmp_path.rglob("*")) == before
