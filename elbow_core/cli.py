@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from elbow_core.disk import is_full
@@ -30,12 +30,14 @@ _ENCODING_ERRORS = "elbow_core.any_name"
 def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Call ``main(arguments)`` and exit with its status; print a `UserError` and exit with 2.
 
-    An `OSError` too is printed in one line: a full disk, a folder that may not be written.
+    An `OSError` too is printed in one line: a full disk, a folder that may not be written. Standard
+    input is empty for the command and for its libraries: whoever asks a question there gets no
+    answer. A file that is named ``/dev/stdin`` is still read.
     """
     _print_any_name()
     received: list[int] = []
     try:
-        with raising_on_signals() as received:
+        with raising_on_signals() as received, _without_standard_input():
             status = _call(main)
     except Interrupted as interrupted:
         status = _stopped(str(interrupted))
@@ -80,6 +82,18 @@ def _stopped(name: str) -> int:
         return CTRL_C_STATUS
     print(f"stopped by {name}; give the same command again", file=sys.stderr)
     return INTERRUPTED_STATUS
+
+
+@contextlib.contextmanager
+def _without_standard_input() -> Iterator[None]:
+    """Let ``input`` find the end of the input; libraries ask there whether to run remote code."""
+    original = sys.stdin
+    with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123 devnull is a string
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = original
 
 
 def _describe(error: OSError) -> str:

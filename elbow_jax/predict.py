@@ -175,7 +175,7 @@ def main(arguments: Sequence[str]) -> int:
     batches = list(read_batches(paths, preprocessing, options.batch_size, rejected))
     rows = []
     if batches:
-        positions, scores = predictor.score(batches)
+        positions, scores = predictor.score(batches, lambda position: str(paths[position]))
         for position, score in zip(positions, scores, strict=True):
             label = released.card.labels[int(score >= threshold)]
             rows.append((paths[position], float(score), label))

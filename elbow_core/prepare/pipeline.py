@@ -17,6 +17,8 @@ from elbow_core.dataset import (
     check_leakage,
     find_contradictions,
     find_near_duplicates,
+    fingerprint_of_key,
+    hash_digests,
     hash_ids,
     open_archive,
     read_key,
@@ -39,7 +41,7 @@ MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
 NEAR_DUPLICATES = "near_duplicates.csv"
 
-_VERSION = 3  # Part of the fingerprint: raise it when the same settings give different bytes.
+_VERSION = 4  # Part of the fingerprint: raise it when the same settings give different bytes.
 
 
 def prepare(config: DataConfig) -> bool:
@@ -78,7 +80,8 @@ def prepare(config: DataConfig) -> bool:
         write_rejected(directory / REJECTED, rejected)
         ids = [row.image_id for row in rows]
         settings = config.preprocess.model_dump()
-        write_index(directory, ids, archived.segments, settings, fingerprint)
+        identities = (fingerprint_of_key(key), hash_digests(rows, key)) if key else ("", ())
+        write_index(directory, ids, archived.segments, settings, fingerprint, *identities)
     return True
 
 

@@ -1,5 +1,6 @@
 """Inputs and folders that the report refuses before it writes anything."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -126,16 +127,36 @@ def test_usage_error_is_one_clear_line_with_status_2(
         '{"default": Infinity}',
         '{"default": 1.5}',
         '{"default": 0.5, "default": 0.4}',
+        '{"youden": 0.5}',
+        '{"default": 0.5, "a\\nb": 0.5}',
+        '{"default": 0.5, "": 0.5}',
+        '{"default": ' + "9" * 400 + "}",
+        "[" * 100_000,
         "[0.5]",
     ],
 )
 def test_thresholds_that_are_no_numbers_from_0_to_1_are_refused(tmp_path, thresholds):
     path = tmp_path / "model.json"
     path.write_text(f'{{"thresholds": {thresholds}}}')
-    with pytest.raises(PredictionsError, match=r"model\.json: has no thresholds"):
+    with pytest.raises(PredictionsError, match=r"model\.json: has no thresholds") as refusal:
         read_thresholds(path)
+    assert len(str(refusal.value).splitlines()) == 1
     path.write_text('{"thresholds": {"default": 0.5, "none": 1.0000000000000002}}')
     assert read_thresholds(path)["none"] > 1
+
+
+def test_model_json_is_a_regular_file_of_limited_size(tmp_path):
+    path = tmp_path / "model.json"
+    os.mkfifo(path)
+    with pytest.raises(PredictionsError, match=r"cannot be read: is not a regular file"):
+        read_thresholds(path)
+    with pytest.raises(PredictionsError, match=r"cannot be read: is not a regular file"):
+        read_thresholds(Path("/dev/zero"))
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(PredictionsError, match=r"cannot be read: has more than 1048576 bytes"):
+        read_thresholds(path)
 
 
 def test_rejected_without_its_header_is_refused(tmp_path):

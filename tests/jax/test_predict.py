@@ -228,22 +228,22 @@ def test_name_that_is_not_utf8_is_scored_and_written_with_its_bytes(folder, tmp_
 def test_evaluation_from_another_directory_and_of_moved_data(folder, tmp_path, monkeypatch, capsys):
     shutil.copytree(folder / "run", tmp_path / "run")
     shutil.copytree(folder / "data", tmp_path / "moved")
-    record = json.loads((tmp_path / "run/run.json").read_text())
-    assert record["data"] == str(folder / "data")
+    places = json.loads((tmp_path / "run/local.json").read_text())
+    assert places["starts"][0]["data"] == str(folder / "data")
     config = (tmp_path / "run/config.yaml").read_text()
     text = config.replace(str(folder / "data"), "data")
     assert text != config
     (tmp_path / "run/config.yaml").write_text(text)  # as of a run begun in `folder` with data: data
-    record["working_directory"] = str(folder)
-    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    places["starts"][0]["working_directory"] = str(folder)
+    (tmp_path / "run/local.json").write_text(json.dumps(places))
     monkeypatch.chdir(tmp_path)
     arguments = ["--run", "run", "--batch-size", "8"]
     assert run(evaluate, *arguments) == 0
     table = Path("run/predictions_test.csv").read_bytes()
     assert table == (folder / "run/predictions_test.csv").read_bytes()
 
-    record["working_directory"] = str(tmp_path / "gone")
-    Path("run/run.json").write_text(json.dumps(record))
+    places["starts"][0]["working_directory"] = str(tmp_path / "gone")
+    Path("run/local.json").write_text(json.dumps(places))
     capsys.readouterr()
     assert run(evaluate, *arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()

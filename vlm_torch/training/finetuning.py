@@ -145,6 +145,7 @@ def _write_adapter(config: FinetuneConfig, data: PreparedData, base: BaseCheckpo
         checkpoint,
         base,
         model=config.model,
+        lora=config.lora,
         prompt=config.prompt,
         preprocessing=Preprocessing.model_validate(data.archive.settings),
         step=step,

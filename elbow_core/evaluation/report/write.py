@@ -9,7 +9,6 @@ import numpy as np
 
 from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.evaluation.operating_points import (
-    DEFAULT,
     operating_points,
     temperature_of,
     validation_of,
@@ -32,6 +31,7 @@ from elbow_core.evaluation.report.folder import refuse_foreign_folder, report_fo
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
+from elbow_core.evaluation.statistics import DEFAULT
 from elbow_core.evaluation.subgroups import attributes_of
 from elbow_core.files import sha256_of
 
