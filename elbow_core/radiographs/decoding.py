@@ -46,19 +46,12 @@ def read_bytes(path: Path | str) -> bytes:
     give: it is missing, may not be read, or its disk fails.
     """
     try:
-        # A pipe that nobody writes to would wait for ever without O_NONBLOCK.
+        # Without O_NONBLOCK, a pipe waits for its writer.
         opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(opened, "rb") as file:
-            status = os.fstat(opened)
-            if not stat.S_ISREG(status.st_mode):
-                raise RadiographError(f"{path}: is not a file")
-            if status.st_size > MAX_FILE_BYTES:
-                raise RadiographError(
-                    f"{path}: has {status.st_size} bytes, too many for a radiograph"
-                )
-            data = file.read(status.st_size + 1)
-            if len(data) != status.st_size:
-                raise MachineError(f"{path}: changed while it was read; give the command again")
+        try:
+            data = _read_regular(opened, path)
+        finally:
+            os.close(opened)
     except OSError as error:  # The text of the error itself repeats the path.
         raise MachineError(f"{path}: cannot be read: {error.strerror}") from error
     except MemoryError as error:
@@ -67,6 +60,19 @@ def read_bytes(path: Path | str) -> bytes:
         raise RadiographError(f"{path}: is not a valid file name") from error
     if not data:
         raise RadiographError(f"{path}: is empty")
+    return data
+
+
+def _read_regular(opened: int, path: Path | str) -> bytes:
+    status = os.fstat(opened)
+    if not stat.S_ISREG(status.st_mode):
+        raise RadiographError(f"{path}: is not a file")
+    if status.st_size > MAX_FILE_BYTES:
+        raise RadiographError(f"{path}: has {status.st_size} bytes, too many for a radiograph")
+    with os.fdopen(opened, "rb", closefd=False) as file:
+        data = file.read(status.st_size + 1)
+    if len(data) != status.st_size:
+        raise MachineError(f"{path}: changed while it was read; give the command again")
     return data
 
 
