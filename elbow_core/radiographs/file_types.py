@@ -41,8 +41,14 @@ def read_header(data: bytes) -> ImageHeader:
         frame = read_jpeg_frame(data)
         if frame.bits != 8:
             raise HeaderError(f"is a JPEG of {frame.bits} bits per sample; convert it to PNG")
-        orientation = read_orientation(frame.exif)
-        return ImageHeader("JPEG", frame.height, frame.width, alpha=False, orientation=orientation)
+        return ImageHeader(
+            "JPEG",
+            frame.height,
+            frame.width,
+            alpha=False,
+            decoder_bytes=frame.decoder_bytes,
+            orientation=read_orientation(frame.exif),
+        )
     for magic, name in _OTHER_TYPES:
         if data.startswith(magic):
             raise HeaderError(f"is a {name} file; convert it to PNG, JPEG or DICOM")

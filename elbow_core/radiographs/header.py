@@ -16,5 +16,7 @@ class ImageHeader:
     height: int
     width: int
     alpha: bool
+    decoder_bytes: int
+    """Bytes a pixel that decoding takes at most, all copies together."""
     orientation: int = 1
     """By Exif: 1 is upright."""
