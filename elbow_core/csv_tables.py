@@ -1,7 +1,8 @@
 """The one reader of CSV tables.
 
 It takes what a table plainly says and refuses the rest with file and line: nothing is guessed, and
-no cell is trimmed or converted in passing.
+no cell is trimmed or converted in passing. Cells that `elbow_core.csv_writing` protected from
+spreadsheets get their text back (`elbow_core.table_cells`).
 """
 
 import codecs
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from elbow_core.errors import UserError
 from elbow_core.identity import has_outer_blanks
+from elbow_core.table_cells import restore
 
 _WIDE_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -96,7 +98,7 @@ def read_csv_rows(
     reader = csv.reader(kept, strict=True)
     try:
         return [
-            (reader.line_num, cells)
+            (reader.line_num, [restore(cell) for cell in cells])
             for cells in reader
             if cells and (len(cells) > 1 or cells[0].strip())
         ]

@@ -1,9 +1,6 @@
 """Score new radiographs: ``python -m elbow_jax.predict --model DIR IMAGE... [--out FILE.csv]``."""
 
 import argparse
-import csv
-import io
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from elbow_core import cli
-from elbow_core.disk import require_utf8_name, require_writable
+from elbow_core.csv_writing import write_csv_rows, write_csv_table
+from elbow_core.disk import require_utf8_name
 from elbow_core.errors import ConfigError, RadiographError
-from elbow_core.files import atomic_file
+from elbow_core.outputs import require_output_file
 from elbow_core.plain_numbers import parse_number
 from elbow_core.radiographs import (
     IMAGE_SUFFIXES,
@@ -25,6 +23,8 @@ from elbow_core.radiographs import (
     read_radiograph,
 )
 from elbow_jax import runtime, scoring
+
+_BYTES_PER_SCORE = 32  # of a row of the table, without the path
 
 
 def find_images(paths: Sequence[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
@@ -82,42 +82,14 @@ def read_batches(
         yield {"image": images, "position": positions}
 
 
-def check_output(path: Path) -> None:
-    """Check that a table can be written to ``path``; nothing is written.
-
-    Raises:
-        UserError: if it is a folder, its folder does not exist, or it cannot be written.
-    """
-    if path.is_dir():
-        raise ConfigError(f"--out: {path} is a folder; name a file")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--out: {path.parent} does not exist; make it first")
-    if _is_device(path):
-        if not os.access(path, os.W_OK):
-            raise ConfigError(f"--out: {path} cannot be written")
-    else:
-        require_writable(path)
-
-
 def write_table(path: Path | None, rows: Sequence[tuple[Path, float, str]]) -> None:
     """Write ``path,score,label`` to a file, or to standard output."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "score", "label"))
-    writer.writerows((image, f"{score:.6f}", label) for image, score, label in rows)
-    # A name that is not UTF-8 is written with its own bytes.
+    header = ("path", "score", "label")
+    cells = ((str(image), f"{score:.6f}", label) for image, score, label in rows)
     if path is None:
-        sys.stdout.write(text.getvalue())
-    elif _is_device(path):
-        path.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape")
+        write_csv_rows(sys.stdout, header, cells)
     else:
-        with atomic_file(path) as partial:
-            partial.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape")
-
-
-def _is_device(path: Path) -> bool:
-    """Return whether a path is a pipe or a device, which no file may replace."""
-    return path.exists() and not path.is_file()
+        write_csv_table(path, header, cells)
 
 
 def choose_threshold(given: str, thresholds: Mapping[str, float]) -> float:
@@ -161,7 +133,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
     paths, passed_over = find_images(options.images)
     if options.out is not None:
-        check_output(options.out)
+        size = sum(len(str(path)) + _BYTES_PER_SCORE for path in paths)
+        require_output_file(options.out, "--out", size=size)
     require_utf8_name(options.model)
     runtime.set_up_process()
     runtime.open_devices()

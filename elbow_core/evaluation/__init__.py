@@ -11,7 +11,12 @@ import lazy_loader
 if TYPE_CHECKING:
     from elbow_core.evaluation.prediction_files import read_predictions, write_predictions
     from elbow_core.evaluation.predictions import UNPARSED, Predictions, predictions_of_rows
-    from elbow_core.evaluation.report import ReportInputs, ReportSettings, write_report
+    from elbow_core.evaluation.report import (
+        ReportInputs,
+        ReportSettings,
+        require_report_folder,
+        write_report,
+    )
     from elbow_core.evaluation.statistics import binary_metrics, feasible_confusions
 
 __all__ = [
@@ -23,6 +28,7 @@ __all__ = [
     "feasible_confusions",
     "predictions_of_rows",
     "read_predictions",
+    "require_report_folder",
     "write_predictions",
     "write_report",
 ]
@@ -32,7 +38,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "prediction_files": ["read_predictions", "write_predictions"],
         "predictions": ["UNPARSED", "Predictions", "predictions_of_rows"],
-        "report": ["ReportInputs", "ReportSettings", "write_report"],
+        "report": ["ReportInputs", "ReportSettings", "require_report_folder", "write_report"],
         "statistics": ["binary_metrics", "feasible_confusions"],
     },
 )

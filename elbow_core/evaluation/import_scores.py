@@ -16,6 +16,7 @@ from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.prediction_files import write_predictions
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, NONE_INJURED
+from elbow_core.outputs import require_output_file
 from elbow_core.plain_numbers import parse_number
 
 
@@ -97,6 +98,7 @@ def main(arguments: Sequence[str]) -> int:
         threshold = parse_number(options.threshold, 0, NONE_INJURED)
     except ValueError as error:
         parser.error(f"--threshold: {error}")
+    require_output_file(options.out, "--out")
     columns = {
         name: getattr(options, name)
         for name in ("image_id", "label", "score", "patient_id", "study_id")

@@ -28,12 +28,14 @@ from elbow_core.dataset import (
     write_manifest,
     write_near_duplicates,
 )
+from elbow_core.disk import require_room, require_writable
 from elbow_core.errors import ArchiveError, ManifestError, UserError
+from elbow_core.outputs import output_folder
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
 from elbow_core.prepare.digest_pass import digest_images
 from elbow_core.prepare.rejections import write_rejected
-from elbow_core.prepare.resumable_folder import resumable_folder
+from elbow_core.prepare.resumable_folder import remove_finished, resumable_folder
 from elbow_core.sources import Rejection, scan
 from elbow_core.worker_pool import WorkerPool
 
@@ -60,12 +62,14 @@ def prepare(config: DataConfig) -> bool:
     rows = hash_ids(found.rows, key) if key else found.rows
     fingerprint = _fingerprint(config, rows)
     if _is_prepared(config.out, fingerprint):
+        remove_finished(config.out)
         return False
     key_of_work = _work_key(config, fingerprint, rows)
     with (
         resumable_folder(config.out, key_of_work) as (directory, work),
         WorkerPool(config.workers) as pool,
     ):
+        _require_room(config, rows, directory)
         rows, unreadable = digest_images(pool, config.root, rows, work, config.strict)
         rows, contradicting = _drop_contradictions(rows, config.strict)
         assign_splits(rows, config.split)
@@ -125,6 +129,14 @@ def _check_out(config: DataConfig) -> None:
         raise UserError(
             f"out: {config.out} and the data root {config.root} must not contain each other"
         )
+    require_writable(output_folder(config.out))
+
+
+def _require_room(config: DataConfig, rows: Sequence[ManifestRow], directory: Path) -> None:
+    """Raise `UserError` if the disk has no room for the images that ``directory`` lacks."""
+    finished = sum(file.stat().st_size for file in directory.iterdir() if file.is_file())
+    size = len(rows) * config.preprocess.size**2 - finished
+    require_room(config.out, max(size, 0), f"the archive of {len(rows)} images")
 
 
 def _fingerprint(config: DataConfig, rows: Sequence[ManifestRow]) -> str:

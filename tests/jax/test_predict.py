@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from elbow_core import cli
+from elbow_core.csv_tables import read_csv_table
 from elbow_core.evaluation import read_predictions
 from elbow_core.prepare import __main__ as prepare
 from elbow_jax import evaluate, predict, train
@@ -210,19 +211,22 @@ def test_device_is_written_and_not_replaced(folder, tmp_path):
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_name_that_is_not_utf8_is_scored_and_written_with_its_bytes(folder, tmp_path, capfdbinary):
+def test_name_that_is_not_utf8_is_scored_and_written_with_an_escape(folder, tmp_path, capfdbinary):
     name = os.fsencode(tmp_path) + b"/M\xfcller.png"
     shutil.copy(os.fsencode(folder / "images/normal/p00.png"), name)
     out = tmp_path / "out.csv"
     model = str(folder / "run/model")
     for given in (os.fsdecode(name), str(tmp_path)):
         assert run(predict, "--model", model, given, "--out", str(out)) == 0
-        assert out.read_bytes().splitlines()[1].startswith(name + b",0.")
+        escaped = b"'" + name.replace(b"\xfc", b"\\xfc")
+        assert out.read_bytes().splitlines()[1].startswith(escaped + b",0.")
+        (row,) = read_csv_table(out).rows
+        assert os.fsencode(row.cells["path"]) == name
         out.unlink()
     linked = tmp_path / os.fsdecode(b"mod\xe8le")
     linked.symlink_to(folder / "run/model")
     assert run(predict, "--model", str(linked), os.fsdecode(name)) == 2
-    assert b"mod\xe8le" in capfdbinary.readouterr().err
+    assert b"mod\\xe8le" in capfdbinary.readouterr().err
 
 
 def test_evaluation_from_another_directory_and_of_moved_data(folder, tmp_path, monkeypatch, capsys):

@@ -27,7 +27,7 @@ from elbow_core.evaluation.report.content import (
     read_rejected,
 )
 from elbow_core.evaluation.report.figures import draw_figures, draw_gallery
-from elbow_core.evaluation.report.folder import refuse_foreign_folder, report_folder
+from elbow_core.evaluation.report.folder import report_folder
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
@@ -51,12 +51,17 @@ def write_report(
 ) -> dict[str, Any]:
     """Write a report into the folder ``out`` and return the content of its metrics.json.
 
-    An earlier report in ``out`` is replaced when the new one is complete. Raises `PredictionsError`
-    if the files do not belong together or ``out`` holds other files.
+    An earlier report in ``out`` is replaced when the new one is complete; until then ``out`` is
+    locked. Raises `PredictionsError` if the files do not belong together, ``out`` holds other files
+    or cannot be written, or another process is writing a report there.
     """
-    out = Path(out)
-    refuse_foreign_folder(out)
-    predictions = align(predictions)
+    with report_folder(Path(out)) as folder:
+        return _write_into(folder, align(predictions), inputs, settings)
+
+
+def _write_into(
+    folder: Path, predictions: Sequence[Predictions], inputs: ReportInputs, settings: ReportSettings
+) -> dict[str, Any]:
     validation = validation_of(predictions, inputs.validation)
     rows = None if inputs.manifest is None else read_manifest(inputs.manifest)
     attributes = None if rows is None else attributes_of(predictions[0], rows)
@@ -73,19 +78,16 @@ def write_report(
         settings,
     )
     written = metrics_json(content)
-    with report_folder(out) as folder:
-        pictures = draw_figures(folder, predictions, content.models, settings.seed)
-        galleries = {}
-        if archive is not None:
-            for number, (name, found) in enumerate(content.models.items()):
-                galleries[name] = draw_gallery(folder, number, found.worst, archive)
-        _write_document(
-            folder, "report", content.title, report_blocks(content, pictures, galleries)
-        )
-        if settings.checklist:
-            title = f"Reporting checklist: {content.title}"
-            _write_document(folder, "checklist", title, checklist_blocks(content, run))
-        _write(folder / "metrics.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
+    pictures = draw_figures(folder, predictions, content.models, settings.seed)
+    galleries = {}
+    if archive is not None:
+        for number, (name, found) in enumerate(content.models.items()):
+            galleries[name] = draw_gallery(folder, number, found.worst, archive)
+    _write_document(folder, "report", content.title, report_blocks(content, pictures, galleries))
+    if settings.checklist:
+        title = f"Reporting checklist: {content.title}"
+        _write_document(folder, "checklist", title, checklist_blocks(content, run))
+    _write(folder / "metrics.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
     return written
 
 
