@@ -16,7 +16,8 @@ def require_writable(path: Path) -> None:
     """Raise `UserError` unless a file or folder can be created at ``path``, or in that folder."""
     existing = _existing(path.parent if path.is_file() else path)
     try:
-        Path(tempfile.mkdtemp(prefix=".", dir=existing)).rmdir()
+        # On Linux a file without a name, of which a killed process leaves nothing.
+        tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {existing}: {error.strerror}") from error
 
