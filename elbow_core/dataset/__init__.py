@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         images_learnt_from,
         read_seen_images,
         refuse_seen,
+        seen_by_run,
     )
     from elbow_core.dataset.splits import check_classes, count_classes, split_patients
 
@@ -90,6 +91,7 @@ __all__ = [
     "read_manifest",
     "read_seen_images",
     "refuse_seen",
+    "seen_by_run",
     "segment_length",
     "segment_path",
     "split_patients",
@@ -142,6 +144,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "images_learnt_from",
             "read_seen_images",
             "refuse_seen",
+            "seen_by_run",
         ],
         "splits": ["check_classes", "count_classes", "split_patients"],
     },

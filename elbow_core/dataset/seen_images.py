@@ -24,12 +24,14 @@ from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.dataset.prepared import PreparedData
 from elbow_core.errors import ConfigError, ManifestError
 from elbow_core.identity import normalise_id
+from elbow_core.runs import read_record
 
 SEEN_FILE = "seen_images.csv"
 LEAKS_INTO = {"train": ("validation", "test"), "validation": ("test",)}
 """A split that a model learnt from, and the splits that must not share its images: training images
 leak into validation and test; validation images, which chose the weights, into the test."""
 
+_RECORDED = "seen_images_sha256"
 _VERSION = "1"
 _HEADER = "version,key,split,image,patient"
 _UNKNOWN = f"{_VERSION},,unknown,,"
@@ -67,6 +69,11 @@ class SeenImages:
         rows = sorted(",".join((_VERSION, *image)) for image in self.images)
         lines = [_HEADER, *([] if self.complete else [_UNKNOWN]), *rows]
         return "".join(f"{line}\n" for line in lines).encode()
+
+    def for_run(self) -> tuple[dict[str, str], dict[str, bytes]]:
+        """Return the entry of a run's record, and the file of a run, that `seen_by_run` reads."""
+        content = self.to_bytes()
+        return {_RECORDED: hashlib.sha256(content).hexdigest()}, {SEEN_FILE: content}
 
 
 NOTHING_SEEN = SeenImages(frozenset(), True)
@@ -118,6 +125,18 @@ def read_seen_images(path: Path, sha256: str) -> SeenImages:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; restore it") from error
     except ValueError as error:
         raise ConfigError(f"{path}: {error}; restore it") from error
+
+
+def seen_by_run(run: Path) -> SeenImages | None:
+    """Return what the model of an unfinished run will have learnt from.
+
+    None for a run that an earlier version began.
+
+    Raises:
+        ConfigError: if the list is not the one that the run began with.
+    """
+    digest = read_record(run).get(_RECORDED)
+    return None if digest is None else read_seen_images(run / SEEN_FILE, str(digest))
 
 
 def images_learnt_from(data: PreparedData) -> SeenImages:

@@ -5,6 +5,7 @@ model/weights.safetensors   every variable by its path, ``params/backbone/...``
       model.json            the card: see `elbow_jax.scoring.card`
 """
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from elbow_core.dataset import SEEN_FILE, SeenImages, read_seen_images
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.files import atomic_folder, sha256_of
 from elbow_core.strict_json import SMALL_FILE
+from elbow_jax.models import ModelConfig
 from elbow_jax.networks import build, shapes_by_path, variable_shapes
 from elbow_jax.scoring.card import SCHEMA_VERSION, ModelCard, parse_card
 
@@ -115,7 +117,8 @@ def read_released(directory: Path) -> ReleasedModel:
     """
     card, weights_file = read_card(directory), directory / _WEIGHTS
     try:
-        flat = _read_weights(weights_file, card.weights_sha256, _expected_shapes(card))
+        expected = _expected_shapes(card.architecture, card.preprocessing.size)
+        flat = _read_weights(weights_file, card.weights_sha256, expected)
     except FileNotFoundError as error:
         raise ConfigError(
             f"{directory}: the released model is damaged ({_WEIGHTS} is missing)"
@@ -129,14 +132,14 @@ def read_released(directory: Path) -> ReleasedModel:
     return ReleasedModel(card, variables)
 
 
-def _expected_shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each variable of the card's network; nothing is computed.
+@functools.lru_cache(maxsize=8)
+def _expected_shapes(architecture: ModelConfig, size: int) -> Mapping[str, tuple[int, ...]]:
+    """Return the shape of each variable of a network for images of a size; nothing is computed.
 
     Raises `ValueError` if there is no such network, or none of a size that can be read.
     """
     try:
-        module = build(card.architecture, "auto")
-        shapes = shapes_by_path(variable_shapes(module, card.preprocessing.size))
+        shapes = shapes_by_path(variable_shapes(build(architecture, "auto"), size))
     except (ConfigError, ValueError, TypeError, OverflowError) as error:
         reason = str(error).splitlines()[0][:200]
         raise ValueError(f"its architecture cannot be built: {reason}") from error

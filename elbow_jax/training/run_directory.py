@@ -10,7 +10,6 @@ runs/<name>/config.yaml     resolved configuration
             model/          the released model; it exists once the run is finished
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,11 @@ from typing import Any
 import jax
 
 from elbow_core import runs
-from elbow_core.dataset import SEEN_FILE, PreparedData, SeenImages, read_seen_images
+from elbow_core.dataset import PreparedData, SeenImages
 from elbow_core.files import sha256_of
 from elbow_jax.config import TrainConfig
 from elbow_jax.runtime import chosen_settings, is_main, numeric_environment
 
-_SEEN_DIGEST = "seen_images_sha256"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
@@ -43,11 +41,6 @@ class RunDirectory:
     def record(self) -> Path:
         """Everything needed to repeat the run."""
         return self.path / "run.json"
-
-    @property
-    def seen_images(self) -> Path:
-        """Digests of the images that the run and its predecessors learnt from."""
-        return self.path / SEEN_FILE
 
     @property
     def near_duplicates(self) -> Path:
@@ -92,25 +85,15 @@ def create_run(
     Raises:
         ConfigError: if ``config.run`` already exists and is not empty.
     """
-    content = seen.to_bytes()
-    more = {"initial_weights": origin, _SEEN_DIGEST: hashlib.sha256(content).hexdigest()}
-    runs.begin_run(config.run, config, _describe(config, data) | more, {SEEN_FILE: content})
+    entry, files = seen.for_run()
+    record = _describe(config, data) | entry | {"initial_weights": origin}
+    runs.begin_run(config.run, config, record, files)
     return RunDirectory(config.run)
 
 
 def recorded_origin(run: RunDirectory) -> Mapping[str, Any] | None:
     """Return the origin of a run's initial weights, as `create_run` recorded it."""
     return runs.read_record(run.path).get("initial_weights")
-
-
-def recorded_seen_images(run: RunDirectory) -> SeenImages | None:
-    """Return what a run's model will have learnt from; None for a run that does not list it.
-
-    Raises:
-        ConfigError: if the list is not the one that the run began with.
-    """
-    digest = runs.read_record(run.path).get(_SEEN_DIGEST)
-    return None if digest is None else read_seen_images(run.seen_images, digest)
 
 
 def check_resume(config: TrainConfig, data: PreparedData) -> dict[str, runs.Change]:

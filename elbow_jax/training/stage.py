@@ -4,7 +4,13 @@ import contextlib
 
 import jax
 
-from elbow_core.dataset import PreparedData, SeenImages, images_learnt_from, open_prepared
+from elbow_core.dataset import (
+    PreparedData,
+    SeenImages,
+    images_learnt_from,
+    open_prepared,
+    seen_by_run,
+)
 from elbow_core.disk import require_room, require_writable
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, choose_thresholds
@@ -25,7 +31,6 @@ from elbow_jax.training.run_directory import (
     check_resume,
     create_run,
     recorded_origin,
-    recorded_seen_images,
     resume_run,
 )
 from elbow_jax.training.tensorboard import require_tensorboard
@@ -131,7 +136,7 @@ def _continue(config: TrainConfig, run: RunDirectory) -> tuple[PreparedData, Eng
             "restore it, or give another `run:`"
         )
     _require_packages(config)
-    seen = recorded_seen_images(run)
+    seen = seen_by_run(run.path)
     if seen is None:  # a run that an earlier version began
         seen = images_learnt_from(data) | seen_before(config.init, recorded_origin(run))
     engine = _build(config, data, begins)

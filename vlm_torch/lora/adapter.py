@@ -11,6 +11,7 @@ from peft import LoraConfig, PeftModel
 from peft.utils import get_peft_model_state_dict
 from safetensors import safe_open
 
+from elbow_core.dataset import SEEN_FILE, SeenImages
 from elbow_core.errors import UserError, library_reason
 from elbow_core.files import atomic_folder
 from vlm_torch.config import LoraSection
@@ -26,17 +27,21 @@ _NAMES = ("target_modules", "modules_to_save")
 _WRITTEN = ("base_model_name_or_path", "inference_mode", "peft_version")
 
 
-def write_adapter(folder: Path, checkpoint: Path, base: BaseCheckpoint, **fields: Any) -> None:
+def write_adapter(
+    folder: Path, checkpoint: Path, base: BaseCheckpoint, seen: SeenImages, **fields: Any
+) -> None:
     """Copy the adapter from a Trainer checkpoint and write its card, atomically.
 
-    ``fields`` are those of `AdapterCard` that concern the run. The place of the base model, which
-    peft writes into its configuration, is replaced by the base model's name.
+    ``seen`` is what it learnt from; ``fields`` are those of `AdapterCard` that concern the run. The
+    place of the base model, which peft writes into its configuration, is replaced by the base
+    model's name.
     """
     with atomic_folder(folder) as partial:
         shutil.copyfile(checkpoint / WEIGHTS, partial / WEIGHTS)
         settings = read_config(checkpoint / SETTINGS) | {"base_model_name_or_path": base.origin}
         text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
         (partial / SETTINGS).write_text(text, encoding="utf-8")
+        (partial / SEEN_FILE).write_bytes(seen.to_bytes())
         write_card(
             partial,
             {

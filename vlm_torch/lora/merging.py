@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from elbow_core.dataset import SEEN_FILE
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_folder
 from vlm_torch.config import ADAPTER
@@ -12,6 +13,7 @@ from vlm_torch.lora.adapter import load_adapter
 from vlm_torch.lora.card import write_card
 from vlm_torch.lora.finetuned_run import FinetunedRun
 from vlm_torch.lora.layers import without_deprecation_warnings
+from vlm_torch.lora.seen_images import images_seen_by
 from vlm_torch.models import INPUT_FILES, load_base
 
 
@@ -25,6 +27,7 @@ def merge(run: FinetunedRun, out: Path, dtype: str) -> None:
         UserError: weights that cannot be loaded, or a merged weight that is not finite.
     """
     model = run.config.model.model_copy(update={"dtype": "float32", "four_bit": False})
+    images_seen_by(run.path / ADAPTER, run.card)  # raises before the work
     adapted = load_adapter(load_base(run.base, model), run.path / ADAPTER, run.card.lora)
     with without_deprecation_warnings():
         merged = adapted.merge_and_unload()
@@ -40,6 +43,7 @@ def merge(run: FinetunedRun, out: Path, dtype: str) -> None:
             if (run.base.path / name).is_file():
                 shutil.copyfile(run.base.path / name, partial / name)
         merged.save_pretrained(partial)
+        shutil.copyfile(run.path / ADAPTER / SEEN_FILE, partial / SEEN_FILE)
         digests = {"schema_version", "files", "card_sha256"}
         fields = {name: getattr(run.card, name) for name in type(run.card).model_fields}
         write_card(partial, {key: value for key, value in fields.items() if key not in digests})

@@ -1,6 +1,7 @@
 """Predictions of a finished run on a split: scores and answers for every image, resumable."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from elbow_core.dataset import PreparedData, open_prepared
+from elbow_core.dataset import PreparedData, open_prepared, refuse_seen
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation import UNPARSED, Predictions, predictions_of_rows, write_predictions
 from elbow_core.progress import track
@@ -91,10 +92,10 @@ def predict(
         prepared: the place of the run's data, if they were moved.
 
     Raises:
-        UserError: data that are not there, were prepared differently or have changed, an empty
-            split, an unreadable image, a run that cannot be written or into which another process
-            writes, or a damaged file of earlier answers, all before the first answer; later, a
-            score that is not finite.
+        UserError: data that are not there, were prepared differently or have changed, a split with
+            images that the model learnt from, an empty split, an unreadable image, a run that
+            cannot be written or into which another process writes, or a damaged file of earlier
+            answers, all before the first answer; later, a score that is not finite.
     """
     with lock_run(run.path):
         return _predict(run, split, batch_size, prepared)
@@ -108,6 +109,9 @@ def _predict(run: lora.FinetunedRun, split: str, batch_size: int, prepared: Path
             f"{data.directory}: prepared with {data.archive.settings}, the model needs {expected}"
         )
     require_data(run.path, data.directory)
+    folder = run.base.path if run.adapter is None else run.adapter
+    for line in refuse_seen(lora.images_seen_by(folder, run.card), data, (split,), str(folder)):
+        print(line, file=sys.stderr)
     inputs = read_input_format(run.base, run.config.model, run.config.prompt)
     require_images(data, (split,), inputs.image_size)
     log = AnswerLog(
