@@ -9,9 +9,14 @@ import numpy as np
 import torch
 
 from elbow_core.dataset import PreparedData, open_prepared
-from elbow_core.disk import require_writable
 from elbow_core.errors import ConfigError
-from elbow_core.evaluation import UNPARSED, Predictions, predictions_of_rows, write_predictions
+from elbow_core.evaluation import (
+    UNPARSED,
+    Predictions,
+    predictions_of_rows,
+    require_predictions_file,
+    write_predictions,
+)
 from elbow_core.progress import track
 from elbow_core.runs import data_fingerprint, find_data, require_data
 from vlm_torch import lora
@@ -77,7 +82,8 @@ def predict(
             split, an unreadable image, or a run that cannot be written; always before the first
             answer.
     """
-    require_writable(run.path)
+    path = run.path / f"predictions_{split}.csv"
+    require_predictions_file(path)
     data = open_prepared(find_data(run.path, run.config.data.prepared, prepared))
     expected = run.card.preprocessing.model_dump(mode="json")
     if expected != data.archive.settings:
@@ -92,7 +98,6 @@ def predict(
         model = lora.load_adapter(model, run.adapter)
     if torch.cuda.is_available() and not run.config.model.four_bit:
         model = model.to("cuda")
-    path = run.path / f"predictions_{split}.csv"
     log = AnswerLog(
         run.path / f".predictions_{split}.jsonl",
         {
