@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from elbow_core.files import atomic_file
 from elbow_core.table_cells import protect
@@ -11,6 +11,7 @@ from elbow_core.table_cells import protect
 Cell = str | int | float
 
 
+@runtime_checkable
 class Writable(Protocol):
     """An open text file or stream."""
 
@@ -30,9 +31,7 @@ def write_csv_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[C
         write_csv_rows(file, header, rows)
 
 
-def write_csv_rows(
-    file: Writable, header: Sequence[str], rows: Iterable[Sequence[Cell]]
-) -> None:
+def write_csv_rows(file: Writable, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Write a table to an open file; a row must have as many cells as the header.
 
     Reference: RFC 4180.

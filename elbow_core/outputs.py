@@ -16,9 +16,17 @@ from elbow_core.partial_folders import sweep, temporary_folder
 
 
 def require_output_file(
-    path: Path, option: str = "", *, size: int = 0, make_folder: bool = False
+    path: Path,
+    option: str = "",
+    *,
+    mark: str = "",
+    size: int = 0,
+    make_folder: bool = False,
 ) -> None:
     """Check that a file of ``size`` bytes can be written; ``option``, as --out, begins a message.
+
+    A file that exists is replaced only if it is empty or begins with ``mark``, such as the header
+    of a table: any other is the user's own.
 
     Nothing is changed, except that the leftovers of killed processes beside it are removed, and
     with ``make_folder`` its folder is created where it is missing.
@@ -32,6 +40,7 @@ def require_output_file(
         if target is None:
             _probe_device(path)
         else:
+            _require_mark(target, path, mark.encode())
             _probe_folder(target.parent)
             sweep(target.parent)
             require_room(path, size, "its content")
@@ -101,6 +110,21 @@ def require_output_folder(path: Path, option: str = "") -> None:
         sweep(path)
     except UserError as error:
         raise UserError(f"{option}: {error}" if option else str(error)) from error
+
+
+def _require_mark(target: Path, path: Path, mark: bytes) -> None:
+    if not target.exists():
+        return
+    try:
+        with target.open("rb") as file:
+            start = file.read(max(len(mark), 1))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if start and not start.startswith(mark):
+        raise UserError(
+            f"{path}: exists and was not written by this command; move it away, or name another "
+            "file"
+        )
 
 
 def _make_folder(folder: Path) -> None:

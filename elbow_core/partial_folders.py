@@ -75,9 +75,9 @@ def sweep(parent: Path) -> None:
     be removed stays.
     """
     with suppress(OSError):
-        for name in os.listdir(parent):
-            if is_partial_name(name):
-                remove_abandoned(parent / name)
+        for entry in parent.iterdir():
+            if is_partial_name(entry.name):
+                remove_abandoned(entry)
 
 
 def is_partial_name(name: str) -> bool:

@@ -10,7 +10,6 @@ from elbow_core.config import load_config
 from elbow_core.dataset import open_prepared, refuse_seen
 from elbow_core.disk import require_utf8_name
 from elbow_core.errors import ConfigError
-from elbow_core.outputs import require_output_file
 from elbow_core.runs import add_data_option, find_data, lock_run, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig
@@ -41,7 +40,7 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
     tables = {part: run.path / f"predictions_{part}.csv" for part in parts}
     report = run.path / f"report_{split}"
     for table in tables.values():
-        require_output_file(table)
+        evaluation.require_predictions_file(table)
     evaluation.require_report_folder(report)
     config = load_config(TrainConfig, run.config)
     data = open_prepared(find_data(run.path, config.data.prepared, prepared))

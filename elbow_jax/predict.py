@@ -13,9 +13,11 @@ from elbow_core.disk import require_utf8_name
 from elbow_core.errors import ConfigError, RadiographError
 from elbow_core.outputs import require_output_file
 from elbow_core.plain_numbers import parse_number
+from elbow_core.printable import one_line
 from elbow_core.radiographs import (
     IMAGE_SUFFIXES,
     Preprocessing,
+    count_unread,
     describe_passed_over,
     find_passed_over,
     list_image_files,
@@ -24,6 +26,7 @@ from elbow_core.radiographs import (
 )
 from elbow_jax import runtime, scoring
 
+_COLUMNS = ("path", "score", "label")
 _BYTES_PER_SCORE = 32  # of a row of the table, without the path
 
 
@@ -84,12 +87,11 @@ def read_batches(
 
 def write_table(path: Path | None, rows: Sequence[tuple[Path, float, str]]) -> None:
     """Write ``path,score,label`` to a file, or to standard output."""
-    header = ("path", "score", "label")
     cells = ((str(image), f"{score:.6f}", label) for image, score, label in rows)
     if path is None:
-        write_csv_rows(sys.stdout, header, cells)
+        write_csv_rows(sys.stdout, _COLUMNS, cells)
     else:
-        write_csv_table(path, header, cells)
+        write_csv_table(path, _COLUMNS, cells)
 
 
 def choose_threshold(given: str, thresholds: Mapping[str, float]) -> float:
@@ -115,7 +117,8 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m elbow_jax.predict",
         description="Score radiographs with a released model. Files that cannot be read are named "
         "on standard error, all others are scored, and the exit status is then 2. The entries of a "
-        "folder that are passed over are counted on standard error.",
+        "folder that are passed over are counted on standard error; the status is 2 if some of "
+        "them may be radiographs.",
     )
     parser.add_argument("images", nargs="+", type=Path, help="files or folders")
     parser.add_argument(
@@ -134,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     paths, passed_over = find_images(options.images)
     if options.out is not None:
         size = sum(len(str(path)) + _BYTES_PER_SCORE for path in paths)
-        require_output_file(options.out, "--out", size=size)
+        require_output_file(options.out, "--out", mark=",".join(_COLUMNS) + "\n", size=size)
     require_utf8_name(options.model)
     runtime.set_up_process()
     runtime.open_devices()
@@ -154,8 +157,10 @@ def main(arguments: Sequence[str]) -> int:
             rows.append((paths[position], float(score), label))
         write_table(options.out, rows)
     for error in rejected:
-        print(f"error: {error}", file=sys.stderr)
-    return 2 if rejected else 0
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+    if unread := count_unread(passed_over):
+        print(f"error: {unread} entries passed over may be radiographs", file=sys.stderr)
+    return 2 if rejected or unread else 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.evaluation.prediction_files import read_predictions, write_predictions
+    from elbow_core.evaluation.prediction_files import (
+        read_predictions,
+        require_predictions_file,
+        write_predictions,
+    )
     from elbow_core.evaluation.predictions import UNPARSED, Predictions, predictions_of_rows
     from elbow_core.evaluation.report import (
         ReportInputs,
@@ -28,6 +32,7 @@ __all__ = [
     "feasible_confusions",
     "predictions_of_rows",
     "read_predictions",
+    "require_predictions_file",
     "require_report_folder",
     "write_predictions",
     "write_report",
@@ -36,7 +41,11 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "prediction_files": ["read_predictions", "write_predictions"],
+        "prediction_files": [
+            "read_predictions",
+            "require_predictions_file",
+            "write_predictions",
+        ],
         "predictions": ["UNPARSED", "Predictions", "predictions_of_rows"],
         "report": ["ReportInputs", "ReportSettings", "require_report_folder", "write_report"],
         "statistics": ["binary_metrics", "feasible_confusions"],

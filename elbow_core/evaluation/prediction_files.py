@@ -6,11 +6,20 @@ import numpy as np
 
 from elbow_core.csv_tables import CsvTable, read_csv_table
 from elbow_core.csv_writing import write_csv_table
-from elbow_core.errors import PredictionsError
+from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation.predictions import UNPARSED, Predictions
+from elbow_core.outputs import require_output_file
 from elbow_core.plain_numbers import parse_number
 
 COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction", "model")
+
+
+def require_predictions_file(path: Path, option: str = "") -> None:
+    """Check, before the predictions are made, that they can be written; raises `UserError`.
+
+    An earlier predictions file may be replaced, any other file not.
+    """
+    require_output_file(path, option, mark=",".join(COLUMNS))
 
 
 def read_predictions(path: Path | str) -> Predictions:
@@ -52,6 +61,8 @@ def write_predictions(path: Path | str, predictions: Predictions) -> None:
         write_csv_table(path, header, zip(*columns, strict=True))
     except OSError as error:
         raise PredictionsError(f"{path}: cannot be written: {error}") from None
+    except UserError as error:
+        raise PredictionsError(str(error)) from error
 
 
 def _check_columns(columns: tuple[str, ...], place: str) -> None:

@@ -28,9 +28,11 @@ def inputs(tmp_path_factory) -> Path:
 def test_next_report_replaces_the_former_unless_it_fails(tmp_path):
     out = tmp_path / "out"
     write_report([predictions("convnext", 1)], out, settings=FEW_DRAWS)
-    (out / "leftover").write_text("from the old report")
+    first = (out / "metrics.json").read_bytes()
+    (out / ".DS_Store").touch()  # macOS has shown the folder
     write_report([predictions("convnext", 2)], out, settings=FEW_DRAWS)
-    assert not (out / "leftover").exists()
+    assert (out / "metrics.json").read_bytes() != first
+    assert not (out / ".DS_Store").exists()
     before = (out / "metrics.json").read_bytes()
     archive = tmp_path / "archive"
     write_archive(archive, ["other"], [np.zeros((8, 8), np.uint8)], {"size": 8})

@@ -160,7 +160,7 @@ def test_partial_folder_without_our_mark_is_refused_and_not_touched(config):
     partial = config.out.with_name(".out.partial")
     partial.mkdir()
     (partial / "thesis.tex").write_text("mine")
-    with pytest.raises(UserError, match=r"\.out\.partial: holds files that this program did not mark"):
+    with pytest.raises(UserError, match=r"\.out\.partial: holds files that this program"):
         prepare(config)
     assert (partial / "thesis.tex").read_text() == "mine"
     partial.rename(config.out.with_name("mine"))

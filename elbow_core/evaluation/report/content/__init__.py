@@ -44,7 +44,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "comparisons": ["compare_models"],
         "flow": ["image_flow", "read_rejected"],
-        "metrics_json": ["metrics_json"],
+        "metrics_json": ["is_metrics_json", "metrics_json"],
         "structure": [
             "CalibrationBin",
             "Comparison",
