@@ -21,6 +21,7 @@ from elbow_core.locks import locked_folder
 MARK = "partial_of_elbow_radiographs"
 _CONTENT = b"Unfinished output of elbow-radiographs, format 1; its next run removes this folder.\n"
 _PREFIX, _SUFFIX = ".elbow-", ".partial"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @contextmanager
@@ -58,21 +59,21 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
     Raises `OSError`.
     """
-    partial = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=parent))
+    # The lock tells `sweep` that the folder is in use; without locks nothing is swept.
+    partial, descriptor = _new_locked(parent)
     try:
-        # The lock tells `sweep` that the folder is in use; without locks nothing is swept.
-        with _lock_if_free(partial):
-            _write_mark(partial)
-            yield partial
+        _write_mark(partial)
+        yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        os.close(descriptor)
 
 
 def sweep(parent: Path) -> None:
     """Remove what killed processes left of `temporary_folder` in a folder, and nothing else.
 
-    A folder is removed if it has the mark, is our own, and no process holds its lock. What cannot
-    be removed stays.
+    A folder is removed if it has the mark, or is empty, is our own, and no process holds its lock.
+    What cannot be removed stays.
     """
     with suppress(OSError):
         for entry in parent.iterdir():
@@ -86,9 +87,9 @@ def is_partial_name(name: str) -> bool:
 
 
 def remove_abandoned(partial: Path) -> None:
-    """Remove a partial folder that has the mark, is our own, and that no process works in."""
+    """Remove a partial folder that is marked or empty, our own, and used by no process."""
     with suppress(OSError):
-        if _foreign(partial) is None and _has_mark(partial):
+        if _foreign(partial) is None and (_has_mark(partial) or _is_without_content(partial)):
             with _lock_if_free(partial) as is_free:
                 if is_free:
                     remove_marked(partial)
@@ -115,13 +116,31 @@ def remove_content(folder: Path, keep: str = "") -> None:
             entry.unlink()
 
 
+def _new_locked(parent: Path) -> tuple[Path, int]:
+    """Create a partial folder and lock it; return it and the descriptor that holds the lock.
+
+    Until it is locked, another process may sweep it: it is then created anew.
+    """
+    while True:
+        partial = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=parent))
+        try:
+            descriptor = os.open(partial, _FOLDER)
+        except FileNotFoundError:
+            continue
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if partial.is_dir():
+            return partial, descriptor
+        os.close(descriptor)
+
+
 @contextmanager
 def _lock_if_free(folder: Path) -> Iterator[bool]:
     """Lock a folder, and yield whether that succeeded. Raises `OSError` if it cannot be opened.
 
     Reference: flock(2).
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    descriptor = os.open(folder, _FOLDER)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -148,14 +167,25 @@ def _foreign(partial: Path) -> str | None:
         probe.rmdir()
 
 
+def _is_without_content(partial: Path) -> bool:
+    """Return whether a kill has left a folder before it was marked: empty, or with half a mark."""
+    names = [entry.name for entry in partial.iterdir()]
+    return not names or (names == [MARK] and _CONTENT.startswith(_read_mark(partial)))
+
+
 def _has_mark(partial: Path) -> bool:
+    return _read_mark(partial) == _CONTENT
+
+
+def _read_mark(partial: Path) -> bytes:
+    """Return the beginning of the file `MARK`; another text if it is not a file."""
     try:
         descriptor = os.open(partial / MARK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return False
+        return b"?"
     try:
         is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        return is_file and os.read(descriptor, len(_CONTENT) + 1) == _CONTENT
+        return os.read(descriptor, len(_CONTENT) + 1) if is_file else b"?"
     finally:
         os.close(descriptor)
 
@@ -163,10 +193,10 @@ def _has_mark(partial: Path) -> bool:
 def _write_mark(partial: Path) -> None:
     mark = partial / MARK
     with suppress(FileNotFoundError):
-        found = mark.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size:
+        mark.lstat()
+        if not _CONTENT.startswith(_read_mark(partial)):
             raise UserError(f"{mark}: is not this program's file; move it away")
-        mark.unlink()  # empty, as a kill leaves it
+        mark.unlink()  # incomplete, as a kill leaves it
     descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     try:
         os.write(descriptor, _CONTENT)

@@ -14,12 +14,14 @@ import numpy as np
 import yaml
 
 from elbow_core.config import dump_config
+from elbow_core.evaluation.prediction_files import COLUMNS
 from tests.support import training, vlm_runs
 from tests.support.llava_rad_release import write_release
 from tests.support.paths import ROOT
 from tests.support.prepare_folders import write_images
 from tests.support.small_data import write_prepared
 
+_PREDICTIONS = ",".join(COLUMNS)  # the header of an older file
 KEPT = "thesis.txt"  # the user's own, beside every output
 _SCORES = "image,truth,prob\n" + "".join(f"i{k},{k % 2},0.{k % 7}\n" for k in range(40))
 
@@ -113,18 +115,17 @@ def _scored(folder: Path) -> None:
     (folder / "images").mkdir()
     for number in range(5):
         cv2.imwrite(str(folder / f"images/{number}.png"), rng.integers(0, 255, (64, 48), np.uint8))
-    (folder / "scores.csv").write_text("old\n")
+    (folder / "scores.csv").write_text("path,score,label\nold.png,0.5,normal\n")
 
 
 def _exported(folder: Path) -> None:
     _finished_run(folder)
     (folder / "out").mkdir()
-    (folder / "out/run.torch.safetensors").write_text("old\n")
 
 
 def _scores(folder: Path) -> None:
     (folder / "scores.csv").write_text(_SCORES)
-    (folder / "predictions.csv").write_text("old\n")
+    (folder / "predictions.csv").write_text(f"{_PREDICTIONS}\n")
 
 
 def _reported(folder: Path) -> None:
@@ -148,7 +149,7 @@ def _fine_tuned(folder: Path) -> None:
 
 def _answered(folder: Path) -> None:
     _fine_tuned(folder)
-    (folder / "run/predictions_test.csv").write_text("old\n")
+    (folder / "run/predictions_test.csv").write_text(f"{_PREDICTIONS},answer\n")
 
 
 def _stopped_training(folder: Path) -> None:
