@@ -13,13 +13,14 @@ from flax.traverse_util import flatten_dict
 from safetensors.numpy import load_file
 
 from elbow_core import cli
-from elbow_core.config import load_config
+from elbow_core.config import dump_config, load_config
 from elbow_core.dataset import NOTHING_SEEN, open_prepared, read_manifest, write_manifest
 from elbow_jax import train
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import scoring_batches
-from elbow_jax.scoring import read_released, write_released
+from elbow_jax.scoring import images_seen_by, read_card, read_released, write_released
 from elbow_jax.training import build_engine, create_run, validation
+from elbow_jax.training.checkpoints import Checkpoints
 from tests.support.paths import names_in
 from tests.support.small_data import write_prepared
 from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
@@ -148,6 +149,33 @@ def test_loss_that_is_not_finite_stops_the_run_and_names_the_images(finished, tm
     assert "step 1: loss" in message
     assert "the last good checkpoint is none" in message
     assert message.count("train_") == 8
+    assert not (tmp_path / "run/model").exists()
+
+
+def test_model_lists_the_images_that_it_learnt_from(finished):
+    listed = images_seen_by(finished / "run/model", read_card(finished / "run/model"))
+    assert listed is not None
+    rows = read_manifest(finished / "data/manifest.csv")
+    assert {image.image for image in listed.images} == {
+        row.sha256 for row in rows if row.split != "test"
+    }
+    assert listed.complete
+
+
+def test_weights_that_are_not_finite_are_not_released(finished, tmp_path, capsys, monkeypatch):
+    shutil.copytree(finished / "run", tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/model")
+    config = load_config(TrainConfig, finished / "train.yaml", [f"--run={tmp_path / 'run'}"])
+    (tmp_path / "train.yaml").write_text(dump_config(config))
+    restore = Checkpoints.restore
+
+    def restore_damaged(self, step, template):
+        state, host = restore(self, step, template)
+        return replace(state, params=jax.tree.map(lambda x: x * np.nan, state.params)), host
+
+    monkeypatch.setattr(Checkpoints, "restore", restore_damaged)
+    message = fail(capsys, "--config", str(tmp_path / "train.yaml"), "--resume")
+    assert "the network gives nan and no score" in message
     assert not (tmp_path / "run/model").exists()
 
 
