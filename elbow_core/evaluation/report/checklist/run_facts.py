@@ -7,10 +7,13 @@ from typing import Any
 
 from elbow_core.config import StrictYamlError, parse_yaml
 from elbow_core.errors import ConfigError
+from elbow_core.runs import without_paths
 
 
 def read_run(directory: Path | None) -> dict[str, Any]:
     """Read ``config``, ``run`` and ``model`` of a run's directory, those that exist.
+
+    A checklist is for others: the paths in these files are cut to their last part.
 
     Raises `ConfigError` for a directory with none of them, or a file that cannot be read.
     """
@@ -25,7 +28,7 @@ def read_run(directory: Path | None) -> dict[str, Any]:
         if not path.is_file():
             continue
         try:
-            found[name] = parse(path.read_text(encoding="utf-8"))
+            found[name] = without_paths(parse(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, StrictYamlError) as error:
             raise ConfigError(f"{path}: cannot be read: {error}") from None
     if not found:
