@@ -1,6 +1,6 @@
 """Opens parts of a checkpoint from its folder: nothing is requested, and no code of it is run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,8 @@ def require_plain_folder(folder: Path, name: str) -> None:
                 )
 
 
-def require_files(folder: Path, *alternatives: tuple[str, ...]) -> None:
-    """Raise `ConfigError` unless a folder has, of each tuple of names, one that is a file."""
+def require_files(folder: Path, *alternatives: Sequence[str]) -> None:
+    """Raise `ConfigError` unless a folder has, of each group of names, one that is a file."""
     for names in alternatives:
         if not any((folder / name).is_file() for name in names):
             others = f" (nor {', '.join(names[1:])})" if len(names) > 1 else ""
