@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from elbow_core.runs.local_places import LOCAL, without_paths
     from elbow_core.runs.metrics_log import MetricsLog
     from elbow_core.runs.places import add_data_option, find_data, locate, require_data
-    from elbow_core.runs.record import data_fingerprint, describe_run
+    from elbow_core.runs.record import data_fingerprint, describe_run, read_record
     from elbow_core.runs.resuming import HARMLESS, Change, ResumeRules, check_resume, resume_run
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "locate",
     "lock_run",
     "naming_full_disk",
+    "read_record",
     "require_data",
     "resume_run",
     "without_paths",
@@ -52,7 +53,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "local_places": ["LOCAL", "without_paths"],
         "metrics_log": ["MetricsLog"],
         "places": ["add_data_option", "find_data", "locate", "require_data"],
-        "record": ["data_fingerprint", "describe_run"],
+        "record": ["data_fingerprint", "describe_run", "read_record"],
         "resuming": ["HARMLESS", "Change", "ResumeRules", "check_resume", "resume_run"],
     },
 )
