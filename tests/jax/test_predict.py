@@ -2,7 +2,10 @@ import csv
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -14,8 +17,11 @@ from elbow_core import cli
 from elbow_core.csv_tables import read_csv_table
 from elbow_core.evaluation import read_predictions
 from elbow_core.prepare import __main__ as prepare
+from elbow_core.runs import lock_run
 from elbow_jax import evaluate, predict, train
 from tests.support.dicom_files import dicom
+from tests.support.paths import ROOT
+from tests.support.planted_words import places_with, words_of_this_machine
 
 SIZE = 32
 
@@ -261,6 +267,61 @@ def test_evaluation_from_another_directory_and_of_moved_data(folder, tmp_path, m
     capsys.readouterr()
     assert run(evaluate, *arguments, "--data", "moved") == 2
     assert "moved: is not the data that run began with" in capsys.readouterr().err
+
+
+def test_shared_outputs_hold_nothing_of_the_machine(folder):
+    shared = ("model", "report_test", "predictions_test.csv", "metrics.jsonl", "run.json")
+    words = words_of_this_machine(folder)
+    assert places_with(words, [folder / "run" / name for name in shared]) == []
+    assert places_with(words, [folder / "run/local.json"])  # they are found where they are
+
+
+def test_evaluation_of_a_run_into_which_another_process_writes_is_refused(folder, capsys):
+    before = sorted((folder / "run").rglob("*"))
+    with lock_run(folder / "run"):
+        capsys.readouterr()
+        assert run(evaluate, "--run", str(folder / "run")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "another process writes into this run" in line
+    assert sorted((folder / "run").rglob("*")) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("second", ["evaluate", "train"])
+@pytest.mark.parametrize("first", ["evaluate", "train"])
+def test_two_commands_on_one_run(folder, tmp_path, first, second):
+    """Real processes: the first keeps the run, the second ends with status 2 and one line."""
+    shutil.copytree(folder / "run", tmp_path / "run")
+    directory = str(tmp_path / "run")
+    lengthen = ["--config", str(folder / "train.yaml"), "--run", directory, "--resume"]
+    commands = {
+        "evaluate": ["elbow_jax.evaluate", "--run", directory, "--split", "train"],
+        "train": ["elbow_jax.train", *lengthen, "--epochs", "4"],
+    }
+    processes = []
+    for name in (first, second):
+        process = subprocess.Popen(
+            [sys.executable, "-m", *commands[name]],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        if len(processes) == 1:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "run/.lock").exists() and time.monotonic() < deadline:
+                time.sleep(0.002)
+            process.send_signal(signal.SIGSTOP)
+    _, written = processes[1].communicate(timeout=300)
+    processes[0].send_signal(signal.SIGCONT)
+    assert processes[1].returncode == 2, written
+    lines = [line for line in written.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert "another process writes into this run" in lines[0]
+    _, written = processes[0].communicate(timeout=300)
+    assert processes[0].returncode == 0, written
+    assert not (tmp_path / "run/.lock").exists()
 
 
 def damage_weights(model: Path) -> None:

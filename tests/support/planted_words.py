@@ -7,14 +7,17 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+_SHORTEST = 5  # shorter words are in the bytes of weights by chance
+
 
 def words_of_this_machine(folder: Path) -> list[str]:
-    """Return the host's name, the home directory, ``folder``, and its parts that are not common."""
+    """Return the host's name, the user, the home directory, ``folder`` and its last part."""
     user = getpass.getuser()
-    words = [socket.gethostname(), str(Path.home()), str(folder), f"pytest-of-{user}", folder.name]
-    if user != "root":  # a word of many libraries
-        words.append(user)
-    return [word for word in words if word.strip("/")]
+    words = [
+        *(socket.gethostname(), user, str(Path.home()), str(folder)),
+        *(f"pytest-of-{user}", folder.name),
+    ]
+    return [word for word in words if len(word) >= _SHORTEST]
 
 
 def places_with(words: Sequence[str], shared: Iterable[Path]) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ def edit_json(file: Path, **changes: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
-def edit_weights(file: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+def edit_weights(file: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
     tensors = load_file(file)
     change(tensors)
     save_file(tensors, file)

@@ -1,5 +1,6 @@
 """Folders of models: nothing in them is run, nothing is asked, nothing is requested."""
 
+import ast
 import json
 import os
 import shutil
@@ -128,6 +129,38 @@ def test_configuration_that_is_no_regular_file_is_named(tmp_path, base):
     os.mkfifo(base / "generation_config.json")
     with pytest.raises(ConfigError, match=r"generation_config\.json: cannot be read"):
         find_base(section_of(tmp_path, base), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../other/model.safetensors", "/weights.safetensors", "no", 1])
+def test_index_that_names_weights_elsewhere_is_refused(tmp_path, base, name):
+    index = {"metadata": {}, "weight_map": {"a.weight": "model.safetensors", "b.weight": name}}
+    (base / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ConfigError, match="is not a file of weights beside it"):
+        find_base(section_of(tmp_path, base), tmp_path)
+
+
+def test_configuration_that_names_weights_is_refused(tmp_path, base):
+    file = base / "config.json"
+    content = json.loads(file.read_text()) | {"transformers_weights": "adapter_model.bin"}
+    file.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match="transformers_weights names a file of weights"):
+        find_base(section_of(tmp_path, base), tmp_path)
+
+
+def test_every_call_of_from_pretrained_is_for_local_files_alone():
+    """One function opens parts of checkpoints; peft's and a call without a name are apart."""
+    calls = []
+    for file in sorted((ROOT / "vlm_torch").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if node.func.attr in ("from_pretrained", "snapshot_download", "hf_hub_download"):
+                options = {word.arg: ast.unparse(word.value) for word in node.keywords}
+                nameless = bool(node.args) and ast.unparse(node.args[0]) == "None"
+                assert nameless or options["local_files_only"] == "True", file
+                assert options.get("trust_remote_code", "False") == "False", file
+                calls.append(file.name)
+    assert calls == ["adapter.py", "llava_rad_assembly.py", "local_files.py"]
 
 
 # Runs commands one after the other without a network, and prints the status and the lines of each.
