@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
-from elbow_core.errors import UserError
+from elbow_core.errors import MachineError, UserError
 from elbow_core.worker_processes import follow_parent, shielded_start, worker_death
 
 Item = TypeVar("Item")
@@ -59,8 +59,18 @@ class WorkerPool:
 
         ``batch`` items are sent at a time, since sending costs as much as processing a small item.
         ``function`` must be picklable; its exceptions propagate. Raises `UserError` if a process
-        dies.
+        dies, and `MachineError` if it cannot be started or memory is short, here or there.
         """
+        try:
+            yield from self._map(function, items, batch)
+        except MemoryError as error:
+            raise MachineError(
+                "not enough memory; use fewer workers, or a machine with more"
+            ) from error
+
+    def _map(
+        self, function: Callable[[Item], Result], items: Iterable[Item], batch: int
+    ) -> Iterator[Result]:
         if self._executor is None:
             yield from map(function, items)
             return
@@ -68,14 +78,27 @@ class WorkerPool:
         try:
             remaining = iter(items)
             while sent := tuple(islice(remaining, batch)):
-                with shielded_start():
-                    running.append(self._executor.submit(_map_batch, function, sent))
+                running.append(self._submit(_map_batch, function, sent))
                 if len(running) >= self._workers * _TASKS_IN_FLIGHT:
                     yield from running.popleft().result()
             while running:
                 yield from running.popleft().result()
         except BrokenProcessPool as error:
             raise worker_death(None) from error
+
+    def _submit(self, *task: Any) -> Future[Any]:
+        assert self._executor is not None
+        try:
+            with shielded_start():
+                return self._executor.submit(*task)
+        except BrokenProcessPool:
+            raise
+        except (OSError, RuntimeError) as error:  # "can't start new thread"
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise MachineError(
+                f"worker processes cannot be started ({reason}); use fewer workers, or allow more "
+                "memory (ulimit -v) or processes (ulimit -u)"
+            ) from error
 
 
 def _map_batch(function: Callable[[Item], Result], batch: tuple[Item, ...]) -> list[Result]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         counts_as_image,
         list_image_files,
     )
+    from elbow_core.radiographs.limits import memory_trouble
     from elbow_core.radiographs.passed_over import describe_passed_over, find_passed_over
     from elbow_core.radiographs.preprocessing import Preprocessing, blur, preprocess, resize
 
@@ -42,6 +43,7 @@ __all__ = [
     "describe_passed_over",
     "find_passed_over",
     "list_image_files",
+    "memory_trouble",
     "preprocess",
     "read_bytes",
     "read_radiograph",
@@ -55,6 +57,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "augmentation": ["NO_AUGMENTATION", "Augmentation", "apply_affine", "sample_affine"],
         "decoding": ["check_radiograph", "decode_radiograph", "read_bytes", "read_radiograph"],
         "image_files": ["IMAGE_SUFFIXES", "counts_as_image", "list_image_files"],
+        "limits": ["memory_trouble"],
         "passed_over": ["describe_passed_over", "find_passed_over"],
         "preprocessing": ["Preprocessing", "blur", "preprocess", "resize"],
     },
