@@ -16,6 +16,7 @@ from elbow_core.worker_processes import follow_parent, shielded_start, worker_de
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_SECONDS_TO_END = 5.0
 _TASKS_IN_FLIGHT = 3  # Per process: one running, one queued, one being collected.
 
 
@@ -47,10 +48,15 @@ class WorkerPool:
         if self._executor is None:
             return
         if kind is not None and not issubclass(kind, Exception):
-            # A signal: the scheduler does not wait for running tasks. Python 3.14 has kill_workers.
-            for process in list((self._executor._processes or {}).values()):
-                process.kill()
+            self._kill_processes()  # A signal: the scheduler does not wait for running tasks.
         self._executor.shutdown(cancel_futures=True)
+
+    def _kill_processes(self) -> None:
+        # Python 3.14 has kill_workers.
+        assert self._executor is not None
+        for process in list((self._executor._processes or {}).values()):
+            process.kill()
+            process.join(_SECONDS_TO_END)
 
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], batch: int = 4
@@ -94,6 +100,8 @@ class WorkerPool:
         except BrokenProcessPool:
             raise
         except (OSError, RuntimeError) as error:  # "can't start new thread"
+            self._kill_processes()
+            self._executor = None  # Without its thread, it cannot be shut down.
             reason = error.strerror if isinstance(error, OSError) else error
             raise MachineError(
                 f"worker processes cannot be started ({reason}); use fewer workers, or allow more "
