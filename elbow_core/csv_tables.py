@@ -70,9 +70,9 @@ def read_csv_table(
     at.
 
     Raises ``error``, ``file:line: problem``, for a file that cannot be read, is not UTF-8, contains
-    a null byte, is not CSV, or is larger than the limits of this module; for a column that is repeated, or whose name starts or ends with a
-    blank of any kind or an invisible character; and for a row with more or fewer cells than the
-    header.
+    a null byte, is not CSV, or is larger than the limits of this module; for a column that is
+    repeated, or whose name starts or ends with a blank of any kind or an invisible character; and
+    for a row with more or fewer cells than the header.
     """
     numbered = read_csv_rows(path, error, comments=comments)
     line, header = numbered[0] if numbered else (1, [])

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import cv2
 
 from elbow_core.errors import MachineError
-from elbow_core.radiographs.header import HeaderError, ImageHeader
+from elbow_core.radiographs.header import NOT_OF_THE_FILE, HeaderError, ImageHeader
 
 MAX_FILE_BYTES = 2**28
 """100 megapixels of 16 bits, uncompressed, and some room; a deflated DICOM file counts inflated."""
@@ -54,7 +54,7 @@ def memory_trouble(message: str) -> Iterator[None]:
     """Raise `MachineError` with a message, and what to do, where the block runs out of memory."""
     try:
         yield
-    except MemoryError as error:
+    except NOT_OF_THE_FILE as error:
         raise MachineError(f"{message}; use fewer workers, or a machine with more") from error
     except cv2.error as error:
         if error.code != cv2.Error.STS_NO_MEM:

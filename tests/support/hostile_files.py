@@ -1,5 +1,6 @@
 """Small files that ask a decoder for much, and the largest files that are read."""
 
+import io
 import struct
 import zlib
 from collections.abc import Callable, Iterable
@@ -8,7 +9,7 @@ from functools import partial
 import cv2
 import imagecodecs
 import numpy as np
-from pydicom import Dataset, Sequence
+from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     UID,
@@ -47,13 +48,17 @@ def png(
     return header + before + png_chunk(b"IDAT", data) + after + png_chunk(b"IEND", b"")
 
 
-def deflate(parts: Iterable[bytes], window: int = zlib.MAX_WBITS) -> bytes:
+def deflate(parts: Iterable[bytes], zeros: int = 0, window: int = zlib.MAX_WBITS) -> bytes:
+    """Return deflated bytes, and mebibytes of zeros after them; with zeros, without a check sum."""
     compressor = zlib.compressobj(1, wbits=window)
-    return b"".join(map(compressor.compress, parts)) + compressor.flush()
-
-
-def zeros(mebibytes: int) -> Iterable[bytes]:
-    return (bytes(_MIB) for _ in range(mebibytes))
+    deflated = b"".join(map(compressor.compress, parts))
+    if not zeros:
+        return deflated + compressor.flush()
+    deflated += compressor.flush(zlib.Z_FULL_FLUSH)
+    # After a full flush, equal bytes are deflated equally.
+    return deflated + zeros * (
+        compressor.compress(bytes(_MIB)) + compressor.flush(zlib.Z_FULL_FLUSH)
+    )
 
 
 def header_chunk(width: int, height: int) -> bytes:
@@ -65,11 +70,11 @@ def png_of_two_headers(first: int, second: int) -> bytes:
 
 
 def png_with_text(kind: bytes, start: bytes) -> bytes:
-    return png(48, 40, before=png_chunk(kind, start + deflate(zeros(1024))))
+    return png(48, 40, before=png_chunk(kind, start + deflate([], zeros=1024)))
 
 
 def png_of_much_image_data() -> bytes:
-    data = png_chunk(b"IDAT", deflate(zeros(1024)))
+    data = png_chunk(b"IDAT", deflate([], zeros=1024))
     return png_header(48, 40) + data + png_chunk(b"IEND", b"")
 
 
@@ -112,20 +117,15 @@ def jpeg_with_stray_bytes(side: int) -> bytes:
 # DICOM
 
 
-def deflated(dataset_bytes: Iterable[bytes]) -> bytes:
-    """Return a deflated DICOM file whose data set is followed by these bytes."""
+def deflated(added: bytes, zeros: int) -> bytes:
+    """Return a deflated DICOM file whose data set is followed by bytes and mebibytes of zeros."""
     whole = dicom()
     start = _start_of_dataset(whole)
     meta = whole[:start].replace(
         _syntax_element(ExplicitVRLittleEndian), _syntax_element(DeflatedExplicitVRLittleEndian)
     )
     meta = meta[:140] + struct.pack("<I", len(meta) - 144) + meta[144:]
-
-    def parts() -> Iterable[bytes]:
-        yield whole[start:]
-        yield from dataset_bytes
-
-    return meta + deflate(parts(), -zlib.MAX_WBITS)
+    return meta + deflate([whole[start:], added], zeros, -zlib.MAX_WBITS)
 
 
 def _syntax_element(syntax: UID) -> bytes:
@@ -166,7 +166,9 @@ def nested_of_known_length(depth: int) -> bytes:
 
 
 def encapsulated(value: bytes, syntax: UID = JPEG_BASELINE, pixels: np.ndarray = RAMP) -> bytes:
-    return dicom(pixels, 8 * pixels.itemsize, syntax, PixelData=value)
+    rows, columns = pixels.shape
+    small, bits = np.zeros((1, 1), pixels.dtype), 8 * pixels.itemsize
+    return dicom(small, bits, syntax, Rows=rows, Columns=columns, PixelData=value)
 
 
 def many_fragments(count: int) -> bytes:
@@ -234,8 +236,9 @@ def lookup_table(**fields: bytes) -> bytes:
 
 
 def many_items(count: int) -> bytes:
-    items = [Dataset() for _ in range(count)]
-    return dicom(ModalityLUTSequence=Sequence(items))
+    return before_rows(
+        element(0x0028, 0x3000, b"SQ", struct.pack("<HHI", 0xFFFE, 0xE000, 0) * count)
+    )
 
 
 BOMBS: dict[str, Callable[[], bytes]] = {
@@ -256,9 +259,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "jpeg: 64 MiB of stuffing": partial(in_jpeg, b"\xff\0", 32 * _MIB),
     "jpeg: two headers": lambda: jpeg()[:-2] + resized(jpeg(), SIDE, SIDE)[2:],
     "jpeg: 10 000 x 10 000 of stray bytes": partial(jpeg_with_stray_bytes, SIDE),
-    "dicom: deflated 2 GiB": lambda: deflated(zeros(2048)),
-    "dicom: deflated 2 GiB of no length": lambda: deflated(
-        [struct.pack("<HH2sHI", 0x7FE1, 1, b"OB", 0, 0xFFFFFFFF), *zeros(2048)]
+    "dicom: deflated 2 GiB": partial(deflated, b"", 2048),
+    "dicom: deflated 2 GiB of no length": partial(
+        deflated, struct.pack("<HH2sHI", 0x7FE1, 1, b"OB", 0, 0xFFFFFFFF), 2048
     ),
     "dicom: 64 MiB of zeros behind": lambda: dicom() + bytes(64 * _MIB),
     "dicom: 64 MiB of zeros within": lambda: before_rows(bytes(64 * _MIB)),
@@ -270,15 +273,18 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "dicom: a table sequence of 100 000 items": partial(many_items, 100_000),
     "dicom: a million fragments": partial(many_fragments, 10**6),
     "dicom: 50 000 fragments": partial(many_fragments, 50_000),
-    "dicom: pixels without an end": lambda: encapsulated(encapsulate([jpeg()]))[:-8]
-    + bytes(64 * _MIB),
+    "dicom: pixels without an end": lambda: (
+        encapsulated(encapsulate([jpeg()]))[:-8] + bytes(64 * _MIB)
+    ),
     "dicom: an offset table of 64 MiB": lambda: encapsulated(
-        struct.pack("<HHI", 0xFFFE, 0xE000, 64 * _MIB) + bytes(64 * _MIB) + encapsulate([jpeg()])[8:]
+        struct.pack("<HHI", 0xFFFE, 0xE000, 64 * _MIB)
+        + bytes(64 * _MIB)
+        + encapsulate([jpeg()])[8:]
     ),
     "dicom: an overlay of 64 MiB": lambda: before_rows(
         element(0x6000, 0x3000, b"OW", bytes(64 * _MIB))
     ),
-    "dicom: a table descriptor of 64 MiB": lambda: lookup_table(LUTDescriptor=bytes(60_000)),
+    "dicom: a table descriptor of 60 000 bytes": lambda: lookup_table(LUTDescriptor=bytes(60_000)),
     "dicom: a table of 64 MiB": lambda: lookup_table(LUTData=bytes(64 * _MIB)),
     "dicom: Rows of 64 MiB": lambda: before_rows(
         struct.pack("<HH2sHI", 0x0028, 0x0010, b"UN", 0, 64 * _MIB) + bytes(64 * _MIB)
@@ -308,9 +314,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "dicom: jpeg 2000 of 65 535 layers": lambda: of_jpeg_2000(
         with_coding_style(65_535, 4, 1), np.tile(RAMP, (20, 20))
     ),
-    "dicom: jpeg 2000 that contradicts its container": lambda: of_jpeg_2000(
-        jp2_that_contradicts()
-    ),
+    "dicom: jpeg 2000 that contradicts its container": lambda: of_jpeg_2000(jp2_that_contradicts()),
     "dicom: jpeg 2000 behind a decoy": lambda: of_jpeg_2000(jp2_with_decoy()),
 }
 """By name; each is refused, or read as the small image that it contains."""
@@ -387,4 +391,6 @@ def small_files() -> dict[str, bytes]:
 
 
 def _cmyk(grey: np.ndarray) -> bytes:
-    return bytes(imagecodecs.jpeg8_encode(np.dstack([grey] * 4), colorspace="CMYK"))
+    buffer = io.BytesIO()
+    Image.fromarray(grey).convert("CMYK").save(buffer, "JPEG")
+    return buffer.getvalue()

@@ -1,7 +1,7 @@
 """Read files in a process of its own, and measure what each costs.
 
-Run as a program, it reads lengths and bytes of files from standard input, and answers each with a
-line of JSON.
+Run as a program, it reads from standard input: the length of a file, the memory that it may take,
+and its bytes. It answers each with a line of JSON.
 """
 
 import json
@@ -58,11 +58,14 @@ class Reader:
         self._process.kill()
         self._process.communicate()
 
-    def read(self, data: bytes) -> Reading:
-        """Return what the process answers; a process that dies has no outcome."""
+    def read(self, data: bytes, headroom: int = 0) -> Reading:
+        """Return what the process answers; a process that dies has no outcome.
+
+        ``headroom`` is the number of bytes that the process may have beside what it has now.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(struct.pack("<Q", len(data)) + data)
+        self._process.stdin.write(struct.pack("<QQ", len(data), headroom) + data)
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
@@ -116,8 +119,15 @@ def _measure(data: bytes) -> Reading:
 
 def _answer(requests: IO[bytes], answers: IO[str]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
-    while header := requests.read(8):
-        reading = _measure(requests.read(*struct.unpack("<Q", header)))
+    while header := requests.read(16):
+        length, headroom = struct.unpack("<QQ", header)
+        data = requests.read(length)
+        if headroom:
+            in_use = int(Path("/proc/self/status").read_text().partition("VmSize:")[2].split()[0])
+            limit = in_use * 1024 + headroom
+            resource.setrlimit(resource.RLIMIT_AS, (limit, _ADDRESS_SPACE))
+        reading = _measure(data)
+        resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
         line = {"outcome": reading.outcome, "seconds": reading.seconds, "peak": reading.peak}
         answers.write(json.dumps(line) + "\n")
         answers.flush()
