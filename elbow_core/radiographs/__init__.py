@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         counts_as_image,
         list_image_files,
     )
+    from elbow_core.radiographs.limits import memory_trouble
     from elbow_core.radiographs.passed_over import (
         count_unread,
         describe_passed_over,
@@ -47,6 +48,7 @@ __all__ = [
     "describe_passed_over",
     "find_passed_over",
     "list_image_files",
+    "memory_trouble",
     "preprocess",
     "read_bytes",
     "read_radiograph",
@@ -60,6 +62,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "augmentation": ["NO_AUGMENTATION", "Augmentation", "apply_affine", "sample_affine"],
         "decoding": ["check_radiograph", "decode_radiograph", "read_bytes", "read_radiograph"],
         "image_files": ["IMAGE_SUFFIXES", "counts_as_image", "list_image_files"],
+        "limits": ["memory_trouble"],
         "passed_over": ["count_unread", "describe_passed_over", "find_passed_over"],
         "preprocessing": ["Preprocessing", "blur", "preprocess", "resize"],
     },

@@ -14,11 +14,14 @@ from elbow_core.radiographs.file_types import is_dicom, read_header
 from elbow_core.radiographs.grey_levels import row_strips, scale_to_8_bits
 from elbow_core.radiographs.header import HeaderError, ImageHeader
 from elbow_core.radiographs.jpeg import decode_jpeg
-from elbow_core.radiographs.limits import MAX_FILE_BYTES, check_size, require_memory
+from elbow_core.radiographs.limits import (
+    MAX_FILE_BYTES,
+    check_size,
+    memory_trouble,
+    require_memory,
+)
 from elbow_core.radiographs.orientation import turn_upright
 from elbow_core.radiographs.png import pixel_chunks
-
-_MORE_MEMORY = "use fewer workers, or a machine with more"
 
 
 def read_radiograph(path: Path | str) -> UInt8[np.ndarray, "height width"]:
@@ -49,13 +52,12 @@ def read_bytes(path: Path | str) -> bytes:
         # Without O_NONBLOCK, a pipe waits for its writer.
         opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            data = _read_regular(opened, path)
+            with memory_trouble(f"{path}: not enough memory to read it"):
+                data = _read_regular(opened, path)
         finally:
             os.close(opened)
     except OSError as error:  # The text of the error itself repeats the path.
         raise MachineError(f"{path}: cannot be read: {error.strerror}") from error
-    except MemoryError as error:
-        raise MachineError(f"{path}: not enough memory to read it; {_MORE_MEMORY}") from error
     except ValueError as error:
         raise RadiographError(f"{path}: is not a valid file name") from error
     if not data:
@@ -79,24 +81,21 @@ def _read_regular(opened: int, path: Path | str) -> bytes:
 def decode_radiograph(data: bytes, name: str) -> UInt8[np.ndarray, "height width"]:
     """Decode a file's bytes as `read_radiograph` does; errors start with ``name``."""
     header = check_radiograph(data, name)
+    size = f"{header.width} x {header.height}"
     try:
-        require_memory(header, len(data))
-        try:
-            image = decode_dicom(data) if header.kind == "DICOM" else _decode(data, header)
-            if image.min() == image.max():
-                raise HeaderError("shows nothing: all its pixels have the same grey level")
-        except MemoryError:
-            raise
-        except Exception:
-            require_memory(header, len(data))  # A decoder may take short memory for damage.
-            raise
+        with memory_trouble(f"{name}: not enough memory to decode it ({size})"):
+            require_memory(header, len(data))
+            try:
+                image = decode_dicom(data) if header.kind == "DICOM" else _decode(data, header)
+            except Exception:
+                require_memory(header, len(data))  # Decoders take short memory for damage.
+                raise
+        if image.min() == image.max():
+            raise HeaderError("shows nothing: all its pixels have the same grey level")
+    except MachineError:
+        raise
     except HeaderError as error:
         raise RadiographError(f"{name}: {error}") from error
-    except MemoryError as error:
-        size = f"{header.width} x {header.height}"
-        raise MachineError(
-            f"{name}: not enough memory to decode it ({size}); {_MORE_MEMORY}"
-        ) from error
     except Exception as error:  # One bad file never ends a run, whatever its decoder raises.
         raise RadiographError(f"{name}: cannot be decoded ({type(error).__name__})") from error
     return image
@@ -105,12 +104,11 @@ def decode_radiograph(data: bytes, name: str) -> UInt8[np.ndarray, "height width
 def check_radiograph(data: bytes, name: str) -> ImageHeader:
     """Return the header of a file's bytes; raises `RadiographError` if it shows a problem."""
     try:
-        header = read_dicom_header(data) if is_dicom(data) else read_header(data)
+        with memory_trouble(f"{name}: not enough memory to read it"):
+            header = read_dicom_header(data) if is_dicom(data) else read_header(data)
         check_size(header)
     except HeaderError as error:
         raise RadiographError(f"{name}: {error}") from error
-    except MemoryError as error:
-        raise MachineError(f"{name}: not enough memory to read it; {_MORE_MEMORY}") from error
     return header
 
 
@@ -138,7 +136,7 @@ def _imdecode(data: bytes, header: ImageHeader, flags: int) -> np.ndarray:
         stored = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         if error.code == cv2.Error.STS_NO_MEM:
-            raise MemoryError from error
+            raise
         raise HeaderError(f"is a {header.kind} that OpenCV cannot decode") from error
     if stored is None:
         raise HeaderError(f"is a damaged {header.kind}: it cannot be decoded")

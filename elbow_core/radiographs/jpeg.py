@@ -111,7 +111,7 @@ class JpegFrame:
         """
         sample = 1 if self.bits == 8 else 2
         coefficients = 2 * self.components if self.scans > 1 else 0
-        return coefficients + sample * (4 if self.components > 1 else 1)
+        return coefficients + sample * (4 if self.components == 4 else 1)
 
 
 def read_jpeg_frame(data: bytes) -> JpegFrame:

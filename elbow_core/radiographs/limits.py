@@ -5,8 +5,13 @@ add up to less than 1.5 GB for a process.
 """
 
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from elbow_core.radiographs.header import HeaderError, ImageHeader
+import cv2
+
+from elbow_core.errors import MachineError
+from elbow_core.radiographs.header import NOT_OF_THE_FILE, HeaderError, ImageHeader
 
 MAX_FILE_BYTES = 2**28
 """100 megapixels of 16 bits, uncompressed, and some room; a deflated DICOM file counts inflated."""
@@ -42,3 +47,16 @@ def require_memory(header: ImageHeader, file_bytes: int) -> None:
         mmap.mmap(-1, needed).close()
     except OSError as error:
         raise MemoryError from error
+
+
+@contextmanager
+def memory_trouble(message: str) -> Iterator[None]:
+    """Raise `MachineError` with a message, and what to do, where the block runs out of memory."""
+    try:
+        yield
+    except NOT_OF_THE_FILE as error:
+        raise MachineError(f"{message}; use fewer workers, or a machine with more") from error
+    except cv2.error as error:
+        if error.code != cv2.Error.STS_NO_MEM:
+            raise
+        raise MachineError(f"{message}; use fewer workers, or a machine with more") from error

@@ -25,7 +25,7 @@ from elbow_core.radiographs.dicom.values import (
     unpack,
 )
 from elbow_core.radiographs.grey_levels import row_strips, scale_levels
-from elbow_core.radiographs.header import HeaderError, ImageHeader
+from elbow_core.radiographs.header import NOT_OF_THE_FILE, HeaderError, ImageHeader
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 
@@ -58,7 +58,7 @@ def decode_dicom(data: bytes) -> UInt8[np.ndarray, "height width"]:
             form = read_pixel_format(file.dataset)
             words = decode_words(file, form)
             return _show(words, _Pipeline(form, file.dataset, inverted=kind == "MONOCHROME1"))
-    except (HeaderError, MemoryError):
+    except (HeaderError, *NOT_OF_THE_FILE):
         raise
     except Exception as error:  # Decoders raise exceptions of any type for damaged data.
         raise HeaderError(
@@ -154,7 +154,7 @@ def _header(file: DicomFile) -> "_DicomHeader":
             warnings.simplefilter("ignore")
             kind = str(dataset.PhotometricInterpretation).strip().upper()
             present = all(dataset.get_item(name).value for name in ("Rows", "Columns"))
-    except MemoryError:
+    except NOT_OF_THE_FILE:
         raise
     except Exception as error:  # Elements are parsed on access, and may contain anything.
         raise HeaderError("is a DICOM file without an image, or cut short before it") from error

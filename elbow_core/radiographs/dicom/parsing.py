@@ -18,7 +18,7 @@ from pydicom.uid import (
 )
 
 from elbow_core.radiographs.dicom.values import describe_tag
-from elbow_core.radiographs.header import HeaderError
+from elbow_core.radiographs.header import NOT_OF_THE_FILE, HeaderError
 from elbow_core.radiographs.limits import MAX_FILE_BYTES
 
 _NUMBERS_AND_TEXTS = (
@@ -45,7 +45,7 @@ _TAGS = [tag_for_keyword(name) or 0 for name in (*_NUMBERS_AND_TEXTS, *_TABLES)]
 _PREAMBLE_AND_PREFIX = 132
 _MAX_READS = 200_000  # some 60 000 elements, items and fragments; a radiograph has hundreds
 _MAX_VALUE_BYTES = 2**14
-_MAX_TABLE_BYTES = 2**20  # seven tables of 65 536 words
+_MAX_TABLE_BYTES = 2**19  # three tables of 65 536 words
 _PIECE = 2**20
 
 # pydicom's messages quote tags, which can identify a patient.
@@ -74,7 +74,7 @@ def parse_dicom(data: bytes, *, with_pixels: bool) -> DicomFile:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of values that violate the standard but are not used.
             parsed = _parse(data, with_pixels)
-    except (HeaderError, MemoryError):
+    except (HeaderError, *NOT_OF_THE_FILE):
         raise
     except Exception as error:
         raise HeaderError("is a damaged DICOM file: its header cannot be read") from error

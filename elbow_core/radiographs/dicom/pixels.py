@@ -160,7 +160,10 @@ def _native_words(data: bytes, file: DicomFile, form: PixelFormat, representatio
 
 
 def _only_frame(data: bytes) -> bytes:
-    fragments = list(islice(generate_fragments(data), _MAX_FRAGMENTS + 1))
+    try:
+        fragments = list(islice(generate_fragments(data), _MAX_FRAGMENTS + 1))
+    except ValueError as error:
+        raise HeaderError("is a DICOM file whose fragments of pixels are damaged") from error
     if len(fragments) > _MAX_FRAGMENTS:
         raise HeaderError(f"is a DICOM file with more than {_MAX_FRAGMENTS} fragments of pixels")
     has_offsets = len(fragments) > 1 and not fragments[0].startswith(_FRAME_STARTS)

@@ -73,7 +73,7 @@ def test_bad_files_are_rejected_with_the_reason_and_without_the_machines_paths(c
     assert rejected(config) == {
         "normal/p00_0.png": "is not an image: neither PNG, JPEG nor DICOM",
         "injury/p01_1.jpg": "is cut short: the end of the JPEG is missing",
-        "normal/p02_0.png": "is a damaged PNG: it cannot be decoded",
+        "normal/p02_0.png": "is a damaged PNG: its image data cannot be inflated",
         "normal/p04_0.png": "is empty",
         "normal/notes.txt": "has no image suffix (.png, .jpg, .jpeg, .dcm) and is not DICOM",
     }
