@@ -1,5 +1,6 @@
 """Inputs and folders that the report refuses before it writes anything."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -105,6 +106,21 @@ def test_second_report_into_one_folder_is_refused_and_the_first_continues(tmp_pa
         with pytest.raises(PredictionsError, match="out: is being written by another process"):
             write_report([predictions("convnext", 1)], out, settings=FEW_DRAWS)
     assert names_in(out) == ["metrics.json"]
+
+
+def test_hostile_names_are_escaped_in_the_documents(tmp_path):
+    with pytest.raises(PredictionsError, match=r"name 'a\\udcfc' .* with --names"):
+        write_report([predictions("a\udcfc", 1)], tmp_path / "out", settings=FEW_DRAWS)
+    hostile = predictions("convnext", 1)
+    images = hostile.image_id.astype(object)
+    images[:] = [f"{image}\udcff\x1b" for image in images]
+    hostile = dataclasses.replace(hostile, image_id=images)
+    out = tmp_path / "out"
+    write_report([hostile], out, settings=FEW_DRAWS)
+    for name in ("report.md", "report.html"):
+        text = (out / name).read_text(encoding="utf-8")
+        assert "\x1b" not in text
+        assert "\\x1b" in text
 
 
 def test_link_to_a_report_stands_for_it(tmp_path):
