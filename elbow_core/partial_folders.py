@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from elbow_core.errors import UserError
@@ -58,14 +58,13 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
     Raises `OSError`.
     """
-    partial = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=parent))
-    try:
-        # The lock tells `sweep` that the folder is in use; without locks nothing is swept.
-        with _lock_if_free(partial):
+    with ExitStack() as lock:
+        partial = _new_locked_folder(parent, lock)
+        try:
             _write_mark(partial)
             yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def sweep(parent: Path) -> None:
@@ -86,11 +85,14 @@ def is_partial_name(name: str) -> bool:
 
 
 def remove_abandoned(partial: Path) -> None:
-    """Remove a partial folder that has the mark, is our own, and that no process works in."""
+    """Remove a partial folder that has the mark, is our own, and that no process works in.
+
+    An empty folder, or one with an empty mark, is what a kill leaves before the mark is written.
+    """
     with suppress(OSError):
-        if _foreign(partial) is None and _has_mark(partial):
+        if _foreign(partial) is None:
             with _lock_if_free(partial) as is_free:
-                if is_free:
+                if is_free and (_has_mark(partial) or _is_blank(partial)):
                     remove_marked(partial)
 
 
@@ -115,9 +117,23 @@ def remove_content(folder: Path, keep: str = "") -> None:
             entry.unlink()
 
 
+def _new_locked_folder(parent: Path, lock: ExitStack) -> Path:
+    """Create a partial folder; the lock, which `sweep` respects, is held until ``lock`` closes."""
+    while True:
+        partial = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=parent))
+        with suppress(FileNotFoundError), ExitStack() as attempt:
+            is_free = attempt.enter_context(_lock_if_free(partial))
+            # Another process may have taken it for a leftover before it was locked.
+            if is_free is not False and partial.exists():
+                lock.push(attempt.pop_all())
+                return partial
+
+
 @contextmanager
-def _lock_if_free(folder: Path) -> Iterator[bool]:
-    """Lock a folder, and yield whether that succeeded. Raises `OSError` if it cannot be opened.
+def _lock_if_free(folder: Path) -> Iterator[bool | None]:
+    """Lock a folder, and yield whether that succeeded; None if the file system has no locks.
+
+    Raises `OSError` if it cannot be opened.
 
     Reference: flock(2).
     """
@@ -126,8 +142,10 @@ def _lock_if_free(folder: Path) -> Iterator[bool]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             is_free = True
-        except OSError:
+        except BlockingIOError:
             is_free = False
+        except OSError:
+            is_free = None
         yield is_free
     finally:
         os.close(descriptor)
@@ -146,6 +164,17 @@ def _foreign(partial: Path) -> str | None:
         return None if probe.lstat().st_uid == found.st_uid else "belongs to another user"
     finally:
         probe.rmdir()
+
+
+def _is_blank(partial: Path) -> bool:
+    entries = list(partial.iterdir())
+    return all(
+        entry.name == MARK
+        and not entry.is_symlink()
+        and entry.is_file()
+        and not entry.stat().st_size
+        for entry in entries
+    )
 
 
 def _has_mark(partial: Path) -> bool:
