@@ -119,8 +119,8 @@ def _plain_usage_errors() -> Iterator[None]:
     """A context in which argparse's errors are one line, whatever the arguments contain."""
     print_error = argparse.ArgumentParser.error
 
-    def error(parser: argparse.ArgumentParser, message: str) -> NoReturn:
-        print_error(parser, one_line(message))
+    def error(self: argparse.ArgumentParser, message: str) -> NoReturn:
+        print_error(self, one_line(message))
 
     argparse.ArgumentParser.error = error
     try:

@@ -7,12 +7,16 @@ is too long are refused.
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 
 from elbow_core.disk import require_room
 from elbow_core.errors import UserError
 from elbow_core.partial_folders import sweep, temporary_folder
+
+_MOUNTS = Path("/proc/self/mountinfo")
+_OCTAL = re.compile(rb"\\([0-7]{3})")  # of a blank or a backslash in it
 
 
 def require_output_file(
@@ -74,6 +78,8 @@ def output_file(path: Path) -> Path | None:
         kind = "a folder" if stat.S_ISDIR(mode) else "a socket or a block device"
         raise UserError(f"{path}: is {kind}; name a file")
     target = Path(os.path.realpath(path))
+    if is_mount_point(target):
+        raise UserError(f"{path}: is mounted, so no file can replace it; mount a folder instead")
     try:
         os.close(os.open(target, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
     except OSError as error:
@@ -96,7 +102,27 @@ def output_folder(path: Path) -> Path:
         )
     if not path.is_dir():
         raise UserError(f"{path}: is a file; name a folder")
-    return Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path))
+    if is_mount_point(target):
+        raise UserError(f"{path}: is mounted, so nothing can replace it; name a folder inside it")
+    if not os.access(target, os.W_OK):  # needed to move it
+        raise UserError(f"{path}: cannot be written: Permission denied")
+    return target
+
+
+def is_mount_point(path: Path) -> bool:
+    """Return whether a file or folder is mounted, also from elsewhere in its own file system.
+
+    Reference: proc_pid_mountinfo(5), fields 5 and following.
+    """
+    if os.path.ismount(path):
+        return True
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return False
+    places = (_OCTAL.sub(lambda code: bytes([int(code[1], 8)]), line.split()[4]) for line in lines)
+    return os.fsencode(path) in places
 
 
 def require_output_folder(path: Path, option: str = "") -> None:

@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from elbow_core.errors import UserError
@@ -21,7 +21,6 @@ from elbow_core.locks import locked_folder
 MARK = "partial_of_elbow_radiographs"
 _CONTENT = b"Unfinished output of elbow-radiographs, format 1; its next run removes this folder.\n"
 _PREFIX, _SUFFIX = ".elbow-", ".partial"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @contextmanager
@@ -59,21 +58,20 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
     Raises `OSError`.
     """
-    # The lock tells `sweep` that the folder is in use; without locks nothing is swept.
-    partial, descriptor = _new_locked(parent)
-    try:
-        _write_mark(partial)
-        yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        os.close(descriptor)
+    with ExitStack() as lock:
+        partial = _new_locked_folder(parent, lock)
+        try:
+            _write_mark(partial)
+            yield partial
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def sweep(parent: Path) -> None:
     """Remove what killed processes left of `temporary_folder` in a folder, and nothing else.
 
-    A folder is removed if it has the mark, or is empty, is our own, and no process holds its lock.
-    What cannot be removed stays.
+    A folder is removed if it has the mark, is our own, and no process holds its lock. What cannot
+    be removed stays.
     """
     with suppress(OSError):
         for entry in parent.iterdir():
@@ -87,11 +85,14 @@ def is_partial_name(name: str) -> bool:
 
 
 def remove_abandoned(partial: Path) -> None:
-    """Remove a partial folder that is marked or empty, our own, and used by no process."""
+    """Remove a partial folder that has the mark, is our own, and that no process works in.
+
+    An empty folder, or one with an empty mark, is what a kill leaves before the mark is written.
+    """
     with suppress(OSError):
-        if _foreign(partial) is None and (_has_mark(partial) or _is_without_content(partial)):
+        if _foreign(partial) is None:
             with _lock_if_free(partial) as is_free:
-                if is_free:
+                if is_free and (_has_mark(partial) or _is_blank(partial)):
                     remove_marked(partial)
 
 
@@ -116,37 +117,35 @@ def remove_content(folder: Path, keep: str = "") -> None:
             entry.unlink()
 
 
-def _new_locked(parent: Path) -> tuple[Path, int]:
-    """Create a partial folder and lock it; return it and the descriptor that holds the lock.
-
-    Until it is locked, another process may sweep it: it is then created anew.
-    """
+def _new_locked_folder(parent: Path, lock: ExitStack) -> Path:
+    """Create a partial folder; the lock, which `sweep` respects, is held until ``lock`` closes."""
     while True:
         partial = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=parent))
-        try:
-            descriptor = os.open(partial, _FOLDER)
-        except FileNotFoundError:
-            continue
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if partial.is_dir():
-            return partial, descriptor
-        os.close(descriptor)
+        with suppress(FileNotFoundError), ExitStack() as attempt:
+            is_free = attempt.enter_context(_lock_if_free(partial))
+            # Another process may have taken it for a leftover before it was locked.
+            if is_free is not False and partial.exists():
+                lock.push(attempt.pop_all())
+                return partial
 
 
 @contextmanager
-def _lock_if_free(folder: Path) -> Iterator[bool]:
-    """Lock a folder, and yield whether that succeeded. Raises `OSError` if it cannot be opened.
+def _lock_if_free(folder: Path) -> Iterator[bool | None]:
+    """Lock a folder, and yield whether that succeeded; None if the file system has no locks.
+
+    Raises `OSError` if it cannot be opened.
 
     Reference: flock(2).
     """
-    descriptor = os.open(folder, _FOLDER)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             is_free = True
-        except OSError:
+        except BlockingIOError:
             is_free = False
+        except OSError:
+            is_free = None
         yield is_free
     finally:
         os.close(descriptor)
@@ -167,8 +166,8 @@ def _foreign(partial: Path) -> str | None:
         probe.rmdir()
 
 
-def _is_without_content(partial: Path) -> bool:
-    """Return whether a kill has left a folder before it was marked: empty, or with half a mark."""
+def _is_blank(partial: Path) -> bool:
+    """Return whether a kill left a folder before it was marked: empty, or with part of a mark."""
     names = [entry.name for entry in partial.iterdir()]
     return not names or (names == [MARK] and _CONTENT.startswith(_read_mark(partial)))
 
@@ -178,7 +177,7 @@ def _has_mark(partial: Path) -> bool:
 
 
 def _read_mark(partial: Path) -> bytes:
-    """Return the beginning of the file `MARK`; another text if it is not a file."""
+    """Return the beginning of the file `MARK`; another text if there is no such file."""
     try:
         descriptor = os.open(partial / MARK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

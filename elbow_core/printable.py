@@ -43,6 +43,13 @@ def one_line(text: str) -> str:
     return UNPRINTABLE.sub(lambda match: escape_character(match[0]), text)
 
 
+def plain_text(text: str) -> str:
+    """Return text of several lines with escapes for all other unprintable characters."""
+    return UNPRINTABLE.sub(
+        lambda match: match[0] if match[0] in "\n\r\t" else escape_character(match[0]), text
+    )
+
+
 def escape_character(character: str) -> str:
     """Return the escape of any one character of the basic plane."""
     code = ord(character)

@@ -5,26 +5,26 @@ passes through `PlainStream`; a progress bar, which draws with escape sequences 
 the stream below with `drawing_stream`.
 """
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from elbow_core.printable import UNPRINTABLE, escape_character
-
-_LAYOUT = "\n\r\t"  # a bar of a library rewrites its line with \r
+from elbow_core.printable import plain_text
 
 
 class PlainStream:
-    """A text stream that writes escapes for unprintable characters; `elbow_core.printable`."""
+    """A text stream that writes escapes for unprintable characters (`elbow_core.printable`).
+
+    Line ends and tabs pass, and so does the carriage return with which a library redraws a line.
+    """
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
-        self.stream.write(UNPRINTABLE.sub(_escape, text))
+        self.stream.write(plain_text(text))
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:
@@ -58,7 +58,3 @@ def plain_streams() -> Iterator[None]:
 def drawing_stream(stream: Any) -> Any:
     """Return the stream below a plain one, or the stream itself."""
     return stream.stream if isinstance(stream, PlainStream) else stream
-
-
-def _escape(match: re.Match[str]) -> str:
-    return match[0] if match[0] in _LAYOUT else escape_character(match[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from elbow_core import outputs
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
 from elbow_core.outputs import output_file, output_folder, require_output_file
@@ -84,6 +85,22 @@ def test_link_to_a_file_stands_for_that_file(tmp_path):
     assert (tmp_path / "real/x.csv").read_text() == "new"
     assert names_in(tmp_path / "real") == ["x.csv"]
     assert output_folder(tmp_path / "real") == tmp_path / "real"
+
+
+def test_mounted_files_and_folders_are_refused(tmp_path, monkeypatch):
+    """Renaming over one fails, as with a file or an empty folder mounted into a container."""
+    with pytest.raises(UserError, match="/proc: is mounted, so nothing can replace it"):
+        output_folder(Path("/proc"))
+    path = tmp_path / "a b.csv"
+    path.write_text("")
+    (tmp_path / "mountinfo").write_text(
+        "1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+        f"2 1 8:1 /x {str(path).replace(' ', chr(92) + '040')} rw - ext4 /dev/sda rw\n"
+    )
+    monkeypatch.setattr(outputs, "_MOUNTS", tmp_path / "mountinfo")
+    with pytest.raises(UserError, match=r"a b\.csv: is mounted, so no file can replace it"):
+        output_file(path)
+    assert output_file(tmp_path / "b.csv") == tmp_path / "b.csv"
 
 
 def test_device_and_pipe_are_written_to_and_stay(tmp_path):

@@ -18,7 +18,7 @@ from elbow_core.csv_tables import read_csv_table
 from elbow_core.evaluation import read_predictions
 from elbow_core.prepare import __main__ as prepare
 from elbow_core.runs import lock_run
-from elbow_jax import evaluate, predict, train
+from elbow_jax import evaluate, predict, scoring, train
 from tests.support.dicom_files import dicom
 from tests.support.paths import ROOT
 from tests.support.planted_words import places_with, words_of_this_machine
@@ -194,6 +194,71 @@ def test_entries_of_a_folder_that_are_passed_over_are_named(folder, tmp_path, ca
         "passed over 4 files that are not DICOM and do not end in .png, .jpg, .jpeg, .dcm: "
         + texts,
     ]
+
+
+def test_entries_that_may_be_radiographs_give_the_status_2_beside_the_scores(
+    folder, tmp_path, capsys
+):
+    shutil.copy(folder / "images/normal/p00.png", tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("gone.png")
+    (tmp_path / "c.tif").write_bytes(b"II*\0" + bytes(100))
+    shutil.copy(folder / "images/normal/p02.png", tmp_path / "d.png_old")
+    (tmp_path / "e.txt").write_text("BM: a text")
+    assert run(predict, "--model", str(folder / "run/model"), str(tmp_path)) == 2
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert printed.err.splitlines()[-1] == "error: 3 entries passed over may be radiographs"
+    assert f"an image's: {tmp_path}/c.tif, {tmp_path}/d.png_old\n" in printed.err
+
+
+def test_hostile_names_are_escaped_in_the_table_and_on_the_terminal(
+    folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    names = ["=cmd()|A.png", "-b.png", "c\n\x1b[31m.png", "d,=1.png"]
+    for name in names:
+        shutil.copy(folder / "images/normal/p00.png", name)
+    arguments = ["--model", str(folder / "run/model"), *(f"./{name}" for name in names[1:])]
+    assert run(predict, *arguments, names[0]) == 0
+    printed = capsys.readouterr().out
+    assert [line.partition(",0.")[0] for line in printed.splitlines()[1:]] == [
+        "'-b.png",
+        "'c\\n\\x1b[31m.png",
+        '"\'d,\\x3d1.png"',
+        "'=cmd()|A.png",
+    ]
+    Path("table.csv").write_text(printed)
+    found = [row.cells["path"] for row in read_csv_table(Path("table.csv")).rows]
+    assert found == [*names[1:], names[0]]
+    Path(names[2]).write_text("not an image")
+    assert run(predict, *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: c\\n\\x1b[31m.png: ")
+
+
+def test_file_that_is_no_table_of_scores_is_not_overwritten(folder, tmp_path, capsys):
+    (tmp_path / "thesis.tex").write_text("mine")
+    arguments = ["--model", str(folder / "run/model"), str(folder / "images/normal")]
+    assert run(predict, *arguments, "--out", str(tmp_path / "thesis.tex")) == 2
+    assert "exists and was not written by this command" in capsys.readouterr().err
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+    for _ in range(2):
+        assert run(predict, *arguments, "--out", str(tmp_path / "scores.csv")) == 0
+
+
+def test_outputs_of_an_evaluation_are_checked_before_the_scoring(
+    folder, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(folder / "run", tmp_path / "run")
+    (tmp_path / "run/report_test/thesis.tex").write_text("mine")
+    monkeypatch.setattr(scoring, "predict_split", None)
+    arguments = ["--run", str(tmp_path / "run")]
+    assert run(evaluate, *arguments) == 2
+    assert "holds other files, such as thesis.tex" in capsys.readouterr().err
+    (tmp_path / "run/report_test/thesis.tex").unlink()
+    (tmp_path / "run/predictions_test.csv").write_text("mine")
+    assert run(evaluate, *arguments) == 2
+    assert "predictions_test.csv: exists and was not written" in capsys.readouterr().err
 
 
 def test_folder_of_images_alone_prints_no_message(folder, capsys):

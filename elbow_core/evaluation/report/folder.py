@@ -30,7 +30,7 @@ def require_report_folder(out: Path) -> None:
     """
     try:
         folder = output_folder(out)
-        require_writable(folder)
+        require_writable(folder.absolute().parent)
         entries = sorted(folder.iterdir()) if folder.is_dir() else []
         figures = folder / "figures"
         if figures.is_dir() and not figures.is_symlink():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from elbow_core.dataset import open_archive, read_manifest
+from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.operating_points import (
     operating_points,
     temperature_of,
@@ -34,6 +35,7 @@ from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
 from elbow_core.evaluation.subgroups import attributes_of
 from elbow_core.files import sha256_of
+from elbow_core.printable import plain_text
 
 NO_PATIENTS = (
     "No patient is named, so images count as independent; if some share a patient, the intervals "
@@ -55,6 +57,8 @@ def write_report(
     locked. Raises `PredictionsError` if the files do not belong together, ``out`` holds other files
     or cannot be written, or another process is writing a report there.
     """
+    for model in (*predictions, *inputs.validation):
+        _require_drawable(model.model)
     with report_folder(Path(out)) as folder:
         return _write_into(folder, align(predictions), inputs, settings)
 
@@ -150,10 +154,20 @@ def _input_file(predictions: Predictions, role: str) -> InputFile:
     return InputFile(path.name, role, len(predictions), sha256_of(path))
 
 
+def _require_drawable(name: str) -> None:
+    """Raise `PredictionsError` for a model name that no figure can show."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise PredictionsError(
+            f"the model name {name!a} contains bytes that are not UTF-8; give another with --names"
+        ) from error
+
+
 def _write_document(folder: Path, name: str, title: str, blocks: Sequence[Block]) -> None:
     _write(folder / f"{name}.md", render_markdown(title, blocks))
     _write(folder / f"{name}.html", render_html(title, blocks, folder))
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_text(plain_text(text), encoding="utf-8")
