@@ -20,13 +20,14 @@ from elbow_jax.models import ModelConfig
 from elbow_jax.networks import build, shapes_by_path, variable_shapes
 from elbow_jax.scoring.known_networks import KNOWN_NETWORKS
 
-MAX_WEIGHTS = 1 << 31
+MAX_WEIGHTS = 1 << 30
 """Bytes of a file of weights, at most."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 _MAX_NAMED = 3
 _LENGTH = struct.Struct("<Q")
+_MAX_HEADER = 1 << 22  # bytes; the largest network needs 55 thousand
 
 
 def read_tensors(content: bytes, architecture: ModelConfig, size: int) -> dict[str, np.ndarray]:
@@ -112,7 +113,7 @@ def _parse_header(content: bytes) -> tuple[dict[str, dict[str, Any]], int]:
     if len(content) < _LENGTH.size:
         raise ValueError("is cut short")
     data = _LENGTH.size + _LENGTH.unpack_from(content)[0]
-    if data > len(content):
+    if data > min(len(content), _MAX_HEADER):
         raise ValueError("is cut short, or not a safetensors file")
     try:
         entries = parse_json(content[_LENGTH.size : data])
