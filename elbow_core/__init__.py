@@ -4,3 +4,10 @@
 beside them are their common base: errors, commands, signals, worker processes, atomic files,
 progress, run directories.
 """
+
+import sys
+
+from elbow_core.interruption import exit_on_ctrl_c
+
+if sys.argv[:1] == ["-m"]:  # `python -m` is importing a command
+    exit_on_ctrl_c()

@@ -1,7 +1,8 @@
 """The one reader of CSV tables.
 
 It takes what a table plainly says and refuses the rest with file and line: nothing is guessed, and
-no cell is trimmed or converted in passing.
+no cell is trimmed or converted in passing. Cells that `elbow_core.csv_writing` protected from
+spreadsheets get their text back (`elbow_core.table_cells`).
 """
 
 import codecs
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from elbow_core.errors import UserError
 from elbow_core.identity import has_outer_blanks
+from elbow_core.table_cells import restore
 
 MAX_BYTES = 2**26
 """Ten times the manifest of MURA, the largest set that is read here."""
@@ -114,7 +116,7 @@ def read_csv_rows(
                 raise error(f"{place}: a cell has {longest} characters, more than {MAX_CELL}")
             if len(rows) == MAX_ROWS:
                 raise error(f"{place}: has more than {MAX_ROWS} rows; divide the table")
-            rows.append((reader.line_num, cells))
+            rows.append((reader.line_num, [restore(cell) for cell in cells]))
     except csv.Error as problem:
         raise error(f"{path}:{reader.line_num}: is not CSV: {problem}") from problem
     return rows

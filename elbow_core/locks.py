@@ -48,6 +48,20 @@ def locked_file(path: Path, refusal: str) -> Iterator[None]:
 
 
 @contextmanager
+def locked_output(path: Path) -> Iterator[None]:
+    """Keep other processes from making a file or folder, by a lock beside it; see `locked_file`.
+
+    For outputs that are made for longer than a moment; the folder above is created where missing.
+
+    Raises `UserError` if another process makes it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    refusal = f"{path}: is being written by another process; wait for it, or name another place"
+    with locked_file(path.with_name(f".{path.name}.lock"), refusal):
+        yield
+
+
+@contextmanager
 def _locked(descriptor: int, path: Path, refusal: str) -> Iterator[Callable[[], bool]]:
     """Lock an open file or folder, closed at the end; yield whether this process is the holder."""
     _held.add(descriptor)

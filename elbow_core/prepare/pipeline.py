@@ -17,6 +17,8 @@ from elbow_core.dataset import (
     check_leakage,
     find_contradictions,
     find_near_duplicates,
+    fingerprint_of_key,
+    hash_digests,
     hash_ids,
     open_archive,
     read_key,
@@ -26,13 +28,14 @@ from elbow_core.dataset import (
     write_manifest,
     write_near_duplicates,
 )
-from elbow_core.disk import require_writable
+from elbow_core.disk import require_room, require_writable
 from elbow_core.errors import ArchiveError, ManifestError, UserError
+from elbow_core.outputs import output_folder
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
 from elbow_core.prepare.rejections import write_rejected
-from elbow_core.prepare.resumable_folder import resumable_folder
+from elbow_core.prepare.resumable_folder import remove_finished, resumable_folder
 from elbow_core.sources import Rejection, scan
 from elbow_core.worker_pool import WorkerPool
 
@@ -63,8 +66,9 @@ def prepare(config: DataConfig) -> bool:
         files = digest_images(pool, config.root, rows, config.strict)
         fingerprint = _fingerprint(config, rows, files)
         if _is_prepared(config.out, fingerprint):
+            remove_finished(config.out)
             return False
-        _prepare(config, pool, found.rejected, rows, files, fingerprint)
+        _prepare(config, pool, found.rejected, rows, files, fingerprint, key)
     return True
 
 
@@ -75,8 +79,10 @@ def _prepare(
     rows: Sequence[ManifestRow],
     files: Sequence[DigestedFile],
     fingerprint: str,
+    key: bytes | None,
 ) -> None:
     with resumable_folder(config.out, fingerprint) as (directory, work):
+        _require_room(config, rows, directory)
         digested = list(zip(rows, files, strict=True))
         unreadable = [Rejection(row.path, file.reason) for row, file in digested if file.reason]
         rows = [replace(row, sha256=file.sha256) for row, file in digested if not file.reason]
@@ -93,7 +99,8 @@ def _prepare(
         write_rejected(directory / REJECTED, rejected)
         ids = [row.image_id for row in rows]
         settings = config.preprocess.model_dump()
-        write_index(directory, ids, archived.segments, settings, fingerprint)
+        identities = (fingerprint_of_key(key), hash_digests(rows, key)) if key else ("", ())
+        write_index(directory, ids, archived.segments, settings, fingerprint, *identities)
 
 
 def assign_splits(
@@ -136,6 +143,14 @@ def _check_out(config: DataConfig) -> None:
         raise UserError(
             f"out: {config.out} and the data root {config.root} must not contain each other"
         )
+    require_writable(output_folder(config.out))
+
+
+def _require_room(config: DataConfig, rows: Sequence[ManifestRow], directory: Path) -> None:
+    """Raise `UserError` if the disk has no room for the images that ``directory`` lacks."""
+    finished = sum(file.stat().st_size for file in directory.iterdir() if file.is_file())
+    size = len(rows) * config.preprocess.size**2 - finished
+    require_room(config.out, max(size, 0), f"the archive of {len(rows)} images")
 
 
 def _fingerprint(

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
         list_image_files,
     )
     from elbow_core.radiographs.limits import memory_trouble
-    from elbow_core.radiographs.passed_over import describe_passed_over, find_passed_over
+    from elbow_core.radiographs.passed_over import (
+        count_unread,
+        describe_passed_over,
+        find_passed_over,
+    )
     from elbow_core.radiographs.preprocessing import Preprocessing, blur, preprocess, resize
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "apply_affine",
     "blur",
     "check_radiograph",
+    "count_unread",
     "counts_as_image",
     "decode_radiograph",
     "describe_passed_over",
@@ -58,7 +63,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "decoding": ["check_radiograph", "decode_radiograph", "read_bytes", "read_radiograph"],
         "image_files": ["IMAGE_SUFFIXES", "counts_as_image", "list_image_files"],
         "limits": ["memory_trouble"],
-        "passed_over": ["describe_passed_over", "find_passed_over"],
+        "passed_over": ["count_unread", "describe_passed_over", "find_passed_over"],
         "preprocessing": ["Preprocessing", "blur", "preprocess", "resize"],
     },
 )

@@ -18,6 +18,8 @@ _OTHER_TYPES = (
     (b"PK\x03\x04", "ZIP"),
 )
 
+_PICTURES = tuple(magic for magic, name in _OTHER_TYPES if name in ("GIF", "TIFF", "JPEG 2000"))
+
 
 def is_dicom(data: bytes) -> bool:
     """Say whether the first 132 bytes are those of a DICOM file.
@@ -25,6 +27,15 @@ def is_dicom(data: bytes) -> bool:
     Reference: DICOM PS3.10, section 7.1.
     """
     return data[128:132] == _DICOM_MAGIC
+
+
+def starts_as_picture(data: bytes) -> bool:
+    """Say whether a file's first 12 bytes are those of a picture of any common type."""
+    return (
+        data.startswith((PNG_SIGNATURE, b"\xff\xd8\xff", *_PICTURES))
+        or (data.startswith(b"BM") and data[6:10] == bytes(4))
+        or (data.startswith(b"RIFF") and data[8:12] == b"WEBP")
+    )
 
 
 def read_header(data: bytes) -> ImageHeader:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-
 NOT_OF_THE_FILE = (MemoryError, ImportError)
 """Errors of a decoder that say nothing about the file: without memory, no library is loaded."""
 

@@ -17,6 +17,7 @@ from elbow_core.errors import UserError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import FolderSource
+from tests.support.killed_writers import leave_half_file
 from tests.support.paths import ROOT, names_in
 from tests.support.prepare_folders import write_images
 from tests.support.tiny_images import encode, write
@@ -161,10 +162,10 @@ def test_resumed_run_decodes_only_unfinished_segments(config, uninterrupted, mon
 def test_truncated_segment_is_written_again(config, uninterrupted, monkeypatch):
     interrupt(config, monkeypatch, after=200)
     partial = config.out.with_name(".out.partial")
-    cut = partial / "images-00001.array_record"
+    cut = partial / "data/images-00001.array_record"
     cut.write_bytes(cut.read_bytes()[:-100])
     (partial / "work/segment-00002.json").write_text("{")
-    (partial / ".images-00003.array_record.4711.partial").write_bytes(b"half")
+    leave_half_file(partial / "data/images-00003.array_record")
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 64
     assert contents(config.out) == uninterrupted
 
