@@ -6,6 +6,7 @@ and its bytes. It answers each with a line of JSON.
 
 import json
 import random
+import re
 import resource
 import struct
 import subprocess
@@ -23,6 +24,7 @@ MAX_SECONDS = 5.0
 MAX_BYTES = 1_500_000_000
 """Resident memory of the process, at most, while it reads a file."""
 _ADDRESS_SPACE = 4 * 2**30
+_JPEG_FRAME = re.compile(rb"(\xff[\xc0-\xc3]\0[\x0b\x11\x14][\x08-\x10])....", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,12 @@ def change(data: bytes, seed: int) -> bytes:
 
 
 def _with_size(data: bytes, height: int, width: int) -> bytes:
-    """Return a file of `tests.support.hostile_files.small_files` with another size in its headers.
-
-    Wherever two numbers of 16 or 32 bits side by side, or those of Rows and Columns, are its size.
-    """
-    for form in (">II", ">HH"):
-        for former in ((48, 40), (40, 48), (48, 48)):
-            new = (width, height) if former == (40, 48) else (height, width)
-            data = data.replace(struct.pack(form, *former), struct.pack(form, *new))
+    """Return one of `hostile_files.small_files` with another size in all of its headers."""
+    jpeg_size = struct.pack(">HH", height, width)
+    data = _JPEG_FRAME.sub(lambda frame: frame[1] + jpeg_size, data)
+    # PNG, and the image and the tiles of JPEG 2000.
+    data = data.replace(struct.pack(">II", 40, 48), struct.pack(">II", width, height))
+    data = data.replace(struct.pack(">II", 48, 40), struct.pack(">II", height, width))
     for tag, size in ((b"\x28\0\x10\0US\2\0", height), (b"\x28\0\x11\0US\2\0", width)):
         at = data.find(tag)
         if at >= 0:
