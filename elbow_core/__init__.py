@@ -8,6 +8,8 @@ progress, run directories.
 import sys
 
 from elbow_core.interruption import exit_on_ctrl_c
+from elbow_core.surroundings import require_address_space
 
 if sys.argv[:1] == ["-m"]:  # `python -m` is importing a command
     exit_on_ctrl_c()
+    require_address_space()

@@ -75,6 +75,9 @@ def _call(main: Callable[[Sequence[str]], int]) -> int:
         return _BROKEN_PIPE_STATUS
     except OSError as error:
         print(f"error: {one_line(_describe(error))}", file=sys.stderr)
+    except MemoryError as error:
+        reason = one_line(str(error))
+        print(f"error: not enough memory{': ' if reason else ''}{reason}", file=sys.stderr)
     except Exception as error:
         if not is_full(error):
             raise

@@ -20,8 +20,10 @@ MAX_BYTES = 2**26
 """Ten times the manifest of MURA, the largest set that is read here."""
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 1000
-MAX_CELL = 4096
-"""Characters; no path is longer on Linux, and no id or generated answer comes near."""
+MAX_CELL = 2**15 - 1
+"""Characters, as in a spreadsheet; a path of Linux fits, with each of its bytes escaped."""
+MAX_PADDED = 2**27
+"""Rows times characters of the longest cell: in an array of text, each row has that room."""
 _MAX_LINE = 2**17  # below the limit of the module csv, which counts quoted line ends too
 _LINE_END = re.compile(r"\r\n|\r|\n|\Z")
 
@@ -105,6 +107,7 @@ def read_csv_rows(
         lines = ("\n" if line.startswith("#") else line for line in lines)
     reader = csv.reader(lines, strict=True)
     rows: list[tuple[int, list[str]]] = []
+    longest, longest_place = 0, ""
     try:
         for cells in reader:
             if not cells or (len(cells) == 1 and not cells[0].strip()):
@@ -112,13 +115,15 @@ def read_csv_rows(
             place = f"{path}:{reader.line_num}"
             if len(cells) > MAX_COLUMNS:
                 raise error(f"{place}: has {len(cells)} columns, more than {MAX_COLUMNS}")
-            if (longest := max(map(len, cells))) > MAX_CELL:
-                raise error(f"{place}: a cell has {longest} characters, more than {MAX_CELL}")
             if len(rows) == MAX_ROWS:
                 raise error(f"{place}: has more than {MAX_ROWS} rows; divide the table")
+            if (length := max(map(len, cells))) > longest:
+                longest, longest_place = length, place
             rows.append((reader.line_num, [restore(cell) for cell in cells]))
     except csv.Error as problem:
         raise error(f"{path}:{reader.line_num}: is not CSV: {problem}") from problem
+    if longest > min(MAX_CELL, MAX_PADDED // max(len(rows), 1)):
+        raise error(f"{longest_place}: a cell has {longest} characters, too many; shorten it")
     return rows
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -33,6 +34,8 @@ from elbow_core.radiographs import (
 )
 from elbow_core.sources import Rejection
 from elbow_core.worker_pool import WorkerPool
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def archive_images(
         _Task(number, tuple((row.path, row.sha256) for row in rows[first : first + length]))
         for number, first in enumerate(range(0, len(rows), length))
     ]
-    finished = {task.number for task in tasks if _is_finished(directory, work, task.number)}
+    finished = {task.number for task in tasks if _is_finished(directory, work, task)}
     missing = [task for task in tasks if task.number not in finished]
     prepare = partial(_prepare_segment, root, settings, directory, work, strict)
     done = sum(len(task.files) for task in tasks if task.number in finished)
@@ -158,16 +161,25 @@ def _count_images(pool: WorkerPool, prepare: Any, tasks: Sequence[_Task]) -> Ite
         yield from [None] * images
 
 
-def _is_finished(directory: Path, work: Path, number: int) -> bool:
-    record = _record_path(work, number)
-    if not record.is_file():
-        return False
+def _is_finished(directory: Path, work: Path, task: _Task) -> bool:
+    """Return whether a segment and its record are whole; not all that is written reaches a disk."""
     try:
-        segment = Segment(**json.loads(record.read_text(encoding="utf-8"))["segment"])
-        check_segment(segment_path(directory, number), segment)
-    except (ArchiveError, ValueError):  # Not everything that was written reached the disk.
+        record = json.loads(_record_path(work, task.number).read_text(encoding="utf-8"))
+        if [_is_outcome(outcome) for outcome in record["images"]] != [True] * len(task.files):
+            return False
+        check_segment(segment_path(directory, task.number), Segment(**record["segment"]))
+    except (FileNotFoundError, ArchiveError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return True
+
+
+def _is_outcome(value: Any) -> bool:
+    match value:
+        case {"reason": str()}:
+            return len(value) == 1
+        case {"height": int(), "width": int(), "hash": str(digest)}:
+            return len(value) == 3 and _HASH.fullmatch(digest) is not None
+    return False
 
 
 def _record_path(work: Path, number: int) -> Path:

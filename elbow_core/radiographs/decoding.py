@@ -2,6 +2,8 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -82,34 +84,38 @@ def decode_radiograph(data: bytes, name: str) -> UInt8[np.ndarray, "height width
     """Decode a file's bytes as `read_radiograph` does; errors start with ``name``."""
     header = check_radiograph(data, name)
     size = f"{header.width} x {header.height}"
-    try:
-        with memory_trouble(f"{name}: not enough memory to decode it ({size})"):
-            require_memory(header, len(data))
-            try:
-                image = decode_dicom(data) if header.kind == "DICOM" else _decode(data, header)
-            except Exception:
-                require_memory(header, len(data))  # Decoders take short memory for damage.
-                raise
+    with _verdict(name, f"decode it ({size})"):
+        require_memory(header, len(data))
+        try:
+            image = decode_dicom(data) if header.kind == "DICOM" else _decode(data, header)
+        except Exception:
+            require_memory(header, len(data))  # Decoders take short memory for damage.
+            raise
         if image.min() == image.max():
             raise HeaderError("shows nothing: all its pixels have the same grey level")
+    return image
+
+
+def check_radiograph(data: bytes, name: str) -> ImageHeader:
+    """Return the header of a file's bytes; raises `RadiographError` if it shows a problem."""
+    with _verdict(name, "read it"):
+        header = read_dicom_header(data) if is_dicom(data) else read_header(data)
+        check_size(header)
+    return header
+
+
+@contextmanager
+def _verdict(name: str, purpose: str) -> Iterator[None]:
+    """Raise `RadiographError` for any error of the block, but `MachineError` for short memory."""
+    try:
+        with memory_trouble(f"{name}: not enough memory to {purpose}"):
+            yield
     except MachineError:
         raise
     except HeaderError as error:
         raise RadiographError(f"{name}: {error}") from error
     except Exception as error:  # One bad file never ends a run, whatever its decoder raises.
         raise RadiographError(f"{name}: cannot be decoded ({type(error).__name__})") from error
-    return image
-
-
-def check_radiograph(data: bytes, name: str) -> ImageHeader:
-    """Return the header of a file's bytes; raises `RadiographError` if it shows a problem."""
-    try:
-        with memory_trouble(f"{name}: not enough memory to read it"):
-            header = read_dicom_header(data) if is_dicom(data) else read_header(data)
-        check_size(header)
-    except HeaderError as error:
-        raise RadiographError(f"{name}: {error}") from error
-    return header
 
 
 # OpenCV ignores the orientation of PNG files with transparency, so `turn_upright` serves all.

@@ -15,6 +15,7 @@ from elbow_core.radiographs.header import HeaderError
 # All start-of-frame markers; C4, C8 and CC are tables and a reserved code.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = frozenset((0xC0, 0xC1))
+_LOSSLESS = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
 # A marker that begins a segment or the end: neither stuffing, a fill byte nor one without length.
 _SEGMENT_START = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 # A marker that ends a scan; FF 00 and restarts belong to it.
@@ -99,6 +100,7 @@ class JpegFrame:
     height: int
     width: int
     components: int
+    is_lossless: bool
     scans: int
     exif: bytes
     """The TIFF structure of its Exif segment; empty if there is none."""
@@ -124,7 +126,7 @@ def read_jpeg_frame(data: bytes) -> JpegFrame:
         if segment.marker in _FRAMES and len(segment.content) >= 6:
             if frame is not None:
                 raise HeaderError("is a damaged JPEG: it has two headers")
-            frame = struct.unpack_from(">BHHB", segment.content)
+            frame = (*struct.unpack_from(">BHHB", segment.content), segment.marker in _LOSSLESS)
         elif segment.marker == _EXIF and segment.content.startswith(b"Exif\0\0") and not exif:
             exif = segment.content[6:]
         elif segment.marker == _SCAN:

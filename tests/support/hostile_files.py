@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import cv2
 import imagecodecs
@@ -330,7 +331,7 @@ def _large_jpeg(progressive: bool) -> bytes:
 def _large_dicom(kind: str) -> bytes:
     words = np.zeros((SIDE, SIDE), np.uint16)
     words[::50] = np.arange(SIDE) % 4096
-    fields = {"WindowCenter": 1000, "WindowWidth": 500, "PixelPaddingValue": 7}
+    fields: dict[str, Any] = {"WindowCenter": 1000, "WindowWidth": 500, "PixelPaddingValue": 7}
     match kind:
         case "native":
             return dicom(words, 12, **fields)
@@ -366,7 +367,7 @@ def small_files() -> dict[str, bytes]:
     """Return a small sound file of each kind that is read, to be changed."""
     grey = make_image(0)
     stream = jpeg_2000()
-    tables = {
+    tables: dict[str, Any] = {
         "ModalityLUTSequence": [table(np.arange(4096))],
         "VOILUTSequence": [table(np.arange(2000))],
     }

@@ -6,11 +6,13 @@ and its bytes. It answers each with a line of JSON.
 
 import json
 import random
+import re
 import resource
 import struct
 import subprocess
 import sys
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +24,7 @@ MAX_SECONDS = 5.0
 MAX_BYTES = 1_500_000_000
 """Resident memory of the process, at most, while it reads a file."""
 _ADDRESS_SPACE = 4 * 2**30
+_JPEG_FRAME = re.compile(rb"(\xff[\xc0-\xc3]\0[\x0b\x11\x14][\x08-\x10])....", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +77,44 @@ class Reader:
 
 
 def change(data: bytes, seed: int) -> bytes:
-    """Return a file with up to six random changes; extreme numbers are among them."""
+    """Return a file with up to six random changes; one in thirty gets another size throughout."""
     rng = random.Random(seed)
+    if rng.random() < 1 / 30:
+        return _with_size(data, *(round(32 * 400 ** rng.random()) for _ in range(2)))
     for _ in range(rng.randint(1, 6)):
         start = rng.randint(0, len(data))
         length = rng.choice((1, 2, 4, 8, rng.randint(1, 300)))
-        value = rng.choice((b"\xff", b"\0", b"\x7f", b"\x80", b"\1")) * length
+        extreme = rng.choice((b"\xff", b"\0", b"\x7f", b"\x80", b"\1")) * length
         match rng.choice(("extreme", "random", "insert", "remove", "repeat", "cut")):
             case "extreme":
-                data = data[:start] + value[:8] + data[start + len(value[:8]) :]
+                data = data[:start] + extreme[:8] + data[start + len(extreme[:8]) :]
             case "random":
                 noise = rng.randbytes(min(length, 8))
                 data = data[:start] + noise + data[start + len(noise) :]
             case "insert":
-                data = data[:start] + rng.choice((value, rng.randbytes(length))) + data[start:]
+                data = data[:start] + rng.choice((extreme, rng.randbytes(length))) + data[start:]
             case "remove":
                 data = data[:start] + data[start + length :]
             case "repeat":
                 data = data[: start + length] + data[start:]
             case _:
                 data = data[:start] if rng.random() < 0.3 else data
+    return data
+
+
+def _with_size(data: bytes, height: int, width: int) -> bytes:
+    """Return one of `hostile_files.small_files` with another size in all of its headers."""
+    jpeg_size = struct.pack(">HH", height, width)
+    data = _JPEG_FRAME.sub(lambda frame: frame[1] + jpeg_size, data)
+    # PNG, and the image and the tiles of JPEG 2000.
+    data = data.replace(struct.pack(">II", 40, 48), struct.pack(">II", width, height))
+    data = data.replace(struct.pack(">II", 48, 40), struct.pack(">II", height, width))
+    for tag, size in ((b"\x28\0\x10\0US\2\0", height), (b"\x28\0\x11\0US\2\0", width)):
+        at = data.find(tag)
+        if at >= 0:
+            data = data[: at + 8] + struct.pack("<H", size) + data[at + 10 :]
+    if data.startswith(b"\x89PNG"):
+        data = data[:29] + struct.pack(">I", zlib.crc32(data[12:29])) + data[33:]
     return data
 
 

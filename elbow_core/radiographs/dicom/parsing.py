@@ -74,18 +74,22 @@ def parse_dicom(data: bytes, *, with_pixels: bool) -> DicomFile:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of values that violate the standard but are not used.
             parsed = _parse(data, with_pixels)
+            _check_lengths(parsed.dataset)
+            return parsed
     except (HeaderError, *NOT_OF_THE_FILE):
         raise
     except Exception as error:
         raise HeaderError("is a damaged DICOM file: its header cannot be read") from error
+
+
+def _check_lengths(dataset: Dataset) -> None:
     for limit, names in ((_MAX_VALUE_BYTES, _NUMBERS_AND_TEXTS), (_MAX_TABLE_BYTES, _TABLES)):
         for name in names:
-            element = parsed.dataset.get_item(name)
+            element = dataset.get_item(name)
             if isinstance(element, RawDataElement) and len(element.value or b"") > limit:
                 raise HeaderError(
                     f"is a DICOM file whose {describe_tag(name)} has {len(element.value)} bytes"
                 )
-    return parsed
 
 
 def _parse(data: bytes, with_pixels: bool) -> DicomFile:

@@ -24,7 +24,7 @@ from elbow_core.radiographs.dicom.jpeg_2000 import read_jpeg_2000
 from elbow_core.radiographs.dicom.parsing import DicomFile
 from elbow_core.radiographs.dicom.values import describe_tag, read_integer
 from elbow_core.radiographs.header import HeaderError
-from elbow_core.radiographs.jpeg import read_jpeg_frame
+from elbow_core.radiographs.jpeg import decode_jpeg, read_jpeg_frame
 
 Words = Integer[np.ndarray, "..."]
 """Words of an image, ``[height, width]``, or of a part of it."""
@@ -213,6 +213,8 @@ def _jpeg_words(stream: bytes, form: PixelFormat) -> Words:
     _check_bits(frame.bits, form, "JPEG")
     if frame.components != 1:
         raise HeaderError("is a DICOM file whose JPEG is not grey")
+    if frame.bits == 8 and not frame.is_lossless:
+        return _checked(decode_jpeg(stream)[:, :, 0], frame.bits, form, "JPEG")
     try:
         levels = jpeg8_decode(stream)
     except Jpeg8Error as error:

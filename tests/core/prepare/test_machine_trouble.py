@@ -92,7 +92,7 @@ def test_short_memory_stops_the_run_by_name(config, monkeypatch, place):
 
 
 @linux
-@pytest.mark.parametrize(("mebibytes", "workers"), [(600, 2), (1000, 0)])
+@pytest.mark.parametrize(("mebibytes", "workers"), [(300, 0), (600, 2), (1200, 2)])
 def test_small_address_space_is_one_line(config, mebibytes, workers):
     path: Path = config.out.with_name("data.yaml")
     path.write_text(dump_config(config.model_copy(update={"workers": workers})))

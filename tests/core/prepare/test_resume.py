@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from elbow_core.config import dump_config
+from elbow_core.dataset import read_manifest
 from elbow_core.errors import UserError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing
@@ -168,6 +169,28 @@ def test_truncated_segment_is_written_again(config, uninterrupted, monkeypatch):
     leave_half_file(partial / "data/images-00003.array_record")
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 64
     assert contents(config.out) == uninterrupted
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["[]", "{}", '{"images": 3, "segment": {}}', '{"images": [], "segment": {}}', "[" * 99_999],
+)
+def test_damaged_record_of_a_segment_is_written_again(tmp_path, monkeypatch, record):
+    from elbow_core.prepare import pipeline
+
+    config = write_images(tmp_path)
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "write_manifest", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(config)
+    (path,) = finished_files(config)
+    path.write_text(record)
+    assert prepare(config)
+    assert len(read_manifest(config.out / "manifest.csv")) == 48
 
 
 def test_changed_radiograph_or_setting_starts_again(config, monkeypatch, radiographs):
