@@ -20,7 +20,7 @@ DATA = {
     "root": "root",
     "out": "out",
     "preprocess": {"size": 32, "sigma": 2.0},
-    "split": {"train": 0.5, "validation": 0.25, "test": 0.25},
+    "split": {"method": "fractions", "train": 0.5, "validation": 0.25, "test": 0.25},
     "workers": 0,
 }
 REPORT = ["a.csv", "--out", "report", "--draws", "100"]

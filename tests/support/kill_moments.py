@@ -9,13 +9,13 @@ next run must leave the same files as it, and nothing else. Prints the number of
 is forked from this one, which has imported the command.
 """
 
-import contextlib
 import importlib
 import json
 import os
 import shutil
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def run(specification: dict[str, Any], moment: int) -> int | None:
     reading, writing = os.pipe()
     process = os.fork()
     if process == 0:
-        with contextlib.suppress(BaseException):
+        try:
             os.chdir(specification["work"])
             count_moments(moment)
             with Path("/dev/null").open("w") as nowhere:
@@ -80,7 +80,10 @@ def run(specification: dict[str, Any], moment: int) -> int | None:
             calls = _calls
             if status == 0:
                 os.write(writing, str(calls).encode())
-        os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as file:
         text = file.read()
