@@ -8,6 +8,9 @@ from pathlib import Path
 
 from elbow_core.errors import UserError
 
+PREFIX, SUFFIX = ".elbow-", ".partial"
+"""Of temporary folders, which `elbow_core.partial_folders.sweep` removes after a kill."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROOM_FOR_PARTIAL = len("..partial")  # `elbow_core.files.atomic_folder`
 _NO_ROOM = 2**16  # bytes free on a disk that is full

@@ -191,7 +191,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder to write to")
     out = parser.parse_args(arguments).out
-    require_output_file(out / "networks.md", "--out", make_folder=True)
+    require_output_file(out / "networks.md", "--out", mark="# The networks\n", make_folder=True)
     targets = {name: out / "figures" / f"architecture_{name}.png" for name in NETWORKS}
     for target in targets.values():
         require_output_file(target, "--out", make_folder=True)

@@ -70,8 +70,8 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(measure(options.network[0], step, blocks == "scanned", options.size)))
         return 0
     pages = {suffix: options.out / f"{NAME}.{suffix}" for suffix in ("json", "md")}
-    for page in pages.values():
-        require_output_file(page, "--out", make_folder=True)
+    require_output_file(pages["json"], "--out", mark='{\n "command"', make_folder=True)
+    require_output_file(pages["md"], "--out", mark="# Compile time\n")
     rows = []
     for network in options.network:
         for step in STEPS:

