@@ -154,8 +154,9 @@ def _to_grey(stored: np.ndarray) -> np.ndarray:
     if stored.shape[2] == 3:
         return cv2.cvtColor(stored, cv2.COLOR_BGR2GRAY)
     opaque = 255 if stored.dtype == np.uint8 else 65535
-    grey = np.empty(stored.shape[:2], stored.dtype)
-    for rows in row_strips(*grey.shape):
+    height, width = stored.shape[:2]
+    grey = np.empty((height, width), stored.dtype)
+    for rows in row_strips(height, width):
         luma = cv2.cvtColor(stored[rows], cv2.COLOR_BGRA2GRAY).astype(np.float64)
         grey[rows] = np.rint(luma * (stored[rows][:, :, 3] / opaque))
     return grey
