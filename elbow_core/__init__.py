@@ -7,9 +7,11 @@ progress, run directories.
 
 import sys
 
-from elbow_core.interruption import exit_on_ctrl_c
-from elbow_core.surroundings import require_address_space
-
 if sys.argv[:1] == ["-m"]:  # `python -m` is importing a command
+    from elbow_core.interruption import exit_on_ctrl_c
+
     exit_on_ctrl_c()
+
+    from elbow_core.surroundings import require_address_space
+
     require_address_space()

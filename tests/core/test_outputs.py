@@ -2,6 +2,8 @@
 
 import os
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -130,21 +132,27 @@ def test_what_a_killed_process_left_is_removed_before_the_next_work(tmp_path):
     assert names_in(foreign) == ["thesis.tex"]
 
 
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that other users may enter; the parents of `tmp_path` are ours alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_permissions_of_another_user_are_seen_before_the_work(tmp_path):
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    (tmp_path / "file").write_text("ours")
-    (tmp_path / "open").mkdir(mode=0o777)
-    (tmp_path / "open").chmod(0o1777)
-    (tmp_path / "open/file").write_text("ours")
+def test_permissions_of_another_user_are_seen_before_the_work(public_folder):
+    public_folder = public_folder
+    (public_folder / "file").write_text("ours")
+    (public_folder / "open").mkdir(mode=0o777)
+    (public_folder / "open").chmod(0o1777)
+    (public_folder / "open/file").write_text("ours")
     refused = {}
     os.seteuid(NOBODY)
     try:
         for name in ("file", "new", "open/file", "open/new"):
             try:
-                require_output_file(tmp_path / name)
+                require_output_file(public_folder / name)
             except UserError as error:
                 refused[name] = str(error)
     finally:
