@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from elbow_core.errors import UserError
 from elbow_core.outputs import output_file, output_folder
 from elbow_core.partial_folders import (
     MARK,
@@ -48,7 +49,8 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
         apply_umask(partial)
         if durable:
             sync(partial)
-        output_file(target)
+        if target.is_symlink() or output_file(target) is None:
+            raise UserError(f"{path}: has become a link or a device; nothing was written")
         partial.replace(target)
         if durable:
             sync(target.parent)

@@ -23,15 +23,14 @@ from elbow_core.printable import UNPRINTABLE, escape, escape_character, unescape
 
 APOSTROPHE = "'"
 _SIGNS = r"[-=+@\uff1d\uff0b\uff0d\uff20]"
-_INNER_SIGN = re.compile(rf"""(?<=[,;|"'])({_SIGNS})""")
-_TREATED = re.compile(
-    rf""" *{_SIGNS}|'+ *{_SIGNS}|'.*\\|.*[,;|"']{_SIGNS}|.*{UNPRINTABLE.pattern}""", re.DOTALL
-)
+_INNER_SIGN = re.compile(rf"""{_SIGNS}(?<=[,;|"']{_SIGNS})""")
+_START = re.compile(rf"[ ']*{_SIGNS}|'.*\\", re.DOTALL)
+_ANYWHERE = re.compile(f"{_INNER_SIGN.pattern}|{UNPRINTABLE.pattern}")
 
 
 def protect(text: str) -> str:
     """Return a cell that no spreadsheet computes and that has no unprintable character."""
-    if not _TREATED.match(text) or is_plain_number(text):
+    if not (_START.match(text) or _ANYWHERE.search(text)) or is_plain_number(text):
         return text
     return APOSTROPHE + _INNER_SIGN.sub(lambda sign: escape_character(sign[0]), escape(text))
 

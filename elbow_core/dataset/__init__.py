@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         find_near_duplicates,
         find_near_duplicates_between,
         perceptual_hash,
+        read_hashes,
         write_near_duplicates,
     )
     from elbow_core.dataset.prepared import PreparedData, open_prepared
@@ -87,6 +88,7 @@ __all__ = [
     "open_archive",
     "open_prepared",
     "perceptual_hash",
+    "read_hashes",
     "read_key",
     "read_manifest",
     "read_seen_images",
@@ -132,6 +134,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "find_near_duplicates",
             "find_near_duplicates_between",
             "perceptual_hash",
+            "read_hashes",
             "write_near_duplicates",
         ],
         "prepared": ["PreparedData", "open_prepared"],

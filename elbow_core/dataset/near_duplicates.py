@@ -1,5 +1,6 @@
 """Near-duplicates: images whose perceptual hashes are close although their bytes differ."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import cv2
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from elbow_core.bounded_files import read_regular
 from elbow_core.csv_writing import write_csv_table
 from elbow_core.dataset.manifest import LABEL_NAMES, ManifestRow
-from elbow_core.errors import ManifestError
+from elbow_core.errors import ArchiveError, ManifestError
 from elbow_core.identity import normalise_id
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
@@ -22,6 +24,7 @@ _REDUCED = 32
 _SAMPLES = 4  # Per axis, averaged into one reduced pixel: accurate enough, and fast.
 _ROWS, _COLUMNS = 16, 4096  # Of a block of comparisons, which fits in a core's cache.
 _MAX_PAIRS = 2_000_000
+_MAX_HEADER = 1 << 12  # bytes before the values of a .npy file
 
 
 def perceptual_hash(image: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "32"]:
@@ -118,6 +121,34 @@ def write_near_duplicates(
             for first, second, distance in pairs.tolist()
         ),
     )
+
+
+def read_hashes(directory: Path, images: int) -> UInt8[np.ndarray, "images 32"] | None:
+    """Return the perceptual hashes of a prepared directory, None if it has none.
+
+    Raises `ArchiveError` if the file is damaged, or not of this number of images.
+    """
+    path = directory / HASHES_FILE
+    try:
+        content = read_regular(path, _MAX_HEADER + 32 * images)
+        header = io.BytesIO(content)
+        if np.lib.format.read_magic(header) != (1, 0):
+            raise ValueError("is of another version")
+        shape, by_columns, kind = np.lib.format.read_array_header_1_0(header)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ArchiveError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ArchiveError(f"{path}: is damaged; prepare it again") from error
+    # The header is checked before memory of its size is taken.
+    if shape != (images, 32) or kind != np.uint8 or by_columns:
+        raise ArchiveError(
+            f"{path}: does not hold the perceptual hashes of {images} images; prepare it again"
+        )
+    if len(content) != header.tell() + 32 * images:
+        raise ArchiveError(f"{path}: is damaged; prepare it again")
+    return np.frombuffer(content, np.uint8, offset=header.tell()).reshape(images, 32)
 
 
 def between_patients(

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 
 from elbow_core.config import load_config
 from elbow_core.dataset import (
-    HASHES_FILE,
     LEAKS_INTO,
     NOTHING_SEEN,
     UNKNOWN_SEEN,
@@ -26,6 +25,7 @@ from elbow_core.dataset import (
     find_near_duplicates_between,
     images_learnt_from,
     open_prepared,
+    read_hashes,
     read_manifest,
     refuse_seen,
     write_near_duplicates,
@@ -172,12 +172,14 @@ def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDup
     """
     directories = {prepared.resolve() for _, prepared in _earlier_runs(init) if prepared}
     rows, pairs = list(data.rows), [np.zeros((0, 3), np.int64)]
-    hashes = _read_hashes(data.directory)
+    hashes = read_hashes(data.directory, len(data.rows))
     for directory in sorted(directories - {data.directory.resolve()}):
-        earlier_hashes = _read_hashes(directory)
-        if hashes is None or earlier_hashes is None:
+        if not (directory / "manifest.csv").is_file():
             continue
         earlier = read_manifest(directory / "manifest.csv")
+        earlier_hashes = read_hashes(directory, len(earlier))
+        if hashes is None or earlier_hashes is None:
+            continue
         for split, held_out in LEAKS_INTO.items():
             first = [index for index, row in enumerate(data.rows) if row.split in held_out]
             second = [index for index, row in enumerate(earlier) if row.split == split]
@@ -187,11 +189,6 @@ def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDup
             pairs.append(found)
         rows.extend(earlier)
     return LeakedNearDuplicates(rows, np.concatenate(pairs))
-
-
-def _read_hashes(directory: Path) -> UInt8[np.ndarray, "images 32"] | None:
-    path = directory / HASHES_FILE
-    return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
 def _earlier_runs(init: Init, nested: bool = False) -> Iterator[tuple[Path, Path | None]]:

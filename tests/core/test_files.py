@@ -157,6 +157,25 @@ def test_digest_of_a_missing_file_is_an_os_error(tmp_path):
         sha256_of(tmp_path / "no")
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_output_that_becomes_something_else_meanwhile_is_not_replaced(tmp_path, kind):
+    path, mine = tmp_path / "a.txt", tmp_path / "mine"
+    mine.write_text("mine")
+
+    def write() -> None:
+        with atomic_file(path) as partial:
+            partial.write_text("new")
+            {"link": lambda: path.symlink_to(mine), "pipe": lambda: os.mkfifo(path)}.get(
+                kind, path.mkdir
+            )()
+
+    with pytest.raises(UserError, match=r"a\.txt: (has become a link or a device|is a folder)"):
+        write()
+    assert mine.read_text() == "mine"
+    assert path.is_symlink() or path.is_fifo() or path.is_dir()
+    assert names_in(tmp_path) == ["a.txt", "mine"]
+
+
 def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
