@@ -135,8 +135,10 @@ def read_jpeg_frame(data: bytes) -> JpegFrame:
                 break
     if frame is None:
         raise HeaderError("is a damaged JPEG: it has no header")
-    if frame[1] * frame[2] * scans > _MAX_SCANNED_PIXELS:
-        raise HeaderError(f"is a JPEG of {frame[2]} x {frame[1]} in {scans} scans")
+    if scans > 1 and frame[1] * frame[2] * scans > _MAX_SCANNED_PIXELS:
+        raise HeaderError(
+            f"is a JPEG of {frame[2]} x {frame[1]} in {scans} scans, too many for its size"
+        )
     return JpegFrame(*frame, scans, exif)
 
 

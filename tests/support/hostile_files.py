@@ -149,10 +149,22 @@ def element(group: int, number: int, kind: bytes, value: bytes) -> bytes:
     return struct.pack("<HH2sHI", group, number, kind, 0, len(value)) + value
 
 
+_ITEM = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
+_ITEM_END = struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+_SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+
+def many_parts(kind: bytes, content: bytes, *, outer: bool = False) -> bytes:
+    """Return a DICOM file with a million private values of undefined length, or items of one."""
+    start = struct.pack("<HH2sHI", 0x0027, 0x1001, kind, 0, 0xFFFFFFFF)
+    if outer:
+        return before_rows(start + content * 10**6 + _SEQUENCE_END)
+    return before_rows((start + content + _SEQUENCE_END) * 10**6)
+
+
 def nested(depth: int) -> bytes:
     start = struct.pack("<HH2sHI", 0x0028, 0x0005, b"SQ", 0, 0xFFFFFFFF)
-    item = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
-    return before_rows((start + item) * depth)
+    return before_rows((start + _ITEM) * depth)
 
 
 def nested_of_known_length(depth: int) -> bytes:
@@ -269,6 +281,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "dicom: a million elements": lambda: before_rows(
         struct.pack("<HH2sH", 0x0027, 1, b"US", 0) * 10**6
     ),
+    "dicom: a million items": partial(many_parts, b"SQ", _ITEM + _ITEM_END, outer=True),
+    "dicom: a million sequences": partial(many_parts, b"SQ", _ITEM + _ITEM_END),
+    "dicom: a million values of no length": partial(many_parts, b"OB", b""),
     "dicom: sequences 10 000 deep": partial(nested, 10_000),
     "dicom: tables 10 000 deep": partial(nested_of_known_length, 10_000),
     "dicom: a table sequence of 100 000 items": partial(many_items, 100_000),

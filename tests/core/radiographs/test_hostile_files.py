@@ -67,7 +67,7 @@ def _sound_files() -> dict[str, bytes]:
         "jpeg": encode(image, ".jpg"),
         "jpeg in colour": encode(np.dstack([image] * 3), ".jpg"),
         "dicom": dicom(words, 12),
-        "dicom by run length": run_length(literal, words[:1500, :1499]),
+        "dicom by run length": run_length(literal, words[:, :1499]),
         "dicom of jpeg 2000": of_jpeg_2000(jpeg_2000(words), words),
     }
 
@@ -77,7 +77,7 @@ def test_short_memory_is_never_a_verdict_on_a_sound_file():
         outcomes = set()
         for name, data in _sound_files().items():
             assert reader.read(data).outcome == "image", name
-            for mebibytes in (1, 6, 14, 25, 45, 100):
+            for mebibytes in (3, 6, 20, 80):
                 outcome = reader.read(data, headroom=mebibytes << 20).outcome
                 is_own_reason = outcome.startswith("MachineError: x: not enough memory to")
                 assert outcome == "image" or is_own_reason, (name, mebibytes, outcome)
