@@ -4,3 +4,12 @@
 beside them are their common base: errors, commands, signals, worker processes, atomic files,
 progress, run directories.
 """
+
+import sys
+
+from elbow_core.interruption import exit_on_ctrl_c
+from elbow_core.surroundings import require_address_space
+
+if sys.argv[:1] == ["-m"]:  # `python -m` is importing a command
+    exit_on_ctrl_c()
+    require_address_space()

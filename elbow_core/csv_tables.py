@@ -1,18 +1,31 @@
 """The one reader of CSV tables.
 
 It takes what a table plainly says and refuses the rest with file and line: nothing is guessed, and
-no cell is trimmed or converted in passing.
+no cell is trimmed or converted in passing. Cells that `elbow_core.csv_writing` protected from
+spreadsheets get their text back (`elbow_core.table_cells`).
 """
 
 import codecs
 import csv
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from elbow_core.errors import UserError
 from elbow_core.identity import has_outer_blanks
+from elbow_core.table_cells import restore
+
+MAX_BYTES = 2**26
+"""Ten times the manifest of MURA, the largest set that is read here."""
+MAX_ROWS = 1_000_000
+MAX_COLUMNS = 1000
+MAX_CELL = 2**15 - 1
+"""Characters, as in a spreadsheet; a path of Linux fits, with each of its bytes escaped."""
+MAX_PADDED = 2**27
+"""Rows times characters of the longest cell: in an array of text, each row has that room."""
+_MAX_LINE = 2**17  # below the limit of the module csv, which counts quoted line ends too
+_LINE_END = re.compile(r"\r\n|\r|\n|\Z")
 
 _WIDE_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -61,9 +74,9 @@ def read_csv_table(
     at.
 
     Raises ``error``, ``file:line: problem``, for a file that cannot be read, is not UTF-8, contains
-    a null byte or is not CSV; for a column that is repeated, or whose name starts or ends with a
-    blank of any kind or an invisible character; and for a row with more or fewer cells than the
-    header.
+    a null byte, is not CSV, or is larger than the limits of this module; for a column that is
+    repeated, or whose name starts or ends with a blank of any kind or an invisible character; and
+    for a row with more or fewer cells than the header.
     """
     numbered = read_csv_rows(path, error, comments=comments)
     line, header = numbered[0] if numbered else (1, [])
@@ -88,27 +101,51 @@ def read_csv_rows(
 
     Reference: RFC 4180.
     """
-    lines = io.StringIO(_read_text(path, error), newline="")
-    kept: Iterable[str] = lines
+    lines: Iterable[str] = _split_lines(_read_text(path, error), path, error)
     if comments:
         # An empty line keeps the count of lines.
-        kept = ("\n" if line.startswith("#") else line for line in lines)
-    reader = csv.reader(kept, strict=True)
+        lines = ("\n" if line.startswith("#") else line for line in lines)
+    reader = csv.reader(lines, strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    longest, longest_place = 0, ""
     try:
-        return [
-            (reader.line_num, cells)
-            for cells in reader
-            if cells and (len(cells) > 1 or cells[0].strip())
-        ]
+        for cells in reader:
+            if not cells or (len(cells) == 1 and not cells[0].strip()):
+                continue
+            place = f"{path}:{reader.line_num}"
+            if len(cells) > MAX_COLUMNS:
+                raise error(f"{place}: has {len(cells)} columns, more than {MAX_COLUMNS}")
+            if len(rows) == MAX_ROWS:
+                raise error(f"{place}: has more than {MAX_ROWS} rows; divide the table")
+            if (length := max(map(len, cells))) > longest:
+                longest, longest_place = length, place
+            rows.append((reader.line_num, [restore(cell) for cell in cells]))
     except csv.Error as problem:
         raise error(f"{path}:{reader.line_num}: is not CSV: {problem}") from problem
+    if longest > min(MAX_CELL, MAX_PADDED // max(len(rows), 1)):
+        raise error(f"{longest_place}: a cell has {longest} characters, too many; shorten it")
+    return rows
+
+
+def _split_lines(text: str, path: Path, error: type[UserError]) -> Iterator[str]:
+    """Yield the lines of a text with their ends, none longer than a row may be."""
+    position = 0
+    for number, end in enumerate(_LINE_END.finditer(text), start=1):
+        if end.end() - position > _MAX_LINE:
+            raise error(f"{path}:{number}: the line has more than {_MAX_LINE} characters")
+        if end.end() > position:
+            yield text[position : end.end()]
+        position = end.end()
 
 
 def _read_text(path: Path, error: type[UserError]) -> str:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror}") from problem
+    if len(data) > MAX_BYTES:
+        raise error(f"{path}: is larger than {MAX_BYTES >> 20} MiB; divide the table")
     for mark, name in _WIDE_ENCODINGS:
         if data.startswith(mark):
             raise error(f"{path}: cannot be read: it is {name} text; save it as UTF-8")

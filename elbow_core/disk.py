@@ -8,15 +8,32 @@ from pathlib import Path
 
 from elbow_core.errors import UserError
 
+PREFIX, SUFFIX = ".elbow-", ".partial"
+"""Of temporary folders, which `elbow_core.partial_folders.sweep` removes after a kill."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOM_FOR_PARTIAL = len("..partial")  # `elbow_core.files.atomic_folder`
 _NO_ROOM = 2**16  # bytes free on a disk that is full
 
 
 def require_writable(path: Path) -> None:
-    """Raise `UserError` unless a file or folder can be created at ``path``, or in that folder."""
-    existing = _existing(path.parent if path.is_file() else path)
+    """Raise `UserError` unless a file or folder can be created at ``path``, or in that folder.
+
+    A broken link is refused, and so is a name that leaves no room for that of the unfinished work.
+    """
     try:
-        Path(tempfile.mkdtemp(prefix=".", dir=existing)).rmdir()
+        if path.is_symlink() and not path.exists():
+            raise UserError(f"{path}: is a link to {path.readlink()}, which does not exist")
+        existing = _existing(path.parent if path.is_file() else path)
+        if not path.exists() and existing.is_dir():
+            longest = os.pathconf(existing, "PC_NAME_MAX") - _ROOM_FOR_PARTIAL
+            if any(len(os.fsencode(part)) > longest for part in path.parts):
+                raise UserError(f"{path}: cannot be written: a name is longer than {longest} bytes")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        # On Linux a file without a name, of which a killed process leaves nothing.
+        tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {existing}: {error.strerror}") from error
 

@@ -15,6 +15,10 @@ class RadiographError(UserError):
     """A file that cannot be read as one grey radiograph."""
 
 
+class MachineError(UserError):
+    """The machine's trouble and no verdict on a file: memory, permission, a failing disk."""
+
+
 class ManifestError(UserError):
     """A manifest that violates its schema, or whose splits would leak."""
 

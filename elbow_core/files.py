@@ -1,76 +1,115 @@
 """Atomic files and folders, their permissions, and digests of files."""
 
 import hashlib
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from elbow_core.errors import UserError
-from elbow_core.locks import locked_folder
+from elbow_core.outputs import output_file, output_folder
+from elbow_core.partial_folders import (
+    MARK,
+    marked_folder,
+    remove_content,
+    remove_marked,
+    temporary_folder,
+)
+from elbow_core.renaming import exchange, sync, sync_tree
 
 _PRIVATE = 0o077  # mode bits that a file written through a temporary one lacks
+_NEW, _FORMER = "new", "former"  # in a partial folder
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; it is renamed to ``path`` when the block succeeds.
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a path to write to; the file takes the place of ``path`` when the block succeeds.
 
-    After an exception ``path`` is unchanged and the partial file is removed.
+    What ``path`` may be, `elbow_core.outputs` says. The yielded path has the name of ``path``, in a
+    new folder beside it that others cannot write, so that two processes never share it. With
+    ``durable`` the content is on the disk before it gets its name. After an exception ``path`` is
+    unchanged and nothing else is left.
+
+    Raises `UserError` if ``path`` may not be written, and `OSError`.
 
     Reference: rename(2), which replaces a file atomically.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    target = output_file(path)
+    if target is None:
+        with tempfile.TemporaryDirectory(prefix="elbow-") as folder:
+            partial = Path(folder, "content")
+            yield partial
+            with partial.open("rb") as source, path.open("wb", buffering=0) as device:
+                shutil.copyfileobj(source, device)
+        return
+    with temporary_folder(target.parent) as folder:
+        partial = folder / target.name
         yield partial
         apply_umask(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        if durable:
+            sync(partial)
+        output_file(target)
+        partial.replace(target)
+        if durable:
+            sync(target.parent)
 
 
 @contextmanager
-def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Yield an empty folder beside ``path``; it is renamed to ``path`` when the block succeeds.
+def atomic_folder(
+    path: Path, *, may_replace: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
+    """Yield an empty folder; it takes the place of ``path`` when the block succeeds.
 
-    The leftover of a killed process is removed first. With ``replace`` the new folder takes the
-    place of an existing folder ``path`` once it is complete; without it ``path`` must be absent or
-    empty. After an exception ``path`` is unchanged and the partial folder is removed.
+    ``path`` must be absent or an empty folder. With ``may_replace`` it may be any folder for which
+    that function does not raise; it is called before and after the exchange, so that nothing is
+    removed that it does not accept. At every moment ``path`` is the former folder or the new one,
+    except on file systems that cannot exchange two names: there a kill between two renames leaves
+    neither, and the next call restores the former. After an exception ``path`` is unchanged.
+
+    The work lies in the partial folder ``.NAME.partial`` beside ``path``, which is locked.
 
     Raises `UserError` if the folder cannot be created, or another process is writing it.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    former = path.with_name(f".{path.name}.former")
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be created: {error.strerror}") from error
-    with locked_folder(partial, f"{path}: is being written by another process"):
+    target = output_folder(path)
+    partial = target.with_name(f".{target.name}.partial")
+    with marked_folder(partial, f"{path}: is being written by another process"):
+        new, former = partial / _NEW, partial / _FORMER
         try:
-            remove_content(partial)
-            yield partial
-            apply_umask(partial)
-            if replace and path.is_dir():
-                shutil.rmtree(former, ignore_errors=True)
-                path.rename(former)
-            partial.replace(path)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            if former.exists() and not path.exists():
-                former.rename(path)
+            _restore(former, target)
+            remove_content(partial, keep=MARK)
+            new.mkdir()
+            yield new
+            apply_umask(new)
+            sync_tree(new)
+            if may_replace is not None and target.is_dir():
+                _replace(target, new, former, may_replace)
+            else:
+                new.replace(target)
+            sync(target.parent)
+        finally:
+            with suppress(OSError):  # The next call does what fails here.
+                _restore(former, target)
+                remove_marked(partial)
+
+
+def _replace(target: Path, new: Path, former: Path, may_replace: Callable[[Path], None]) -> None:
+    """Exchange a folder and its successor; the former folder is then in the partial folder."""
+    may_replace(target)
+    if exchange(new, target):
+        try:
+            may_replace(new)
+        except BaseException:  # Someone has just put a file there.
+            exchange(new, target)
             raise
-        shutil.rmtree(former, ignore_errors=True)
+    else:
+        target.rename(former)
+        new.rename(target)
 
 
-def remove_content(folder: Path) -> None:
-    """Remove all files and folders in a folder; links are removed, not followed."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+def _restore(former: Path, target: Path) -> None:
+    """Give a former folder its name back if nothing has that name."""
+    if former.is_dir() and not target.exists():
+        former.rename(target)
 
 
 def sha256_of(path: Path) -> str:

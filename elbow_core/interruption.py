@@ -29,6 +29,9 @@ INTERRUPTED_STATUS = 128 + signal.SIGTERM
 CTRL_C_STATUS = 128 + signal.SIGINT
 """The exit status after Ctrl-C."""
 
+CTRL_C_LINE = "interrupted"
+"""What a command prints that Ctrl-C has ended."""
+
 
 class Interrupted(BaseException):
     """One of `STOP_SIGNALS`, whose name is its text; no handler of `Exception` catches it."""
@@ -38,14 +41,35 @@ class Interrupted(BaseException):
 
 
 @contextmanager
-def raising_on_signals() -> Iterator[None]:
-    """A context in which `STOP_SIGNALS` raise `Interrupted`; only in the main thread."""
+def raising_on_signals() -> Iterator[list[int]]:
+    """A context in which `STOP_SIGNALS` raise `Interrupted`, and Ctrl-C `KeyboardInterrupt`.
+
+    Yields the numbers of the signals received so far: a library may turn the exception into one of
+    its own. Only in the main thread.
+    """
+    received: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:
-        raise Interrupted(number)
+        received.append(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else Interrupted(number)
 
-    with _handled(STOP_SIGNALS, handle):
-        yield
+    with _handled((*STOP_SIGNALS, signal.SIGINT), handle):
+        yield received
+
+
+def exit_on_ctrl_c() -> None:
+    """Make Ctrl-C end the process at once and in one line, while it has no work to end.
+
+    That is while a command imports its modules, and when it has ended.
+    """
+
+    def end(*_: object) -> None:
+        os.write(2, f"{CTRL_C_LINE}\n".encode())
+        os._exit(CTRL_C_STATUS)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end)
 
 
 Entered = TypeVar("Entered", bound="Interruption")

@@ -8,6 +8,11 @@ _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
+def is_plain_number(text: str) -> bool:
+    """Return whether a text is a number as `parse_number` takes it, of any size."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def parse_number(text: str, low: float | int = -math.inf, high: float | int = math.inf) -> float:
     """Return the number that a text plainly is: decimal ASCII digits, a point, an exponent.
 

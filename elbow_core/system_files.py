@@ -1,7 +1,7 @@
 """Files and folders that systems write beside the user's own.
 
-A network drive keeps thumbnails of each picture, and deleted pictures in a recycle bin; a DICOM disc
-has an index. They look like images and are none of the data set.
+A network drive keeps thumbnails of each picture, and deleted pictures in a recycle bin; a DICOM
+disc has an index. They look like images and are none of the data set.
 """
 
 import re

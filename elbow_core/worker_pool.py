@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
-from elbow_core.errors import UserError
+from elbow_core.errors import MachineError, UserError
 from elbow_core.worker_processes import follow_parent, shielded_start, worker_death
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_SECONDS_TO_END = 5.0
 _TASKS_IN_FLIGHT = 3  # Per process: one running, one queued, one being collected.
 
 
@@ -47,10 +48,15 @@ class WorkerPool:
         if self._executor is None:
             return
         if kind is not None and not issubclass(kind, Exception):
-            # A signal: the scheduler does not wait for running tasks. Python 3.14 has kill_workers.
-            for process in list((self._executor._processes or {}).values()):
-                process.kill()
+            self._kill_processes()  # A signal: the scheduler does not wait for running tasks.
         self._executor.shutdown(cancel_futures=True)
+
+    def _kill_processes(self) -> None:
+        # Python 3.14 has kill_workers.
+        assert self._executor is not None
+        for process in list((self._executor._processes or {}).values()):
+            process.kill()
+            process.join(_SECONDS_TO_END)
 
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], batch: int = 4
@@ -59,8 +65,18 @@ class WorkerPool:
 
         ``batch`` items are sent at a time, since sending costs as much as processing a small item.
         ``function`` must be picklable; its exceptions propagate. Raises `UserError` if a process
-        dies.
+        dies, and `MachineError` if it cannot be started or memory is short, here or there.
         """
+        try:
+            yield from self._map(function, items, batch)
+        except MemoryError as error:
+            raise MachineError(
+                "not enough memory; use fewer workers, or a machine with more"
+            ) from error
+
+    def _map(
+        self, function: Callable[[Item], Result], items: Iterable[Item], batch: int
+    ) -> Iterator[Result]:
         if self._executor is None:
             yield from map(function, items)
             return
@@ -68,14 +84,29 @@ class WorkerPool:
         try:
             remaining = iter(items)
             while sent := tuple(islice(remaining, batch)):
-                with shielded_start():
-                    running.append(self._executor.submit(_map_batch, function, sent))
+                running.append(self._submit(_map_batch, function, sent))
                 if len(running) >= self._workers * _TASKS_IN_FLIGHT:
                     yield from running.popleft().result()
             while running:
                 yield from running.popleft().result()
         except BrokenProcessPool as error:
             raise worker_death(None) from error
+
+    def _submit(self, *task: Any) -> Future[Any]:
+        assert self._executor is not None
+        try:
+            with shielded_start():
+                return self._executor.submit(*task)
+        except BrokenProcessPool:
+            raise
+        except (OSError, RuntimeError) as error:  # "can't start new thread"
+            self._kill_processes()
+            self._executor = None  # Without its thread, it cannot be shut down.
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise MachineError(
+                f"worker processes cannot be started ({reason}); use fewer workers, or allow more "
+                "memory (ulimit -v) or processes (ulimit -u)"
+            ) from error
 
 
 def _map_batch(function: Callable[[Item], Result], batch: tuple[Item, ...]) -> list[Result]:

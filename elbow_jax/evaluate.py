@@ -8,7 +8,7 @@ from pathlib import Path
 from elbow_core import cli, evaluation
 from elbow_core.config import load_config
 from elbow_core.dataset import open_prepared, refuse_seen
-from elbow_core.disk import require_utf8_name, require_writable
+from elbow_core.disk import require_utf8_name
 from elbow_core.errors import ConfigError
 from elbow_core.runs import add_data_option, find_data, lock_run, require_data
 from elbow_jax import runtime, scoring, training
@@ -36,7 +36,12 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
     if not run.config.is_file():
         raise ConfigError(f"{run.path}: is not a run (config.yaml is missing)")
     require_utf8_name(run.path)
-    require_writable(run.path)
+    parts = dict.fromkeys(("validation", split))
+    tables = {part: run.path / f"predictions_{part}.csv" for part in parts}
+    report = run.path / f"report_{split}"
+    for table in tables.values():
+        evaluation.require_predictions_file(table)
+    evaluation.require_report_folder(report)
     config = load_config(TrainConfig, run.config)
     data = open_prepared(find_data(run.path, config.data.prepared, prepared))
     released = scoring.read_released(run.model)
@@ -58,10 +63,9 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
         print(line, file=sys.stderr)
     predictor, name = scoring.Predictor(released, batch_size), run.path.name
     predictions = {}
-    for part in dict.fromkeys(("validation", split)):
+    for part, table in tables.items():
         predictions[part] = scoring.predict_split(predictor, data, part, name)
-        evaluation.write_predictions(run.path / f"predictions_{part}.csv", predictions[part])
-    report = run.path / f"report_{split}"
+        evaluation.write_predictions(table, predictions[part])
     evaluation.write_report(
         [predictions[split]],
         report,

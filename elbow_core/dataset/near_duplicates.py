@@ -1,6 +1,5 @@
 """Near-duplicates: images whose perceptual hashes are close although their bytes differ."""
 
-import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +9,9 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from elbow_core.bounded_files import read_regular
+from elbow_core.csv_writing import write_csv_table
 from elbow_core.dataset.manifest import LABEL_NAMES, ManifestRow
 from elbow_core.errors import ArchiveError, ManifestError
-from elbow_core.files import atomic_file
 from elbow_core.identity import normalise_id
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
@@ -106,22 +105,22 @@ def write_near_duplicates(
     path: Path, rows: Sequence[ManifestRow], pairs: Int[np.ndarray, "pairs 3"]
 ) -> None:
     """Write pairs of ``rows`` as CSV: ids, distance in bits, splits and labels."""
-    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for first, second, distance in pairs.tolist():
-            row, other = rows[first], rows[second]
-            writer.writerow(
-                (
-                    row.image_id,
-                    other.image_id,
-                    distance,
-                    row.split,
-                    other.split,
-                    LABEL_NAMES[row.label],
-                    LABEL_NAMES[other.label],
-                )
+    write_csv_table(
+        path,
+        COLUMNS,
+        (
+            (
+                rows[first].image_id,
+                rows[second].image_id,
+                distance,
+                rows[first].split,
+                rows[second].split,
+                LABEL_NAMES[rows[first].label],
+                LABEL_NAMES[rows[second].label],
             )
+            for first, second, distance in pairs.tolist()
+        ),
+    )
 
 
 def read_hashes(directory: Path, images: int) -> UInt8[np.ndarray, "images 32"] | None:

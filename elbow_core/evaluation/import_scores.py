@@ -13,7 +13,7 @@ import numpy as np
 from elbow_core.cli import run
 from elbow_core.csv_tables import read_csv_table
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.prediction_files import write_predictions
+from elbow_core.evaluation.prediction_files import require_predictions_file, write_predictions
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, NONE_INJURED
 from elbow_core.plain_numbers import parse_number
@@ -97,6 +97,7 @@ def main(arguments: Sequence[str]) -> int:
         threshold = parse_number(options.threshold, 0, NONE_INJURED)
     except ValueError as error:
         parser.error(f"--threshold: {error}")
+    require_predictions_file(options.out, "--out")
     columns = {
         name: getattr(options, name)
         for name in ("image_id", "label", "score", "patient_id", "study_id")

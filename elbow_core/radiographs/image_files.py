@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from elbow_core.errors import UserError
+from elbow_core.errors import MachineError, UserError
 from elbow_core.radiographs.file_types import is_dicom
 from elbow_core.system_files import reason_to_leave_out
 
@@ -15,15 +15,18 @@ def counts_as_image(file: Path) -> bool:
     """Say whether a file has an image's suffix, or starts as DICOM does.
 
     The rest of its content is checked only when it is read. Scanners name DICOM files without a
-    suffix, or by a UID, whose last number looks like one.
+    suffix, or by a UID, whose last number looks like one. Raises `MachineError` for a file of
+    another name that cannot be read: it may be DICOM.
     """
     if file.suffix.lower() in IMAGE_SUFFIXES:
         return True
     try:
         with file.open("rb") as opened:
             return is_dicom(opened.read(132))
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError as error:
+        raise MachineError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def list_image_files(folder: Path) -> list[Path]:
@@ -39,8 +42,15 @@ def list_image_files(folder: Path) -> list[Path]:
         for name in files:
             file = Path(parent, name)
             if not reason_to_leave_out(name, folder=False) and file.is_file():
-                found += [file] if counts_as_image(file) else []
+                found += [file] if _counts_as_far_as_known(file) else []
     return sorted(found)
+
+
+def _counts_as_far_as_known(file: Path) -> bool:
+    try:
+        return counts_as_image(file)
+    except MachineError:  # `find_passed_over` names it.
+        return False
 
 
 def _raise(error: OSError) -> None:

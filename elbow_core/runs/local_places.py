@@ -21,16 +21,12 @@ from elbow_core.strict_json import read_json
 LOCAL = "local.json"
 SCHEMA = 1
 _KEYS = ("command", "working_directory", "data")
-_PATH = re.compile(r"""(?<![\w.:/~-])(?:~|\.\.)?/[^\s,;:'"(){}\[\]]*""")
+_PATH = re.compile(r"""(?<![\w.:/~-])(?:~|\.\.)?/[^\s,;:'"(){}\[\]]+""")
 
 
 def shareable(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record without what belongs into ``local.json``, and with no path of this machine.
-
-    Absolute paths, and those that lead out of the working directory, become their last part, also
-    within a longer text.
-    """
-    return {key: _without_paths(value) for key, value in record.items() if key not in _KEYS}
+    """Return a record without what belongs into ``local.json``, and `without_paths`."""
+    return {key: without_paths(value) for key, value in record.items() if key not in _KEYS}
 
 
 def start_of(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,11 +61,16 @@ def write_starts(run: Path, starts: list[dict[str, Any]]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def _without_paths(value: Any) -> Any:
+def without_paths(value: Any) -> Any:
+    """Return a value, of JSON or YAML, whose texts hold no path of this machine.
+
+    Absolute paths, and those that lead out of the working directory, become their last part, also
+    within a longer text.
+    """
     if isinstance(value, Mapping):
-        return {key: _without_paths(item) for key, item in value.items()}
+        return {key: without_paths(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_paths(item) for item in value]
+        return [without_paths(item) for item in value]
     if not isinstance(value, str):
         return value
     if value.startswith(("/", "~", "../")):

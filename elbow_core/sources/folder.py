@@ -53,7 +53,9 @@ def scan(root: Path, config: FolderSource) -> ScanResult:
             raise UserError(f"{root / folder}: contains no images")
         rejected += rejected_in_class
         for path in paths:
-            ids = match_patient(config.patient, path) if config.patient else (path, path)
+            ids = (path, path)
+            if config.patient:
+                ids = match_patient(config.patient, path, "source.patient")
             if ids is None:
                 without_patient.append(path)
                 continue

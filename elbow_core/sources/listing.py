@@ -42,11 +42,6 @@ def list_images(root: Path, folder: str = "") -> tuple[list[str], list[Rejection
     return sorted(images), sorted(rejected, key=lambda entry: entry.path)
 
 
-def printable(text: str) -> str:
-    """Return a path with each character that a CSV file cannot contain replaced by "?"."""
-    return _UNWRITABLE.sub("?", text)
-
-
 def name_files(paths: list[str]) -> str:
     """Return the number of files and all their paths, on one line."""
     return f"{len(paths)} {'file' if len(paths) == 1 else 'files'}: {', '.join(paths)}"

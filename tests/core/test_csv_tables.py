@@ -226,3 +226,36 @@ def test_tables_of_mura_are_as_strict(tmp_path, name):
             write(table, line[:-1] + label)
             with pytest.raises(UserError, match=r"csv:1: .* does not end in ,0 or ,1"):
                 scan(tmp_path, MuraSource())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b\n1," + "x" * 32_768 + "\n", ":2: a cell has 32768 characters, too many"),
+        ("a,b\n1," + "x" * 131_000 + "\n", ":2: a cell has 131000 characters, too many"),
+        ("a\n1\n" + "x" * 30_000 + "\n" + "1\n" * 5000, ":3: a cell has 30000 characters, too"),
+        ("a,b\n" + "," * 1000 + "\n", ":2: has 1001 columns, more than 1000"),
+        ("a,b\n" + "x" * 140_000 + "\n", ":2: the line has more than 131072 characters"),
+        ('a,b\n1,"' + "x\n" * 100_000 + '"\n', ": is not CSV: field larger than field limit"),
+        (b"a" * (2**26 + 1), ": is larger than 64 MiB; divide the table"),
+    ],
+    ids=["long id", "longer id", "long id of many", "columns", "line", "quoted lines", "bytes"],
+)
+def test_table_beyond_a_limit_is_refused_with_its_place(tmp_path, content, message):
+    path = write(tmp_path / "t.csv", content)
+    with pytest.raises(UserError) as caught:
+        read_csv_table(path)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_table_of_too_many_rows_is_refused_with_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("elbow_core.csv_tables.MAX_ROWS", 3)
+    path = write(tmp_path / "t.csv", "a\n1\n2\n3\n")
+    with pytest.raises(UserError, match=r"t\.csv:4: has more than 3 rows; divide the table"):
+        read_csv_table(path)
+
+
+def test_cell_at_the_limit_is_read(tmp_path):
+    (row,) = cells(write(tmp_path / "t.csv", f"a,b\n1,{'ü' * 32_767}\n"))
+    assert len(row["b"]) == 32_767

@@ -16,11 +16,22 @@ def test_writable_places_pass_and_nothing_is_left(tmp_path, name):
     assert names_in(tmp_path) == ["file"]
 
 
-@pytest.mark.parametrize("path", ["{file}/run", "{file}/deep/run", "/proc/run"])
-def test_place_that_cannot_be_written_is_named(tmp_path, path):
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("{file}/run", "cannot be written"),
+        ("{file}/deep/run", "cannot be written"),
+        ("/proc/run", "cannot be written"),
+        ("{file}" + "x" * 250, "cannot be written"),
+        ("{file}" + "x" * 243, "cannot be written"),
+        ("{file}_link", "is a link to nowhere, which does not exist"),
+    ],
+)
+def test_place_that_cannot_be_written_is_named(tmp_path, path, problem):
     (tmp_path / "file").touch()
+    (tmp_path / "file_link").symlink_to("nowhere")
     place = Path(path.format(file=tmp_path / "file"))
-    with pytest.raises(UserError, match=f"{place}: cannot be written"):
+    with pytest.raises(UserError, match=f"{place}: {problem}"):
         require_writable(place)
 
 

@@ -6,11 +6,16 @@ from pathlib import Path
 import pytest
 
 from elbow_core.errors import UserError
-from elbow_core.files import apply_umask, atomic_file, atomic_folder, remove_content, sha256_of
+from elbow_core.files import apply_umask, atomic_file, atomic_folder, sha256_of
+from elbow_core.partial_folders import remove_content
 from tests.support.lock_holders import hold, kill
 from tests.support.paths import names_in
 
 ERRORS = [ValueError, KeyboardInterrupt]
+
+
+def accept(folder: Path) -> None:
+    """Let any folder be replaced."""
 
 
 def test_file_appears_when_the_block_has_succeeded(tmp_path):
@@ -18,7 +23,7 @@ def test_file_appears_when_the_block_has_succeeded(tmp_path):
     with atomic_file(path) as partial:
         partial.write_text("new")
         assert not path.exists()
-        assert partial.parent == path.parent
+        assert partial.parent.parent == path.parent
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -44,16 +49,16 @@ def test_folder_appears_complete_when_the_block_has_succeeded(tmp_path):
     with atomic_folder(path) as partial:
         (partial / "a.txt").write_text("new")
         assert not path.exists()
-        assert partial.parent == path.parent
+        assert partial.parent.parent == path.parent
     assert (path / "a.txt").read_text() == "new"
     assert names_in(path.parent) == ["folder"]
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("replace", [False, True])
-def test_failed_block_leaves_no_folder(tmp_path, error, replace):
+@pytest.mark.parametrize("may_replace", [None, accept])
+def test_failed_block_leaves_no_folder(tmp_path, error, may_replace):
     def write_half() -> None:
-        with atomic_folder(tmp_path / "folder", replace=replace) as partial:
+        with atomic_folder(tmp_path / "folder", may_replace=may_replace) as partial:
             (partial / "a.txt").write_text("half")
             raise error
 
@@ -66,7 +71,7 @@ def test_replace_keeps_the_former_folder_until_the_new_one_is_complete(tmp_path)
     path = tmp_path / "folder"
     path.mkdir()
     (path / "old.txt").write_text("old")
-    with atomic_folder(path, replace=True) as partial:
+    with atomic_folder(path, may_replace=accept) as partial:
         (partial / "new.txt").write_text("new")
         assert names_in(path) == ["old.txt"]
     assert names_in(path) == ["new.txt"]
@@ -80,7 +85,7 @@ def test_failed_replacement_leaves_the_former_folder(tmp_path, error):
     (path / "old.txt").write_text("old")
 
     def write_half() -> None:
-        with atomic_folder(path, replace=True) as partial:
+        with atomic_folder(path, may_replace=accept) as partial:
             (partial / "new.txt").write_text("half")
             raise error
 
@@ -118,7 +123,7 @@ def test_second_writer_is_refused_and_the_leftover_of_a_killed_one_is_removed(tm
             atomic_folder(path),
         ):
             pass
-        assert (tmp_path / ".folder.partial/half.txt").exists()
+        assert (tmp_path / ".folder.partial/new/half.txt").exists()
     finally:
         kill(process)
     assert names_in(tmp_path) == [".folder.partial"]

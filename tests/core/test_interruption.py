@@ -139,12 +139,12 @@ cli.run(main)
 @pytest.mark.parametrize(
     ("encoding", "printed"),
     [
-        ("utf-8", b"M\xfcller \xc3\xbc"),  # the bytes of the name
-        ("latin-1", b"M\xfcller \xfc"),
-        ("ascii", b"M\xfcller \\xfc"),
+        ("utf-8", b"M\\xfcller \xc3\xbc"),
+        ("latin-1", b"M\\xfcller \xfc"),
+        ("ascii", b"M\\xfcller \\xfc"),
     ],
 )
-def test_name_in_another_encoding_is_printed_with_its_bytes(encoding, printed):
+def test_name_that_is_not_utf8_is_printed_with_an_escape(encoding, printed):
     done = subprocess.run(
         [sys.executable, "-c", PRINT_NAME, os.fsdecode(b"M\xfcller \xc3\xbc")],
         capture_output=True,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import cv2
 import pytest
 
-from elbow_core.errors import UserError
+from elbow_core.errors import MachineError, UserError
 from elbow_core.interruption import Interrupted
 from elbow_core.worker_pool import WorkerPool
 from tests.support.namespaces import (
@@ -155,3 +155,13 @@ def test_small_shared_memory_suffices_and_none_is_one_line(tmp_path, mount, erro
     assert done.stderr.startswith(error)
     assert len(done.stderr.splitlines()) == bool(error)
     assert (done.returncode, done.stdout) == ((2, "") if error else (0, "[3]\n"))
+
+
+def run_out_of_memory(_: int) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_short_memory_in_a_task_is_the_machines_trouble(workers):
+    with WorkerPool(workers) as pool, pytest.raises(MachineError, match="not enough memory; use"):
+        list(pool.map(run_out_of_memory, [1]))

@@ -85,5 +85,5 @@ def refused(
     written = capsys.readouterr().err.splitlines()
     lines = [line for line in written if line.startswith("error: ")]
     assert len(lines) == 1
-    assert other_lines or written == lines
+    assert other_lines or written == lines, written
     return lines[0]

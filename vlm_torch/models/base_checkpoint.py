@@ -64,8 +64,10 @@ def find_base(model: ModelSection, runs_folder: Path) -> BaseCheckpoint:
         origin = f"tiny_{model.architecture}_base_{size}_{seed}"
         path = runs_folder / origin
         if not path.is_dir():
-            with locked_output(path), atomic_folder(path) as partial:
-                family.write_tiny_checkpoint(partial, size, seed)
+            with locked_output(path):
+                if not path.is_dir():  # by the process that held the lock
+                    with atomic_folder(path) as partial:
+                        family.write_tiny_checkpoint(partial, size, seed)
     require_plain_folder(path, "model.base.path")
     model_type = _read_model_type(path)
     if model_type != family.model_type:

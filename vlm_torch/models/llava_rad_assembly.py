@@ -45,7 +45,8 @@ def assemble_llava_rad(
         dtype: type of the stored weights.
 
     Raises:
-        UserError: a missing part, an unknown key, or shapes that do not match.
+        UserError: a missing part, an unknown key, shapes that do not match, or a weight that is not
+            finite.
     """
     tower_config, tower = read_tower(parts / TOWER)
     projector_weights = read_projector(projector or parts / PROJECTOR)
@@ -103,7 +104,11 @@ def _add_zero_rows(table: Tensor, rows: int) -> Tensor:
 
 
 def _load_strictly(config: Any, state: dict[str, Tensor], dtype: str) -> Any:
-    """Build the model; raises `UserError` for a missing, unexpected or misshapen tensor."""
+    """Build the model.
+
+    Raises `UserError` for a missing, unexpected or misshapen tensor, and for one that is not
+    finite.
+    """
     try:
         loaded: Any = LlavaForConditionalGeneration.from_pretrained(
             None,  # no folder and no name: nothing but what is given here can be read
@@ -122,4 +127,7 @@ def _load_strictly(config: Any, state: dict[str, Tensor], dtype: str) -> Any:
                 f"the parts do not fit together: {len(keys)} {kind.replace('_', ' ')}, first "
                 f"{keys[0]}"
             )
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise UserError(f"the parts: {name} holds numbers that are not finite in {dtype}")
     return model

@@ -105,7 +105,7 @@ def read_lora(weights: Path, settings: Path) -> Lora:
     require_files(settings.parent, (settings.name,))
     config = read_config(settings)
     rank, alpha = config.get("r"), config.get("lora_alpha")
-    if type(rank) is not int or rank < 1 or type(alpha) not in (int, float):
+    if type(rank) is not int or rank < 1 or not isinstance(alpha, int | float):
         raise UserError(f"{settings}: is not an adapter configuration (r and lora_alpha)")
     for key in ("use_rslora", "use_dora", "fan_in_fan_out"):
         if config.get(key):

@@ -1,6 +1,6 @@
 """Opens parts of a checkpoint from its folder: nothing is requested, and no code of it is run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,9 @@ def from_folder(kind: Any, folder: Path, purpose: str, **options: Any) -> Any:
 def require_plain_folder(folder: Path, name: str) -> None:
     """Refuse what is no folder, and a checkpoint with code of its own or with an adapter.
 
-    transformers would run the code that ``auto_map`` names, after a question on standard input, and
-    would replace a model beside an adapter by the base model that the adapter names.
+    transformers would run the code that ``auto_map`` names, after a question on standard input,
+    would replace a model beside an adapter by the base model that the adapter names, and would take
+    weights from elsewhere where an index names them.
 
     Args:
         folder: of a checkpoint.
@@ -73,6 +74,7 @@ def require_plain_folder(folder: Path, name: str) -> None:
             f"{folder / ADAPTER_CONFIG}: belongs to an adapter, and {name} names a whole model; "
             "give the folder of the base model, or merge the adapter into it"
         )
+    _require_own_weights(folder)
     for file in sorted(folder.glob("*config*.json")):
         for key in _keys(read_config(file)):
             if key in _CODE_KEYS:
@@ -82,8 +84,28 @@ def require_plain_folder(folder: Path, name: str) -> None:
                 )
 
 
-def require_files(folder: Path, *alternatives: tuple[str, ...]) -> None:
-    """Raise `ConfigError` unless a folder has, of each tuple of names, one that is a file."""
+def _require_own_weights(folder: Path) -> None:
+    """Check that the weights are the folder's own files, which the fingerprint covers."""
+    if "transformers_weights" in read_config_if_present(folder / "config.json"):
+        raise ConfigError(
+            f"{folder / 'config.json'}: transformers_weights names a file of weights; remove it, "
+            "so that those of the usual names are read"
+        )
+    index = folder / "model.safetensors.index.json"
+    names = read_config_if_present(index).get("weight_map", {})
+    own = {file.name for file in folder.glob("*.safetensors")}
+    for name in names.values() if isinstance(names, dict) else [names]:
+        if not isinstance(name, str) or name not in own:
+            raise ConfigError(f"{index}: {str(name)[:80]!r} is not a file of weights beside it")
+
+
+def read_config_if_present(file: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, empty if there is no such file; raises `ConfigError`."""
+    return read_config(file) if file.exists() else {}
+
+
+def require_files(folder: Path, *alternatives: Sequence[str]) -> None:
+    """Raise `ConfigError` unless a folder has, of each group of names, one that is a file."""
     for names in alternatives:
         if not any((folder / name).is_file() for name in names):
             others = f" (nor {', '.join(names[1:])})" if len(names) > 1 else ""

@@ -56,11 +56,12 @@ class AnswerLog:
             found = _parse(lines[0])
             if not isinstance(found, dict) or "subject" not in found:
                 raise self._damage(1, "is not the header of a file of answers")
-            print(
-                f"{path}: holds answers of another model, other data or an earlier version; all "
-                "images are answered anew",
-                file=sys.stderr,
-            )
+            if len(lines) > 1:
+                print(
+                    f"{path}: holds answers of another model, other data or an earlier version; "
+                    "all images are answered anew",
+                    file=sys.stderr,
+                )
         if lines[:1] != [self._header]:
             self._write([self._header])
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 from transformers import GenerationConfig
-from transformers.generation import LogitsProcessor, LogitsProcessorList
+from transformers.generation.logits_process import LogitsProcessor, LogitsProcessorList
 
 from elbow_core.evaluation import UNPARSED
 from vlm_torch.inputs import IGNORE_INDEX, PromptTokens, answered_inputs, question_inputs

@@ -12,7 +12,13 @@ import torch
 
 from elbow_core.dataset import PreparedData, open_prepared, refuse_seen
 from elbow_core.errors import ConfigError, UserError
-from elbow_core.evaluation import UNPARSED, Predictions, predictions_of_rows, write_predictions
+from elbow_core.evaluation import (
+    UNPARSED,
+    Predictions,
+    predictions_of_rows,
+    require_predictions_file,
+    write_predictions,
+)
 from elbow_core.progress import track
 from elbow_core.runs import data_fingerprint, find_data, lock_run, require_data
 from vlm_torch import lora
@@ -102,6 +108,8 @@ def predict(
 
 
 def _predict(run: lora.FinetunedRun, split: str, batch_size: int, prepared: Path | None) -> Path:
+    path = run.path / f"predictions_{split}.csv"
+    require_predictions_file(path)
     data = open_prepared(find_data(run.path, run.config.data.prepared, prepared))
     expected = run.card.preprocessing.model_dump(mode="json")
     if expected != data.archive.settings:
@@ -130,7 +138,6 @@ def _predict(run: lora.FinetunedRun, split: str, batch_size: int, prepared: Path
         model = lora.load_adapter(model, run.adapter, run.card.lora)
     if torch.cuda.is_available() and not run.config.model.four_bit:
         model = model.to("cuda")
-    path = run.path / f"predictions_{split}.csv"
     predictions = predict_split(model, inputs, run, data, split, batch_size, log)
     write_predictions(path, predictions)
     log.remove()

@@ -36,6 +36,7 @@ from elbow_core.runs import (
     describe_stop,
     lock_run,
     naming_full_disk,
+    read_record,
     resume_run,
 )
 from vlm_torch.config import ADAPTER, CHECKPOINTS, FinetuneConfig
@@ -97,6 +98,7 @@ def finetune(config: FinetuneConfig, resume: bool) -> int:
                     require_room(config.run, _checkpoint_size(model), "the next checkpoint")
                 record = _describe(data, base, model, arguments)
                 if exists:
+                    _require_same_base(config.run, base)
                     check = check_resume if adapter.is_dir() else resume_run
                     check(config.run, config, record, _resume_rules(base))
                 elif resume and (config.run / CONFIG).is_file():
@@ -209,6 +211,20 @@ def _resume_rules(base: BaseCheckpoint) -> ResumeRules:
             "length is another run: restore it"
         },
     )
+
+
+def _require_same_base(run: Path, base: BaseCheckpoint) -> None:
+    """Check that a run resumes with the base model that it began with, wherever that is now.
+
+    Fingerprints of earlier versions, which begin otherwise, are not compared.
+    """
+    known = str(read_record(run).get("base", {}).get("fingerprint", ""))
+    version = base.fingerprint.partition("-")[0]
+    if known.startswith(f"{version}-") and known != base.fingerprint:
+        raise ConfigError(
+            f"{run}: cannot resume, since {base.path} is not the base model that the run began "
+            "with; restore it, or give another `run:`"
+        )
 
 
 def _checkpoint_size(model: PeftModel) -> int:

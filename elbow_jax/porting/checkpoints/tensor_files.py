@@ -13,10 +13,12 @@ from safetensors.numpy import save_file
 
 from elbow_core.errors import UserError, library_reason
 from elbow_core.files import atomic_file
+from elbow_core.outputs import require_output_file
 from elbow_jax.porting.checkpoints.state_dicts import select_weights
 
 # Types of weights, by safetensors' names; counters may be integers.
 _FLOATS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
+_OWN_METADATA = ("elbow_jax.network", "weights_sha256")  # of a file that the command wrote
 _COUNTERS = ("num_batches_tracked", "n_averaged")
 
 # torch's words for a pickle that holds more than tensors.
@@ -62,6 +64,23 @@ def read_tensors(file: Path) -> TensorFile:
     stated = [source.get(key) for source in (content, metadata) for key in ("architecture", "arch")]
     architecture = next((name for name in stated if isinstance(name, str) and name), None)
     return TensorFile(tensors, metadata, architecture, str(selection))
+
+
+def require_own_file(path: Path) -> None:
+    """Raise `UserError` unless a file of tensors is absent or was written by this package.
+
+    The file to port may lie in the folder that the result is written to, under the same name.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    require_output_file(path)
+    try:
+        with safe_open(path, framework="numpy") as opened:
+            own = any(key in _OWN_METADATA for key in opened.metadata() or {})
+    except Exception:  # of the format's reader, for a file of another kind
+        own = False
+    if not own:
+        raise UserError(f"{path}: exists and was not written by this command; name another --out")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from elbow_core.runs import (
     locate,
     lock_run,
     resume_run,
+    without_paths,
 )
 from tests.support.paths import ROOT
 
@@ -134,6 +135,24 @@ def test_record_names_no_place_of_this_machine(run):
     assert start["data"] == place
     assert start["command"][2] == "/home/alice/runs/x"
     assert start["changed"] == {"run": ["run", "/home/alice/runs/x"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("/home/alice/a b.csv", "a b.csv"),
+        ("~/alice/x", "x"),
+        ("../alice/x", "x"),
+        ("--a=/home/alice/x --b /home/alice/y", "--a=x --b y"),
+        ("{kind: folder, path: /home/alice/x}", "{kind: folder, path: x}"),
+        ("google/medgemma-4b-it", "google/medgemma-4b-it"),
+        ("https://example.org/alice/x", "https://example.org/alice/x"),
+        ("and/or 1 / 2, runs/x", "and/or 1 / 2, runs/x"),
+        ("Linux-6.1-x86_64", "Linux-6.1-x86_64"),
+    ],
+)
+def test_paths_that_name_a_machine_are_cut_to_their_last_part(text, shared):
+    assert without_paths({"a": [text, 1, None]}) == {"a": [shared, 1, None]}
 
 
 def test_resumption_of_an_older_run_moves_its_places_to_their_own_file(run):

@@ -136,6 +136,8 @@ def test_event_files_name_no_host(tmp_path, monkeypatch):
     assert len(names) == 4
     assert "notes" in names
     assert not any("planted" in name for name in names)
+    (written,) = set(names) - {renamed.name, kept.name, "notes"}
+    assert b"planted" not in (tmp_path / written).read_bytes()
 
 
 def test_contact_sheet_is_filled_row_by_row():

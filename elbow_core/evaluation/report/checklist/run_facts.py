@@ -8,6 +8,7 @@ from typing import Any
 from elbow_core.bounded_files import read_regular
 from elbow_core.config import StrictYamlError, parse_yaml
 from elbow_core.errors import ConfigError
+from elbow_core.runs import without_paths
 from elbow_core.strict_json import parse_json
 
 _MAX_BYTES = 1 << 24  # a record grows with every resumption
@@ -15,6 +16,8 @@ _MAX_BYTES = 1 << 24  # a record grows with every resumption
 
 def read_run(directory: Path | None) -> dict[str, Any]:
     """Read ``config``, ``run`` and ``model`` of a run's directory, those that exist.
+
+    A checklist is for others: the paths in these files are cut to their last part.
 
     Raises `ConfigError` for a directory with none of them, or a file that cannot be read.
     """
@@ -34,7 +37,7 @@ def read_run(directory: Path | None) -> dict[str, Any]:
             raise ConfigError(f"{path}: cannot be read: {error}") from None
         if not isinstance(content, dict):
             raise ConfigError(f"{path}: is not the file of a run; restore it")
-        found[name] = content
+        found[name] = without_paths(content)
     if not found:
         raise ConfigError(f"{directory}: holds no config.yaml, run.json or model/model.json")
     return found
