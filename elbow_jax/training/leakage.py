@@ -36,7 +36,7 @@ from elbow_jax.config import TrainConfig
 from elbow_jax.porting import PUBLISHED
 from elbow_jax.scoring import images_seen_by, read_card
 from elbow_jax.training.initial_weights import Init
-from elbow_jax.training.run_directory import RunDirectory
+from elbow_jax.training.run_directory import RunDirectory, recorded_origin
 
 
 @dataclass(frozen=True)
@@ -89,21 +89,24 @@ def seen_before(init: Init | None, origin: Mapping[str, Any] | None) -> SeenImag
     """
     if init is None:
         return NOTHING_SEEN
-    runs = _runs_in(init)
-    seen = NOTHING_SEEN
+    runs, seen = _runs_in(init), NOTHING_SEEN
     for path in runs:
         listed = _seen_by_model(path)
-        seen |= _seen_by_manifests(path) if listed is None else listed
-    if not runs:
-        source = (origin or {}).get("ported_source") or init
-        seen = NOTHING_SEEN if source in PUBLISHED else UNKNOWN_SEEN
-    return seen
+        seen |= _seen_by_data(path) if listed is None else listed
+    if len(runs) == (len(init) if isinstance(init, Mapping) else 1):
+        return seen
+    source = (origin or {}).get("ported_source") or init
+    return seen if isinstance(source, str) and source in PUBLISHED else seen | UNKNOWN_SEEN
 
 
 def _runs_in(init: Init) -> list[Path]:
-    """Return the directories in `init`; the rest are published weights."""
+    """Return the directories in `init`; the rest are published weights, or gone."""
     paths = map(Path, init.values() if isinstance(init, Mapping) else [init])
-    return [path for path in paths if path.is_dir()]
+    runs = [path for path in paths if path.is_dir()]
+    for path in runs:
+        if not RunDirectory(path).config.is_file():
+            raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
+    return runs
 
 
 def _seen_by_model(run: Path) -> SeenImages | None:
@@ -112,18 +115,16 @@ def _seen_by_model(run: Path) -> SeenImages | None:
     return images_seen_by(model, read_card(model)) if model.is_dir() else None
 
 
-def _seen_by_manifests(run: Path) -> SeenImages:
+def _seen_by_data(run: Path) -> SeenImages:
     """Return what a run and its predecessors learnt from, as far as their data still exist."""
-    seen = NOTHING_SEEN
-    for path, prepared in _earlier_runs(str(run)):
-        if prepared is None:
-            return UNKNOWN_SEEN
-        try:
-            require_data(path, prepared)
-            seen |= images_learnt_from(open_prepared(prepared))
-        except (UserError, OSError):
-            seen |= UNKNOWN_SEEN
-    return seen
+    config = load_config(TrainConfig, RunDirectory(run).config)
+    prepared = locate(run, config.data.prepared)
+    try:
+        require_data(run, prepared)
+        seen, origin = images_learnt_from(open_prepared(prepared)), recorded_origin(run)
+    except (UserError, OSError):
+        return UNKNOWN_SEEN
+    return seen if config.init is None else seen | seen_before(_located(run, config.init), origin)
 
 
 def _refuse_leakage_by_manifests(init: Init, data: PreparedData) -> None:

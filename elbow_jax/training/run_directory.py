@@ -91,9 +91,9 @@ def create_run(
     return RunDirectory(config.run)
 
 
-def recorded_origin(run: RunDirectory) -> Mapping[str, Any] | None:
+def recorded_origin(run: Path) -> Mapping[str, Any] | None:
     """Return the origin of a run's initial weights, as `create_run` recorded it."""
-    return runs.read_record(run.path).get("initial_weights")
+    return runs.read_record(run).get("initial_weights")
 
 
 def check_resume(config: TrainConfig, data: PreparedData) -> dict[str, runs.Change]:

@@ -138,7 +138,7 @@ def _continue(config: TrainConfig, run: RunDirectory) -> tuple[PreparedData, Eng
     _require_packages(config)
     seen = seen_by_run(run.path)
     if seen is None:  # a run that an earlier version began
-        seen = images_learnt_from(data) | seen_before(config.init, recorded_origin(run))
+        seen = images_learnt_from(data) | seen_before(config.init, recorded_origin(run.path))
     engine = _build(config, data, begins)
     if is_main():
         require_writable(run.path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elbow_core.dataset import open_prepared, read_manifest, write_manifest
-from elbow_core.errors import ManifestError, UserError
+from elbow_core.errors import ConfigError, ManifestError, UserError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.runs import data_fingerprint
 from elbow_jax import evaluate, train
@@ -224,6 +224,17 @@ def test_predecessor_of_the_former_version_is_listed_from_its_data(sources, fini
     assert len(seen.images) == sum(row.split != "test" for row in data.rows)
     reprepare(sources, finished.parent / "data")
     assert not seen_before(str(finished), None).complete
+
+
+def test_predecessor_that_is_gone_leaves_the_list_incomplete(finished, tmp_path):
+    gone = str(tmp_path / "gone")
+    seen = seen_before({"convnext_tiny": str(finished), "mobilenetv3_large": gone}, None)
+    assert seen.images
+    assert not seen.complete
+    assert not seen_before(gone, None).complete
+    (finished / "config.yaml").unlink()
+    with pytest.raises(ConfigError, match="is not a run"):
+        seen_before(str(finished), None)
 
 
 def test_files_of_weights_are_of_unknown_origin_unless_published(tmp_path):
