@@ -10,7 +10,7 @@ import pytest
 
 from elbow_core import cli
 from elbow_core.dataset import write_archive
-from elbow_core.errors import ManifestError, PredictionsError
+from elbow_core.errors import ConfigError, ManifestError, PredictionsError
 from elbow_core.evaluation import Predictions, ReportInputs, ReportSettings, write_report
 from elbow_core.evaluation.report.__main__ import main, read_thresholds
 from elbow_core.evaluation.report.folder import report_folder
@@ -229,6 +229,15 @@ def test_thresholds_that_are_no_numbers_from_0_to_1_are_refused(tmp_path, thresh
     assert len(str(refusal.value).splitlines()) == 1
     path.write_text('{"thresholds": {"default": 0.5, "none": 1.0000000000000002}}')
     assert read_thresholds(path)["none"] > 1
+
+
+def test_run_with_other_data_than_the_archive_is_refused(inputs, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/run.json").write_text('{"data_fingerprint": "%s"}' % ("0" * 64))
+    arguments = [str(inputs / "a.csv"), "--archive", str(inputs / "prepared"), "--checklist"]
+    with pytest.raises(ConfigError, match=r"is not the data that .* began with"):
+        main([*arguments, "--run", str(tmp_path / "run"), "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
 
 
 def test_model_json_is_a_regular_file_of_limited_size(tmp_path):

@@ -16,6 +16,7 @@ from elbow_core.evaluation import report
 from elbow_core.evaluation.prediction_files import read_predictions
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.statistics import DRAWS, check_thresholds
+from elbow_core.runs import RECORD, require_data
 from elbow_core.strict_json import read_json
 
 
@@ -87,6 +88,8 @@ def main(arguments: Sequence[str]) -> int:
         model.model: read_thresholds(path)
         for model, path in zip(predictions, options.model_json, strict=False)
     }
+    if options.run and options.archive and (options.run / RECORD).exists():
+        require_data(options.run, options.archive)
     inputs = ReportInputs(
         validation=validation,
         thresholds=thresholds or None,
