@@ -8,7 +8,7 @@ progress, run directories.
 import sys
 
 if sys.argv[:1] == ["-m"]:  # `python -m` is importing a command
-    from elbow_core.interruption import exit_on_ctrl_c
+    from elbow_core.processes import exit_on_ctrl_c
 
     exit_on_ctrl_c()
 

@@ -1,6 +1,6 @@
 """Run a command and exit with its status: 0, or 2 and one line for a user error.
 
-A signal to stop ends a command with status 143 (`elbow_core.interruption`), Ctrl-C with 130.
+A signal to stop ends a command with status 143 (`elbow_core.processes`), Ctrl-C with 130.
 """
 
 import argparse
@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
-from elbow_core.disk import is_full
 from elbow_core.errors import UserError
-from elbow_core.interruption import (
+from elbow_core.files import is_full
+from elbow_core.printable import one_line
+from elbow_core.processes import (
     CTRL_C_LINE,
     CTRL_C_STATUS,
     INTERRUPTED_STATUS,
@@ -21,7 +22,6 @@ from elbow_core.interruption import (
     exit_on_ctrl_c,
     raising_on_signals,
 )
-from elbow_core.printable import one_line
 from elbow_core.surroundings import ensure_home
 from elbow_core.terminal import plain_streams
 

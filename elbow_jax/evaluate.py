@@ -8,8 +8,8 @@ from pathlib import Path
 from elbow_core import cli, evaluation
 from elbow_core.config import load_config
 from elbow_core.dataset import open_prepared, refuse_seen
-from elbow_core.disk import require_utf8_name
 from elbow_core.errors import ConfigError
+from elbow_core.files import require_utf8_name
 from elbow_core.runs import add_data_option, find_data, lock_run, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig

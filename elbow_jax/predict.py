@@ -8,11 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from elbow_core import cli
-from elbow_core.csv_writing import write_csv_rows, write_csv_table
-from elbow_core.disk import require_utf8_name
 from elbow_core.errors import ConfigError, RadiographError
-from elbow_core.outputs import require_output_file
-from elbow_core.plain_numbers import parse_number
+from elbow_core.files import require_output_file, require_utf8_name
 from elbow_core.printable import one_line
 from elbow_core.radiographs import (
     IMAGE_SUFFIXES,
@@ -24,6 +21,7 @@ from elbow_core.radiographs import (
     preprocess,
     read_radiograph,
 )
+from elbow_core.tables import parse_number, write_csv_rows, write_csv_table
 from elbow_jax import runtime, scoring
 
 _COLUMNS = ("path", "score", "label")

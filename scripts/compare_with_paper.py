@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.cli import run
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file
-from elbow_core.outputs import require_output_file
+from elbow_core.files import atomic_file, require_output_file
+from elbow_core.tables import read_csv_table
 
 PAPER_RESULTS = Path(__file__).parent.parent / "configs/audit/paper_results.csv"
 TITLE = "| model | | "

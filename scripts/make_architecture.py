@@ -17,8 +17,7 @@ from matplotlib.patches import FancyBboxPatch
 from benchmarks.architecture_trace import Box, NetworkTrace, Shape, trace_network
 from elbow_core.cli import run
 from elbow_core.evaluation.report.figures import COLOURS, GREY, canvas, drawn_in_style, panels
-from elbow_core.files import atomic_file
-from elbow_core.outputs import require_output_file
+from elbow_core.files import atomic_file, require_output_file
 from elbow_jax.models import Backbone, ModelConfig
 
 NETWORKS = get_args(Backbone)

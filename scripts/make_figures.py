@@ -17,8 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from elbow_core.cli import run
-from elbow_core.files import atomic_file
-from elbow_core.outputs import require_output_file
+from elbow_core.files import atomic_file, require_output_file
 from elbow_core.radiographs import Augmentation, apply_affine, preprocess, resize, sample_affine
 from elbow_core.sources.synthetic import FINDINGS, VIEWS, label_of, render_radiograph
 

@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from elbow_core.cli import run
 from elbow_core.config import load_config
 from elbow_core.evaluation.report.figures import COLOURS, canvas, drawn_in_style, panels, save
-from elbow_core.files import atomic_file
-from elbow_core.outputs import require_output_file
+from elbow_core.files import atomic_file, require_output_file
 from elbow_jax.config import TrainConfig
 from elbow_jax.optimizer import WarmRestarts
 

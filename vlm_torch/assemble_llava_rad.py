@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core import cli
-from elbow_core.disk import require_writable
 from elbow_core.errors import ConfigError
-from elbow_core.locks import locked_output
+from elbow_core.files import locked_output, require_writable
 from vlm_torch import models, startup
 
 LANGUAGE = "vicuna-7b-v1.5"

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from elbow_core.cli import run
-from elbow_core.files import atomic_file
-from elbow_core.outputs import require_output_file
+from elbow_core.files import atomic_file, require_output_file
 from elbow_jax.models import Backbone
 
 ROOT = Path(__file__).parents[2]

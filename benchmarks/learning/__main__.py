@@ -19,8 +19,7 @@ from pathlib import Path
 
 from elbow_core.cli import run
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_file
-from elbow_core.outputs import require_output_file
+from elbow_core.files import atomic_file, require_output_file
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -22,8 +22,7 @@ from benchmarks.throughput.measuring import measure, measure_interleaved
 from benchmarks.throughput.results import page, records, summary
 from elbow_core.cli import run
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file
-from elbow_core.outputs import require_output_file
+from elbow_core.files import atomic_file, require_output_file
 
 ROOT = Path(__file__).parents[2]
 DEFAULT_OUT = ROOT / "docs" / "performance" / "measurements"

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from elbow_core.bounded_files import read_regular
 from elbow_core.config.overrides import parse_overrides, set_value
 from elbow_core.config.paths import expand_path, find_undecodable
 from elbow_core.config.problems import describe_problems, paths_of_kind
 from elbow_core.config.strict_yaml import StrictYamlError, format_yaml, parse_yaml
 from elbow_core.errors import ConfigError
+from elbow_core.files import read_regular
 
 _MAX_BYTES = 1 << 20
 

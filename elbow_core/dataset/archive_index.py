@@ -10,9 +10,8 @@ from typing import Any
 
 from elbow_core.dataset.archive_segments import Segment
 from elbow_core.errors import ArchiveError
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, read_json
 from elbow_core.identity import normalise_image_id
-from elbow_core.strict_json import read_json
 
 INDEX_FILE = "index.json"
 

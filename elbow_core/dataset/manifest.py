@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from elbow_core.csv_tables import read_csv_table
-from elbow_core.csv_writing import write_csv_table
 from elbow_core.errors import ManifestError
 from elbow_core.identity import has_outer_blanks, normalise_image_id
-from elbow_core.plain_numbers import parse_whole_number
+from elbow_core.tables import parse_whole_number, read_csv_table, write_csv_table
 
 LABEL_NAMES = ("normal", "injury")
 SPLITS = ("train", "validation", "test")

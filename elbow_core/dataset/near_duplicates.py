@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from elbow_core.bounded_files import read_regular
-from elbow_core.csv_writing import write_csv_table
 from elbow_core.dataset.manifest import LABEL_NAMES, ManifestRow
 from elbow_core.errors import ArchiveError, ManifestError
+from elbow_core.files import read_regular
 from elbow_core.identity import normalise_id
+from elbow_core.tables import write_csv_table
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
 HASHES_FILE = "perceptual_hashes.npy"

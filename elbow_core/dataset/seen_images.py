@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from elbow_core.bounded_files import read_regular
 from elbow_core.dataset.leakage import first_few
 from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.dataset.prepared import PreparedData
 from elbow_core.errors import ConfigError, ManifestError
+from elbow_core.files import read_regular
 from elbow_core.identity import normalise_id
 from elbow_core.runs import read_record
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from elbow_core.cli import run
 from elbow_core.evaluation.published_tables import ClassCounts, Published, read_results, read_sets
 from elbow_core.evaluation.statistics import implied_prevalence, search_confusions
-from elbow_core.plain_numbers import parse_number
 from elbow_core.printable import one_line
+from elbow_core.tables import parse_number
 
 
 def audit(

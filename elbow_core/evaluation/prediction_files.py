@@ -4,12 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from elbow_core.csv_tables import CsvTable, read_csv_table
-from elbow_core.csv_writing import write_csv_table
 from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation.predictions import UNPARSED, Predictions
-from elbow_core.outputs import require_output_file
-from elbow_core.plain_numbers import parse_number
+from elbow_core.files import require_output_file
+from elbow_core.tables import CsvTable, parse_number, read_csv_table, write_csv_table
 
 COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction", "model")
 
@@ -27,7 +25,7 @@ def read_predictions(path: Path | str) -> Predictions:
 
     Raises `PredictionsError` with file and line for a missing file or column, an unknown column, a
     row of the wrong width, an invalid value, a repeated ``image_id`` or a second model name, and as
-    `elbow_core.csv_tables.read_csv_table` does. Labels and predictions are ``0`` or ``1`` alone.
+    `elbow_core.tables.read_csv_table` does. Labels and predictions are ``0`` or ``1`` alone.
     """
     table = read_csv_table(Path(path), PredictionsError, _check_columns)
     if not table.rows:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.dataset import ManifestRow, count_classes, read_manifest
 from elbow_core.prepare.config import DataConfig
 from elbow_core.prepare.pipeline import MANIFEST, NEAR_DUPLICATES, REJECTED, prepare
 from elbow_core.printable import one_line
+from elbow_core.tables import read_csv_table
 
 _REASONS = 5  # that are printed
 

@@ -24,6 +24,7 @@ from elbow_core.dataset import (
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError
 from elbow_core.prepare.rejections import reason_of
 from elbow_core.prepare.resumable_folder import write_json
+from elbow_core.processes import WorkerPool
 from elbow_core.progress import track
 from elbow_core.radiographs import (
     Preprocessing,
@@ -33,7 +34,6 @@ from elbow_core.radiographs import (
     read_bytes,
 )
 from elbow_core.sources import Rejection
-from elbow_core.worker_pool import WorkerPool
 
 _HASH = re.compile("[0-9a-f]{64}")
 

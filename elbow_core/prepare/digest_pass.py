@@ -9,9 +9,9 @@ from pathlib import Path
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import RadiographError
 from elbow_core.prepare.rejections import reason_of
+from elbow_core.processes import WorkerPool
 from elbow_core.progress import track
 from elbow_core.radiographs import check_radiograph, read_bytes
-from elbow_core.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,16 +28,15 @@ from elbow_core.dataset import (
     write_manifest,
     write_near_duplicates,
 )
-from elbow_core.disk import require_room, require_writable
 from elbow_core.errors import ArchiveError, ManifestError, UserError
-from elbow_core.outputs import output_folder
+from elbow_core.files import output_folder, require_room, require_writable
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
 from elbow_core.prepare.rejections import write_rejected
 from elbow_core.prepare.resumable_folder import remove_finished, resumable_folder
+from elbow_core.processes import WorkerPool
 from elbow_core.sources import Rejection, scan
-from elbow_core.worker_pool import WorkerPool
 
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from elbow_core.csv_writing import write_csv_table
 from elbow_core.errors import RadiographError
 from elbow_core.sources import Rejection
+from elbow_core.tables import write_csv_table
 
 
 def reason_of(error: RadiographError, path: str) -> str:

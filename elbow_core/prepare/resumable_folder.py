@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError, UserError
-from elbow_core.files import atomic_file, sync_tree
-from elbow_core.outputs import output_folder, require_output_folder
-from elbow_core.partial_folders import (
+from elbow_core.files import (
     MARK,
+    atomic_file,
     marked_folder,
+    output_folder,
     remove_abandoned,
     remove_content,
     remove_marked,
+    require_output_folder,
     sweep,
+    sync_tree,
 )
 
 _DATA, _WORK = "data", "work"
@@ -32,7 +34,7 @@ def resumable_folder(out: Path, key: str) -> Iterator[tuple[Path, Path]]:
     After an error in the data both are removed.
 
     Raises `UserError` if the folder cannot be written, another process is preparing it, or the
-    partial folder is not ours (`elbow_core.partial_folders`).
+    partial folder is not ours (`elbow_core.files.partial_folders`).
     """
     target = output_folder(out)
     partial = _partial(target)

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from elbow_core.errors import MachineError, UserError
+from elbow_core.files import reason_to_leave_out
 from elbow_core.radiographs.file_types import is_dicom
-from elbow_core.system_files import reason_to_leave_out
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 """In lower case; case is ignored."""
@@ -33,8 +33,8 @@ def list_image_files(folder: Path) -> list[Path]:
     """Return the files at any depth below a folder that count as images, sorted by path.
 
     Hidden files and folders, and those that operating systems and network drives write, are left
-    out (`elbow_core.system_files`). Links to folders are not followed. Raises `UserError` for a
-    folder that cannot be read.
+    out (`elbow_core.files.reason_to_leave_out`). Links to folders are not followed. Raises
+    `UserError` for a folder that cannot be read.
     """
     found: list[Path] = []
     for parent, folders, files in os.walk(folder, onerror=_raise):

@@ -4,10 +4,10 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from elbow_core.files import reason_to_leave_out
 from elbow_core.printable import one_line
 from elbow_core.radiographs.file_types import starts_as_picture
 from elbow_core.radiographs.image_files import IMAGE_SUFFIXES, counts_as_image
-from elbow_core.system_files import reason_to_leave_out
 
 _NAMED = 3
 

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.config import StrictModel, dump_config
-from elbow_core.disk import require_writable
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_folder
-from elbow_core.locks import locked_file
+from elbow_core.files import atomic_folder, locked_file, require_writable
 from elbow_core.runs.local_places import shareable, start_of, write_starts
 
 CONFIG, RECORD, METRICS = "config.yaml", "run.json", "metrics.jsonl"

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from elbow_core.disk import is_full
 from elbow_core.errors import UserError, library_reason
-from elbow_core.interruption import Interruption
+from elbow_core.files import is_full
+from elbow_core.processes import Interruption
 
 
 @contextmanager

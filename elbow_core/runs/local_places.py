@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_file
-from elbow_core.strict_json import read_json
+from elbow_core.files import atomic_file, read_json
 
 LOCAL = "local.json"
 SCHEMA = 1

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from elbow_core.files import atomic_file
-from elbow_core.partial_folders import sweep
+from elbow_core.files import atomic_file, sweep
 
 
 class MetricsLog:

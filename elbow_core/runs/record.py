@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from elbow_core.bounded_files import read_regular
 from elbow_core.errors import ConfigError
+from elbow_core.files import read_json, read_regular
 from elbow_core.runs.directory import RECORD
-from elbow_core.strict_json import read_json
 
 _MAX_DATA = 1 << 30
 _MAX_RECORD = 1 << 24  # it grows with every resumption

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.cli import run
-from elbow_core.disk import require_writable
+from elbow_core.files import require_writable
 from elbow_jax import models, porting, scoring
 from elbow_jax.models import Backbone
 from elbow_jax.porting.architectures import ARCHITECTURES, same_tensors

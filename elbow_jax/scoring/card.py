@@ -6,8 +6,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from elbow_core.config import StrictModel
 from elbow_core.evaluation.statistics import check_thresholds
+from elbow_core.files import parse_json
 from elbow_core.radiographs import Preprocessing
-from elbow_core.strict_json import parse_json
 from elbow_jax.models import ModelConfig
 
 SCHEMA_VERSION = 2

@@ -15,11 +15,9 @@ import numpy as np
 import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from elbow_core.bounded_files import read_regular
 from elbow_core.dataset import SEEN_FILE, SeenImages, read_seen_images
 from elbow_core.errors import ConfigError, UserError
-from elbow_core.files import atomic_folder, sha256_of
-from elbow_core.strict_json import SMALL_FILE
+from elbow_core.files import SMALL_FILE, atomic_folder, read_regular, sha256_of
 from elbow_jax.scoring.card import SCHEMA_VERSION, ModelCard, parse_card
 from elbow_jax.scoring.tensors import MAX_WEIGHTS, not_finite, read_tensors
 

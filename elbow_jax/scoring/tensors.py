@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from elbow_core.errors import ConfigError
-from elbow_core.strict_json import parse_json
+from elbow_core.files import parse_json
 from elbow_jax.models import ModelConfig
 from elbow_jax.networks import build, shapes_by_path, variable_shapes
 from elbow_jax.scoring.known_networks import KNOWN_NETWORKS

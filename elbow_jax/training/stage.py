@@ -11,9 +11,9 @@ from elbow_core.dataset import (
     open_prepared,
     seen_by_run,
 )
-from elbow_core.disk import require_room, require_writable
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, choose_thresholds
+from elbow_core.files import require_room, require_writable
 from elbow_core.radiographs import Preprocessing
 from elbow_core.runs import check_new, describe_stop, lock_run, naming_full_disk
 from elbow_jax.config import TrainConfig

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elbow_core import csv_writing
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation import (
@@ -22,6 +21,7 @@ from elbow_core.evaluation import (
     write_predictions,
 )
 from elbow_core.evaluation.pairing import align
+from elbow_core.tables import writing as csv_writing
 
 HEADER = "image_id,patient_id,study_id,label,score,prediction,model\n"
 ROW = "a,p1,s1,1,0.75,1,convnext\n"

@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from elbow_core import cli
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.evaluation import read_predictions
 from elbow_core.prepare import __main__ as prepare
 from elbow_core.runs import lock_run
+from elbow_core.tables import read_csv_table
 from elbow_jax import evaluate, predict, scoring, train
 from tests.support.dicom_files import dicom
 from tests.support.paths import ROOT

@@ -12,9 +12,8 @@ from pydantic import ValidationError, field_validator
 
 from elbow_core.config import StrictModel
 from elbow_core.errors import UserError, library_reason
-from elbow_core.files import sha256_of
+from elbow_core.files import read_json, sha256_of
 from elbow_core.radiographs import Preprocessing
-from elbow_core.strict_json import read_json
 from vlm_torch.config import FolderBase, LoraSection, ModelSection, PromptSection
 from vlm_torch.models import BaseCheckpoint
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from transformers import AutoConfig, PretrainedConfig
 
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_folder, sha256_of
-from elbow_core.locks import locked_output
+from elbow_core.files import atomic_folder, locked_output, sha256_of
 from vlm_torch.config import FolderBase, HubBase, ModelSection, TinyBase
 from vlm_torch.models.families import FAMILIES
 from vlm_torch.models.hub import download

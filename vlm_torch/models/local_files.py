@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import ConfigError, library_reason
-from elbow_core.strict_json import read_json
+from elbow_core.files import read_json
 
 # Keys of transformers' configurations that name Python code in the folder or on the hub.
 _CODE_KEYS = ("auto_map", "custom_generate", "custom_pipelines")

@@ -18,9 +18,9 @@ from elbow_core.dataset import (
     refuse_seen,
     seen_by_run,
 )
-from elbow_core.disk import require_room, require_writable
 from elbow_core.errors import ConfigError
-from elbow_core.interruption import Interrupted, Interruption
+from elbow_core.files import require_room, require_writable
+from elbow_core.processes import Interrupted, Interruption
 from elbow_core.radiographs import NO_AUGMENTATION, Preprocessing
 from elbow_core.runs import (
     CONFIG,

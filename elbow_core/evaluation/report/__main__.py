@@ -16,8 +16,8 @@ from elbow_core.evaluation import report
 from elbow_core.evaluation.prediction_files import read_predictions
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.statistics import DRAWS, check_thresholds
+from elbow_core.files import read_json
 from elbow_core.runs import RECORD, require_data
-from elbow_core.strict_json import read_json
 
 
 def main(arguments: Sequence[str]) -> int:

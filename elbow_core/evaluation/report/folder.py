@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from elbow_core.disk import require_writable
 from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation.report.content import is_metrics_json
-from elbow_core.files import atomic_folder
-from elbow_core.outputs import output_folder
+from elbow_core.files import atomic_folder, output_folder, require_writable
 
 MARK = "metrics.json"
 

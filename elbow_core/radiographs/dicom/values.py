@@ -13,8 +13,8 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
-from elbow_core.plain_numbers import parse_number
 from elbow_core.radiographs.header import HeaderError
+from elbow_core.tables import parse_number
 
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 _OPAQUE = ("UN", "OB", "OW")  # Explicit types that say nothing about the value.

@@ -17,9 +17,8 @@ import cv2
 import numpy as np
 
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file
-from elbow_core.locks import locked_folder
-from elbow_core.partial_folders import is_partial_name, sweep
+from elbow_core.files import atomic_file, is_partial_name, locked_folder, sweep
+from elbow_core.processes import WorkerPool
 from elbow_core.sources.synthetic.anatomy import sample_anatomy
 from elbow_core.sources.synthetic.plans import (
     Image,
@@ -28,7 +27,6 @@ from elbow_core.sources.synthetic.plans import (
     plan_mura_patient,
 )
 from elbow_core.sources.synthetic.radiograph import render_radiograph
-from elbow_core.worker_pool import WorkerPool
 
 GENERATOR = 3  # Raise it when pixels or names change: an older tree is then refused.
 RECORD = "synthetic.json"

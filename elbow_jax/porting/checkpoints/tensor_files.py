@@ -12,8 +12,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from elbow_core.errors import UserError, library_reason
-from elbow_core.files import atomic_file
-from elbow_core.outputs import require_output_file
+from elbow_core.files import atomic_file, require_output_file
 from elbow_jax.porting.checkpoints.state_dicts import select_weights
 
 # Types of weights, by safetensors' names; counters may be integers.

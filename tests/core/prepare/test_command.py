@@ -9,9 +9,9 @@ import pytest
 
 from elbow_core import cli
 from elbow_core.config import dump_config
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.prepare import DataConfig
 from elbow_core.prepare.__main__ import main
+from elbow_core.tables import read_csv_table
 from tests.support.paths import ROOT, names_in
 from tests.support.prepare_folders import FILES, write_images
 

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from elbow_core.errors import UserError
-from elbow_core.locks import locked_folder
+from elbow_core.files import locked_folder
 from elbow_core.sources.synthetic import (
     FINDINGS,
     VIEWS,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from elbow_core.interruption import INTERRUPTED_STATUS
+from elbow_core.processes import INTERRUPTED_STATUS
 from elbow_jax import train
 from elbow_jax.data import position_of
 from tests.support.processes import assert_gone, children_of, command_of, linux

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from elbow_core.bounded_files import read_regular
 from elbow_core.config import StrictYamlError, parse_yaml
 from elbow_core.errors import ConfigError
+from elbow_core.files import parse_json, read_regular
 from elbow_core.runs import without_paths
-from elbow_core.strict_json import parse_json
 
 _MAX_BYTES = 1 << 24  # a record grows with every resumption
 

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.dataset import SPLITS, ManifestRow
 from elbow_core.errors import ManifestError
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.content.structure import ImageFlow, SplitCounts
 from elbow_core.identity import normalise_id, normalise_image_id
+from elbow_core.tables import read_csv_table
 
 MOST_REASONS = 12
 
