@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -121,8 +121,12 @@ def read_jpeg_frame(data: bytes) -> JpegFrame:
 
     Raises `HeaderError` if it is damaged, its end is missing, or it has two frames.
     """
+    return _read_frame(read_segments(data))
+
+
+def _read_frame(segments: Iterable[Segment]) -> JpegFrame:
     frame, exif, scans = None, b"", 0
-    for segment in read_segments(data):
+    for segment in segments:
         if segment.marker in _FRAMES and len(segment.content) >= 6:
             if frame is not None:
                 raise HeaderError("is a damaged JPEG: it has two headers")
@@ -152,8 +156,8 @@ def decode_jpeg(data: bytes) -> UInt8[np.ndarray, "height width channels"]:
     - wrong parameters of a sequential scan, which has no choice of them;
     - bytes between segments, and bytes before any marker but a restart: the scan was complete.
     """
-    stream = _Stream(data)
-    frame = read_jpeg_frame(data)
+    segments = list(read_segments(data))
+    stream, frame = _Stream(segments), _read_frame(segments)
     affordable = _MAX_REPAIRED_PIXELS // max(frame.height * frame.width * frame.scans, 1)
     for _ in range(min(_MAX_REPAIRS, max(affordable, 2))):
         encoded = stream.encode()
@@ -171,11 +175,11 @@ def decode_jpeg(data: bytes) -> UInt8[np.ndarray, "height width channels"]:
 class _Stream:
     """The segments of a JPEG that decide its pixels, with the parameters that they must have."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, segments: Iterable[Segment]) -> None:
         self.segments: list[Segment] = []
         self.first_uncut = 0
         is_sequential = False
-        for segment in read_segments(data):
+        for segment in segments:
             content = segment.content
             if segment.marker in _APPLICATIONS and not self._decides_colour(segment):
                 continue
