@@ -216,6 +216,19 @@ def test_fusion_lists_what_each_backbone_learnt_from(sources, tmp_path):
     assert len(expected) == 3 * 34
 
 
+def test_keyed_data_are_judged_under_their_key_alone(sources, tmp_path, capsys):
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    keyed = sources.model_copy(update={"id_key": tmp_path / "key"})
+    run = write_finished_run(tmp_path, prepared(keyed, tmp_path / "data"))
+    content = (run / "model/seen_images.csv").read_text()
+    for row in open_prepared(tmp_path / "data").rows:
+        assert row.sha256 not in content
+    for config, message in ((keyed, "learnt from "), (sources, "prepare these data with that id")):
+        shutil.rmtree(tmp_path / "data")
+        forge_fingerprint(run, prepared(config, tmp_path / "data", seed=1))
+        assert message in refused(capsys, run)
+
+
 def test_predecessor_of_the_former_version_is_listed_from_its_data(sources, finished):
     make_former(finished)
     data = open_prepared(finished.parent / "data")
