@@ -33,6 +33,7 @@ def test_run_directory_holds_the_documented_files(workspace):
         "adapter_config.json",
         "adapter_model.safetensors",
         "card.json",
+        "seen_images.csv",
     ]
     record = json.loads((workspace / "run/run.json").read_text())
     assert record["versions"]["transformers"]

@@ -54,7 +54,8 @@ def complete_checkpoints(run: Path) -> list[int]:
 def leftovers(run: Path) -> list[str]:
     """Files of the run's directory that are neither results nor complete checkpoints."""
     inside = [path.name for path in (run / "checkpoints").iterdir() if not path.name.isdigit()]
-    known = {"config.yaml", "run.json", "local.json", "metrics.jsonl", "checkpoints", "model"}
+    results = {"config.yaml", "run.json", "local.json", "seen_images.csv", "metrics.jsonl"}
+    known = results | {"checkpoints", "model"}
     beside = [path.name for path in run.parent.iterdir() if path.name.startswith(".")]
     return inside + beside + [path.name for path in run.iterdir() if path.name not in known]
 
