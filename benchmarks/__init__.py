@@ -4,3 +4,5 @@
 `learning` trains the same network in both frameworks. `architecture_trace` counts the parameters
 and multiply-adds of a network; scripts may import it.
 """
+
+import elbow_core  # noqa: F401 - Ctrl-C while a command imports its modules

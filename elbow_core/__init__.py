@@ -4,3 +4,14 @@
 beside them are their common base: errors, commands, signals, worker processes, atomic files,
 progress, run directories.
 """
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # `python -m` is importing a command
+    from elbow_core.processes import exit_on_ctrl_c
+
+    exit_on_ctrl_c()
+
+    from elbow_core.surroundings import require_address_space
+
+    require_address_space()

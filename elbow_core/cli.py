@@ -1,63 +1,110 @@
 """Run a command and exit with its status: 0, or 2 and one line for a user error.
 
-A signal to stop ends a command with status 143 (`elbow_core.interruption`), Ctrl-C with 130.
+A signal to stop ends a command with status 143 (`elbow_core.processes`), Ctrl-C with 130.
 """
 
-import codecs
+import argparse
 import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
-from elbow_core.disk import is_full
 from elbow_core.errors import UserError
-from elbow_core.interruption import (
+from elbow_core.files import is_full
+from elbow_core.printable import one_line
+from elbow_core.processes import (
+    CTRL_C_LINE,
     CTRL_C_STATUS,
     INTERRUPTED_STATUS,
     Interrupted,
+    exit_on_ctrl_c,
     raising_on_signals,
 )
 from elbow_core.surroundings import ensure_home
+from elbow_core.terminal import plain_streams
 
 _BROKEN_PIPE_STATUS = 128 + signal.SIGPIPE
-_ENCODING_ERRORS = "elbow_core.any_name"
 
 
 def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Call ``main(arguments)`` and exit with its status; print a `UserError` and exit with 2.
 
-    An `OSError` too is printed in one line: a full disk, a folder that may not be written.
+    An `OSError` too is printed in one line: a full disk, a folder that may not be written. What is
+    printed cannot change the terminal (`elbow_core.terminal`). Standard input is empty for the
+    command and for its libraries: whoever asks a question there gets no answer. A file that is
+    named ``/dev/stdin`` is still read.
     """
-    _print_any_name()
+    with plain_streams(), _plain_usage_errors():
+        status = _status(main)
+    sys.exit(status)
+
+
+def _status(main: Callable[[Sequence[str]], int]) -> int:
+    """Return the status of a command that may be stopped by a signal; print that it was."""
+    received: list[int] = []
     try:
-        with raising_on_signals():
-            ensure_home()
-            status = main(sys.argv[1:])
-            sys.stdout.flush()
+        with raising_on_signals() as received, _without_standard_input():
+            status = _call(main)
+        exit_on_ctrl_c()
+        return status
+    except Interrupted as interrupted:
+        return _stopped(str(interrupted))
+    except KeyboardInterrupt:
+        return _stopped(signal.SIGINT.name)
+    except Exception:
+        if not received:
+            raise
+        # The library that was interrupted raised an error of its own.
+        return _stopped(signal.Signals(received[0]).name)
+
+
+def _call(main: Callable[[Sequence[str]], int]) -> int:
+    """Return the status of ``main``; print one line for an error that is not one of the program."""
+    try:
+        ensure_home()
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+        return status
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        status = 2
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
     except BrokenPipeError:  # as of `... | head`
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = _BROKEN_PIPE_STATUS
+        return _BROKEN_PIPE_STATUS
     except OSError as error:
-        print(f"error: {_describe(error)}", file=sys.stderr)
-        status = 2
-    except Interrupted as interrupted:
-        print(f"stopped by {interrupted}; give the same command again", file=sys.stderr)
-        status = INTERRUPTED_STATUS
+        print(f"error: {one_line(_describe(error))}", file=sys.stderr)
+    except MemoryError as error:
+        reason = one_line(str(error))
+        print(f"error: not enough memory{': ' if reason else ''}{reason}", file=sys.stderr)
     except Exception as error:
         if not is_full(error):
             raise
-        print(f"error: cannot be written: {str(error).splitlines()[0]}", file=sys.stderr)
-        status = 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        status = CTRL_C_STATUS
-    sys.exit(status)
+        print(f"error: cannot be written: {one_line(str(error))}", file=sys.stderr)
+    return 2
+
+
+def _stopped(name: str) -> int:
+    """Print that the signal ``name`` has stopped the command; return the exit status."""
+    exit_on_ctrl_c()
+    if name == signal.SIGINT.name:
+        print(CTRL_C_LINE, file=sys.stderr)
+        return CTRL_C_STATUS
+    print(f"stopped by {name}; give the same command again", file=sys.stderr)
+    return INTERRUPTED_STATUS
+
+
+@contextlib.contextmanager
+def _without_standard_input() -> Iterator[None]:
+    """Let ``input`` find the end of the input; libraries ask there whether to run remote code."""
+    original = sys.stdin
+    with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123 devnull is a string
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = original
 
 
 def _describe(error: OSError) -> str:
@@ -70,17 +117,16 @@ def _describe(error: OSError) -> str:
     return ": ".join([" -> ".join(names), reason]) if names else reason
 
 
-def _print_any_name() -> None:
-    """Print file names in any encoding: their own bytes, and backslashes for other characters."""
-    codecs.register_error(_ENCODING_ERRORS, _encode_name)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure: Any = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors=_ENCODING_ERRORS)
+@contextlib.contextmanager
+def _plain_usage_errors() -> Iterator[None]:
+    """A context in which argparse's errors are one line, whatever the arguments contain."""
+    print_error = argparse.ArgumentParser.error
 
+    def error(self: argparse.ArgumentParser, message: str) -> NoReturn:
+        print_error(self, one_line(message))
 
-def _encode_name(error: UnicodeError) -> tuple[str | bytes, int]:
+    argparse.ArgumentParser.error = error
     try:
-        return codecs.lookup_error("surrogateescape")(error)
-    except UnicodeError:
-        return codecs.lookup_error("backslashreplace")(error)
+        yield
+    finally:
+        argparse.ArgumentParser.error = print_error

@@ -17,6 +17,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from elbow_core.terminal import drawing_stream
+
 Item = TypeVar("Item")
 
 _SECONDS_BETWEEN_LINES = 30.0
@@ -27,7 +29,7 @@ def track(items: Iterable[Item], total: int, task: str, done: int = 0) -> Iterat
 
     ``done`` of the ``total`` were finished before; ``items`` are the rest.
     """
-    console = Console(stderr=True)
+    console = Console(file=drawing_stream(sys.stderr))
     if console.is_terminal:
         yield from _track_with_bar(items, total, task, done, console)
     else:

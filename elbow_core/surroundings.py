@@ -1,12 +1,13 @@
-"""A home directory, or one for the time of a command where the user has none.
+"""What a command needs of its surroundings: a home directory, and memory for its imports.
 
 Containers and cron run commands as users without HOME and without an entry in the list of users.
-Several libraries fail there as soon as they are imported.
+Several libraries fail there as soon as they are imported, so a command gets one for its time.
 """
 
 import atexit
 import os
 import pwd
+import resource
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from elbow_core.errors import UserError
 
 _TEMPORARY_HOME = "ELBOW_TEMPORARY_HOME"
 _MATPLOTLIB = "MPLCONFIGDIR"
+_IMPORTS = 2**30
 
 
 def ensure_home() -> None:
@@ -58,3 +60,18 @@ def _temporary_folder() -> str:
 
 def _writable(home: Path) -> bool:
     return home.is_dir() and os.access(home, os.W_OK | os.X_OK)
+
+
+def require_address_space() -> None:
+    """End the process in one line, with status 2, if its memory is limited to less than it imports.
+
+    To be called before the imports: libraries crash, wait for ever or blame something else.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _IMPORTS:
+        line = (
+            f"error: memory is limited to {limit >> 20} MiB, and the libraries alone take "
+            f"{_IMPORTS >> 20} MiB; allow more memory (ulimit -v)\n"
+        )
+        os.write(2, line.encode())
+        os._exit(2)

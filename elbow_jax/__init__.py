@@ -4,3 +4,5 @@ The commands are `train`, `evaluate`, `predict` and `porting`. For other code: `
 networks, `scoring` uses trained ones, `porting` exchanges weights with PyTorch; `training`,
 `runtime` and `ops` serve these. Wings import JAX only when one of their names is used.
 """
+
+import elbow_core  # noqa: F401 - Ctrl-C while a command imports its modules

@@ -13,8 +13,8 @@ import numpy as np
 
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
+from elbow_core.processes import ReadAhead
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
-from elbow_core.read_ahead import ReadAhead
 
 
 @runtime_checkable

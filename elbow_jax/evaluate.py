@@ -1,15 +1,16 @@
 """Score a split with a trained run: ``python -m elbow_jax.evaluate --run DIR --split test``."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core import cli, evaluation
 from elbow_core.config import load_config
-from elbow_core.dataset import open_prepared
-from elbow_core.disk import require_utf8_name, require_writable
+from elbow_core.dataset import open_prepared, refuse_seen
 from elbow_core.errors import ConfigError
-from elbow_core.runs import add_data_option, find_data, require_data
+from elbow_core.files import require_utf8_name
+from elbow_core.runs import add_data_option, find_data, lock_run, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig
 
@@ -28,13 +29,19 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
 
     Raises:
         UserError: if the run is not finished, its directory cannot be written, or its data are not
-            there, were prepared with other settings than the model's, or have changed.
+            there, were prepared with other settings than the model's, have changed, or hold images
+            in the split that the model learnt from.
     """
     run = training.RunDirectory(directory)
     if not run.config.is_file():
         raise ConfigError(f"{run.path}: is not a run (config.yaml is missing)")
     require_utf8_name(run.path)
-    require_writable(run.path)
+    parts = dict.fromkeys(("validation", split))
+    tables = {part: run.path / f"predictions_{part}.csv" for part in parts}
+    report = run.path / f"report_{split}"
+    for table in tables.values():
+        evaluation.require_predictions_file(table)
+    evaluation.require_report_folder(report)
     config = load_config(TrainConfig, run.config)
     data = open_prepared(find_data(run.path, config.data.prepared, prepared))
     released = scoring.read_released(run.model)
@@ -44,12 +51,21 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
             f"{data.directory}: prepared with {data.archive.settings}, the model needs {settings}"
         )
     require_data(run.path, data.directory)
+    seen = scoring.images_seen_by(run.model, released.card)
+    if seen is None:
+        lines = [
+            f"{run.model}: does not list the images that it learnt from; only the fingerprint of "
+            "the run's data was compared"
+        ]
+    else:
+        lines = refuse_seen(seen, data, ("validation", split), str(run.model))
+    for line in lines:
+        print(line, file=sys.stderr)
     predictor, name = scoring.Predictor(released, batch_size), run.path.name
     predictions = {}
-    for part in dict.fromkeys(("validation", split)):
+    for part, table in tables.items():
         predictions[part] = scoring.predict_split(predictor, data, part, name)
-        evaluation.write_predictions(run.path / f"predictions_{part}.csv", predictions[part])
-    report = run.path / f"report_{split}"
+        evaluation.write_predictions(table, predictions[part])
     evaluation.write_report(
         [predictions[split]],
         report,
@@ -78,7 +94,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
     runtime.set_up_process()
     runtime.open_devices()
-    report = evaluate(options.run, options.split, options.batch_size, options.data)
+    with lock_run(options.run):
+        report = evaluate(options.run, options.split, options.batch_size, options.data)
     print(f"predictions: {report.parent / f'predictions_{options.split}.csv'}")
     print(f"report: {report}")
     return 0

@@ -1,9 +1,6 @@
 """Score new radiographs: ``python -m elbow_jax.predict --model DIR IMAGE... [--out FILE.csv]``."""
 
 import argparse
-import csv
-import io
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,20 +8,24 @@ from pathlib import Path
 import numpy as np
 
 from elbow_core import cli
-from elbow_core.disk import require_utf8_name, require_writable
 from elbow_core.errors import ConfigError, RadiographError
-from elbow_core.files import atomic_file
-from elbow_core.plain_numbers import parse_number
+from elbow_core.files import require_output_file, require_utf8_name
+from elbow_core.printable import one_line
 from elbow_core.radiographs import (
     IMAGE_SUFFIXES,
     Preprocessing,
+    count_unread,
     describe_passed_over,
     find_passed_over,
     list_image_files,
     preprocess,
     read_radiograph,
 )
+from elbow_core.tables import parse_number, write_csv_rows, write_csv_table
 from elbow_jax import runtime, scoring
+
+_COLUMNS = ("path", "score", "label")
+_BYTES_PER_SCORE = 32  # of a row of the table, without the path
 
 
 def find_images(paths: Sequence[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
@@ -82,42 +83,13 @@ def read_batches(
         yield {"image": images, "position": positions}
 
 
-def check_output(path: Path) -> None:
-    """Check that a table can be written to ``path``; nothing is written.
-
-    Raises:
-        UserError: if it is a folder, its folder does not exist, or it cannot be written.
-    """
-    if path.is_dir():
-        raise ConfigError(f"--out: {path} is a folder; name a file")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--out: {path.parent} does not exist; make it first")
-    if _is_device(path):
-        if not os.access(path, os.W_OK):
-            raise ConfigError(f"--out: {path} cannot be written")
-    else:
-        require_writable(path)
-
-
 def write_table(path: Path | None, rows: Sequence[tuple[Path, float, str]]) -> None:
     """Write ``path,score,label`` to a file, or to standard output."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "score", "label"))
-    writer.writerows((image, f"{score:.6f}", label) for image, score, label in rows)
-    # A name that is not UTF-8 is written with its own bytes.
+    cells = ((str(image), f"{score:.6f}", label) for image, score, label in rows)
     if path is None:
-        sys.stdout.write(text.getvalue())
-    elif _is_device(path):
-        path.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape")
+        write_csv_rows(sys.stdout, _COLUMNS, cells)
     else:
-        with atomic_file(path) as partial:
-            partial.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape")
-
-
-def _is_device(path: Path) -> bool:
-    """Return whether a path is a pipe or a device, which no file may replace."""
-    return path.exists() and not path.is_file()
+        write_csv_table(path, _COLUMNS, cells)
 
 
 def choose_threshold(given: str, thresholds: Mapping[str, float]) -> float:
@@ -143,7 +115,8 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m elbow_jax.predict",
         description="Score radiographs with a released model. Files that cannot be read are named "
         "on standard error, all others are scored, and the exit status is then 2. The entries of a "
-        "folder that are passed over are counted on standard error.",
+        "folder that are passed over are counted on standard error; the status is 2 if some of "
+        "them may be radiographs.",
     )
     parser.add_argument("images", nargs="+", type=Path, help="files or folders")
     parser.add_argument(
@@ -161,7 +134,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
     paths, passed_over = find_images(options.images)
     if options.out is not None:
-        check_output(options.out)
+        size = sum(len(str(path)) + _BYTES_PER_SCORE for path in paths)
+        require_output_file(options.out, "--out", mark=",".join(_COLUMNS) + "\n", size=size)
     require_utf8_name(options.model)
     runtime.set_up_process()
     runtime.open_devices()
@@ -175,14 +149,16 @@ def main(arguments: Sequence[str]) -> int:
     batches = list(read_batches(paths, preprocessing, options.batch_size, rejected))
     rows = []
     if batches:
-        positions, scores = predictor.score(batches)
+        positions, scores = predictor.score(batches, lambda position: str(paths[position]))
         for position, score in zip(positions, scores, strict=True):
             label = released.card.labels[int(score >= threshold)]
             rows.append((paths[position], float(score), label))
         write_table(options.out, rows)
     for error in rejected:
-        print(f"error: {error}", file=sys.stderr)
-    return 2 if rejected else 0
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+    if unread := count_unread(passed_over):
+        print(f"error: {unread} entries passed over may be radiographs", file=sys.stderr)
+    return 2 if rejected or unread else 0
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
-from elbow_core.disk import require_utf8_name
 from elbow_core.errors import ConfigError
+from elbow_core.files import require_utf8_name
 from elbow_jax import runtime, training
 from elbow_jax.config import TrainConfig
 

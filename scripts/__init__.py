@@ -2,3 +2,5 @@
 
 Run one as a module: `python -m scripts.make_figures`. Nothing here is imported by the packages.
 """
+
+import elbow_core  # noqa: F401 - Ctrl-C while a command imports its modules

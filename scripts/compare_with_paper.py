@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.cli import run
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, require_output_file
+from elbow_core.tables import read_csv_table
 
 PAPER_RESULTS = Path(__file__).parent.parent / "configs/audit/paper_results.csv"
+TITLE = "| model | | "
 METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
 
 
@@ -39,7 +40,7 @@ def table(ours: dict[str, Any]) -> str:
     if unknown := [name for name in ours["models"] if _key(name) not in known]:
         raise UserError(f"{', '.join(unknown)}: the paper has no such model ({', '.join(paper)})")
     lines = [
-        "| model | | " + " | ".join(METRICS) + " |",
+        TITLE + " | ".join(METRICS) + " |",
         "|---|---|" + "---|" * len(METRICS),
     ]
     for name, printed in paper.items():
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--ours", type=Path, required=True, help="metrics.json of a report")
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     options = parser.parse_args(arguments)
+    require_output_file(options.out, "--out", mark=TITLE)
     try:
         ours = json.loads(options.ours.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -17,7 +17,7 @@ from matplotlib.patches import FancyBboxPatch
 from benchmarks.architecture_trace import Box, NetworkTrace, Shape, trace_network
 from elbow_core.cli import run
 from elbow_core.evaluation.report.figures import COLOURS, GREY, canvas, drawn_in_style, panels
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, require_output_file
 from elbow_jax.models import Backbone, ModelConfig
 
 NETWORKS = get_args(Backbone)
@@ -190,17 +190,19 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder to write to")
     out = parser.parse_args(arguments).out
-    (out / "figures").mkdir(parents=True, exist_ok=True)
+    require_output_file(out / "networks.md", "--out", mark="# The networks\n", make_folder=True)
+    targets = {name: out / "figures" / f"architecture_{name}.png" for name in NETWORKS}
+    for target in targets.values():
+        require_output_file(target, "--out", make_folder=True)
     networks = {
         name: [trace_network(ModelConfig(backbone=name), size) for size in SIZES]
         for name in NETWORKS
     }
     for name, sizes in networks.items():
-        target = out / "figures" / f"architecture_{name}.png"
-        with atomic_file(target) as partial:
+        with atomic_file(targets[name]) as partial:
             figure = draw(TITLES[name], sizes[0])
             figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-        print(target)
+        print(targets[name])
     with atomic_file(out / "networks.md") as partial:
         partial.write_text(document(networks))
     print(out / "networks.md")

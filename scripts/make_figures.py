@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from elbow_core.cli import run
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, require_output_file
 from elbow_core.radiographs import Augmentation, apply_affine, preprocess, resize, sample_affine
 from elbow_core.sources.synthetic import FINDINGS, VIEWS, label_of, render_radiograph
 
@@ -106,7 +106,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="folder to write to")
     out = parser.parse_args(arguments).out
-    out.mkdir(parents=True, exist_ok=True)
+    for name in (SHEET, PREPROCESSING):
+        require_output_file(out / name, "--out", make_folder=True)
     for write_figure in (synthetic_sheet, preprocessing):
         print(write_figure(out))
     return 0

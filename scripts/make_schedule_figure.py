@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from elbow_core.cli import run
 from elbow_core.config import load_config
 from elbow_core.evaluation.report.figures import COLOURS, canvas, drawn_in_style, panels, save
+from elbow_core.files import atomic_file, require_output_file
 from elbow_jax.config import TrainConfig
 from elbow_jax.optimizer import WarmRestarts
 
@@ -57,8 +58,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.make_schedule_figure")
     parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="folder to write to")
     out = parser.parse_args(arguments).out
-    out.mkdir(parents=True, exist_ok=True)
-    save(draw(), out / NAME)
+    require_output_file(out / NAME, "--out", make_folder=True)
+    with atomic_file(out / NAME) as partial:
+        save(draw(), partial)
     print(out / NAME)
     return 0
 

@@ -5,6 +5,7 @@ The modules here are the commands, the configuration schema, and process start-u
 transformers; it only makes sure that transformers, once imported, will not use torchvision.
 """
 
+import elbow_core  # noqa: F401 - Ctrl-C while a command imports its modules
 from vlm_torch.hide_torchvision import hide_torchvision_from_transformers
 
 hide_torchvision_from_transformers()

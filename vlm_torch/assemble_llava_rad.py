@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core import cli
-from elbow_core.disk import require_writable
 from elbow_core.errors import ConfigError
+from elbow_core.files import locked_output, require_writable
 from vlm_torch import models, startup
 
 LANGUAGE = "vicuna-7b-v1.5"
@@ -60,22 +60,23 @@ def main(arguments: Sequence[str]) -> int:
         help="type of the stored weights; default: %(default)s",
     )
     options = parser.parse_args(arguments)
-    if options.out.exists():
-        raise ConfigError(f"{options.out}: already exists; give another --out")
     require_writable(options.out)
     if options.init == "projector" and options.projector is None:
         raise ConfigError("--init projector: give the file, --projector FILE")
     if options.init != "projector" and options.projector is not None:
         raise ConfigError(f"--projector: needs --init projector, not --init {options.init}")
-    startup.begin()
-    models.assemble_llava_rad(
-        options.parts,
-        options.out,
-        options.language or options.parts / LANGUAGE,
-        init=options.init,
-        projector=options.projector,
-        dtype=options.dtype,
-    )
+    with locked_output(options.out):
+        if options.out.exists():
+            raise ConfigError(f"{options.out}: already exists; give another --out")
+        startup.begin()
+        models.assemble_llava_rad(
+            options.parts,
+            options.out,
+            options.language or options.parts / LANGUAGE,
+            init=options.init,
+            projector=options.projector,
+            dtype=options.dtype,
+        )
     print(f"checkpoint: {options.out}")
     return 0
 

@@ -1,9 +1,10 @@
 """Configuration schema of a LoRA run: every key of ``configs/vlm/*.yaml``."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from elbow_core.config import StrictModel, load_config
 from elbow_core.errors import ConfigError
@@ -35,10 +36,19 @@ class HubBase(StrictModel):
     """A checkpoint on the Hugging Face hub."""
 
     kind: Literal["hub"] = "hub"
-    id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    id: str
     """Owner and name, such as google/medgemma-4b-it."""
     revision: Text = "main"
     """Branch, tag or commit; the commit it resolves to is stored with the adapter."""
+
+    @field_validator("id")
+    @classmethod
+    def _check_id(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", name, re.ASCII):
+            raise ValueError(
+                f"{name!r} is not OWNER/NAME on the hub; a folder is {{kind: folder, path: FOLDER}}"
+            )
+        return name
 
 
 class FolderBase(StrictModel):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
-from elbow_core.disk import require_utf8_name
+from elbow_core.files import require_utf8_name
 from vlm_torch import startup, training
 from vlm_torch.config import FinetuneConfig
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core import cli
-from elbow_core.disk import require_writable
 from elbow_core.errors import ConfigError
+from elbow_core.runs import lock_run
 from vlm_torch import lora, startup
 from vlm_torch.config import MERGED, read_run_config
 
@@ -32,13 +32,13 @@ def main(arguments: Sequence[str]) -> int:
     model = read_run_config(options.run).model
     dtype = options.dtype or model.dtype
     out = options.run / MERGED
-    if out.exists():
-        raise ConfigError(f"{out}: already exists; delete it to merge again")
-    require_writable(out)
     if model.architecture == "medgemma" and dtype == "float16":
         raise ConfigError("--dtype: float16 overflows in Gemma 3; use bfloat16 or float32")
-    startup.begin(model)
-    lora.merge(lora.open_finetuned_run(options.run, options.base), out, dtype)
+    with lock_run(options.run):
+        if out.exists():
+            raise ConfigError(f"{out}: already exists; delete it to merge again")
+        startup.begin(model)
+        lora.merge(lora.open_finetuned_run(options.run, options.base), out, dtype)
     print(f"merged: {out}")
     return 0
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from elbow_core.cli import run
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, require_output_file
 from elbow_jax.models import Backbone
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +68,9 @@ def main(arguments: Sequence[str]) -> int:
         step, blocks = options.one
         print(json.dumps(measure(options.network[0], step, blocks == "scanned", options.size)))
         return 0
+    pages = {suffix: options.out / f"{NAME}.{suffix}" for suffix in ("json", "md")}
+    require_output_file(pages["json"], "--out", mark='{\n "command"', make_folder=True)
+    require_output_file(pages["md"], "--out", mark="# Compile time\n")
     rows = []
     for network in options.network:
         for step in STEPS:
@@ -87,9 +90,8 @@ def main(arguments: Sequence[str]) -> int:
         "size": options.size,
         "rows": rows,
     }
-    options.out.mkdir(parents=True, exist_ok=True)
     for suffix, text in (("json", json.dumps(record, indent=1) + "\n"), ("md", document(record))):
-        with atomic_file(options.out / f"{NAME}.{suffix}") as partial:
+        with atomic_file(pages[suffix]) as partial:
             partial.write_text(text)
     return 0
 

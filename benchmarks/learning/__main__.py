@@ -19,7 +19,7 @@ from pathlib import Path
 
 from elbow_core.cli import run
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, require_output_file
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,6 +58,9 @@ def compare(path: Path, overrides: Sequence[str], out: Path, arguments: Sequence
     from elbow_jax.runtime import set_up_process
 
     config = load_config(TrainConfig, path, overrides)
+    name = f"learning_{config.model.backbone}_{config.model.variant}"
+    for suffix, mark in (("json", '{"name": "learning_'), ("md", "# Learning "), ("png", "")):
+        require_output_file(out / f"{name}.{suffix}", "--out", mark=mark, make_folder=True)
     if isinstance(config.optimizer.learning_rate, dict) or config.init is not None:
         raise ConfigError(f"{path}: init and learning rates by group are not supported here")
     without_dropout = replace(config.model, dropout=0.0, drop_path=0.0)
@@ -67,7 +70,6 @@ def compare(path: Path, overrides: Sequence[str], out: Path, arguments: Sequence
     jax_curve, initial = train_jax(config, data)
     steps_per_epoch = len(jax_curve["loss"]) // config.epochs
     torch_curve = train_torch(config, data, initial, steps_per_epoch)
-    name = f"learning_{config.model.backbone}_{config.model.variant}"
     device = jax.devices()[0]
     record = {
         "name": name,
@@ -81,7 +83,6 @@ def compare(path: Path, overrides: Sequence[str], out: Path, arguments: Sequence
         "versions": {name: importlib.metadata.version(name) for name in ("jax", "torch")},
         "courses": {"JAX": jax_curve, "PyTorch": torch_curve},
     }
-    out.mkdir(parents=True, exist_ok=True)
     with atomic_file(out / f"{name}.json") as partial:
         partial.write_text(json.dumps(record) + "\n")
     with atomic_file(out / f"{name}.png") as partial:

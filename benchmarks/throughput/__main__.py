@@ -22,7 +22,7 @@ from benchmarks.throughput.measuring import measure, measure_interleaved
 from benchmarks.throughput.results import page, records, summary
 from elbow_core.cli import run
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, require_output_file
 
 ROOT = Path(__file__).parents[2]
 DEFAULT_OUT = ROOT / "docs" / "performance" / "measurements"
@@ -51,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     name = device.file_name(machine["name"]) + "_quick" * options.quick
     path = options.out / f"{name}.json"
-    options.out.mkdir(parents=True, exist_ok=True)
+    for suffix, mark in ((".json", '{\n "benchmark"'), (".md", "# Throughput on "), (".png", "")):
+        require_output_file(path.with_suffix(suffix), "--out", mark=mark, make_folder=True)
     record = records.open_record(path, machine, options.quick, options.fresh)
     with tempfile.TemporaryDirectory(prefix="throughput_") as directory:
         seconds = options.seconds or (0.5 if options.quick else 6.0)

@@ -12,6 +12,9 @@ from elbow_core.config.paths import expand_path, find_undecodable
 from elbow_core.config.problems import describe_problems, paths_of_kind
 from elbow_core.config.strict_yaml import StrictYamlError, format_yaml, parse_yaml
 from elbow_core.errors import ConfigError
+from elbow_core.files import read_regular
+
+_MAX_BYTES = 1 << 20
 
 Model = TypeVar("Model", bound="StrictModel")
 
@@ -78,7 +81,7 @@ def dump_config(config: StrictModel) -> str:
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        values = parse_yaml(path.read_text(encoding="utf-8-sig"))
+        values = parse_yaml(read_regular(path, _MAX_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

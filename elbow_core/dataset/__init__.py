@@ -18,7 +18,12 @@ if TYPE_CHECKING:
         segment_path,
         write_segment,
     )
-    from elbow_core.dataset.identities import hash_ids, read_key
+    from elbow_core.dataset.identities import (
+        fingerprint_of_key,
+        hash_digests,
+        hash_ids,
+        read_key,
+    )
     from elbow_core.dataset.leakage import check_disjoint, check_leakage, find_contradictions
     from elbow_core.dataset.manifest import (
         LABEL_NAMES,
@@ -35,20 +40,37 @@ if TYPE_CHECKING:
         find_near_duplicates,
         find_near_duplicates_between,
         perceptual_hash,
+        read_hashes,
         write_near_duplicates,
     )
     from elbow_core.dataset.prepared import PreparedData, open_prepared
+    from elbow_core.dataset.seen_images import (
+        LEAKS_INTO,
+        NOTHING_SEEN,
+        SEEN_FILE,
+        UNKNOWN_SEEN,
+        SeenImages,
+        images_learnt_from,
+        read_seen_images,
+        refuse_seen,
+        seen_by_run,
+    )
     from elbow_core.dataset.splits import check_classes, count_classes, split_patients
 
 __all__ = [
     "HASHES_FILE",
     "INDEX_FILE",
     "LABEL_NAMES",
+    "LEAKS_INTO",
     "MAX_NEAR_BITS",
+    "NOTHING_SEEN",
+    "SEEN_FILE",
     "SPLITS",
+    "UNKNOWN_SEEN",
     "Archive",
     "ManifestRow",
     "PreparedData",
+    "SeenImages",
     "Segment",
     "between_patients",
     "check_classes",
@@ -59,12 +81,19 @@ __all__ = [
     "find_contradictions",
     "find_near_duplicates",
     "find_near_duplicates_between",
+    "fingerprint_of_key",
+    "hash_digests",
     "hash_ids",
+    "images_learnt_from",
     "open_archive",
     "open_prepared",
     "perceptual_hash",
+    "read_hashes",
     "read_key",
     "read_manifest",
+    "read_seen_images",
+    "refuse_seen",
+    "seen_by_run",
     "segment_length",
     "segment_path",
     "split_patients",
@@ -88,7 +117,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "segment_path",
             "write_segment",
         ],
-        "identities": ["hash_ids", "read_key"],
+        "identities": ["fingerprint_of_key", "hash_digests", "hash_ids", "read_key"],
         "leakage": ["check_disjoint", "check_leakage", "find_contradictions"],
         "manifest": [
             "LABEL_NAMES",
@@ -105,9 +134,21 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "find_near_duplicates",
             "find_near_duplicates_between",
             "perceptual_hash",
+            "read_hashes",
             "write_near_duplicates",
         ],
         "prepared": ["PreparedData", "open_prepared"],
+        "seen_images": [
+            "LEAKS_INTO",
+            "NOTHING_SEEN",
+            "SEEN_FILE",
+            "UNKNOWN_SEEN",
+            "SeenImages",
+            "images_learnt_from",
+            "read_seen_images",
+            "refuse_seen",
+            "seen_by_run",
+        ],
         "splits": ["check_classes", "count_classes", "split_patients"],
     },
 )

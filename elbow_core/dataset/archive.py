@@ -73,6 +73,10 @@ class Archive:
         """The preprocessing settings of the images."""
         self.fingerprint: str = index["fingerprint"]
         """Identifies the inputs that the archive was made from."""
+        self.key: str | None = index["key"]
+        """Fingerprint of the key of hashed ids; empty for plain ids, None where it is unknown."""
+        self.digests: tuple[str, ...] = tuple(index["digests"])
+        """Of the images' files under that key, in the same order; none for plain ids."""
 
     def __len__(self) -> int:
         return len(self.ids)

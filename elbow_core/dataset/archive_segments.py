@@ -1,16 +1,18 @@
 """Segments, the files of an archive: raw pixels, one image a record, written by one process."""
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 from jaxtyping import UInt8
 
-from elbow_core.errors import ArchiveError
+from elbow_core.errors import ArchiveError, MachineError
 from elbow_core.files import atomic_file
 
 # One image a record, so that a random read touches one image. Uncompressed, since sharpened pixels
@@ -20,6 +22,7 @@ _READER_OPTIONS = "readahead_buffer_size:0,max_parallelism:0"
 _SAMPLED_IMAGES = 3  # Of each segment.
 _MIN_SEGMENT_LENGTH = 64
 _MAX_SEGMENTS = 256
+_THREADS = 64  # that array_record starts with its first file, and waits for ever if it cannot
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def write_segment(
     Raises `ArchiveError` that names the first image of another size, and if the file cannot be
     written.
     """
+    _require_threads()
     try:
         # Atomic, since a worker whose parent was killed may continue to write for a moment.
         with atomic_file(path) as partial:
@@ -98,10 +102,32 @@ def check_segment(path: Path, segment: Segment) -> None:
 
 def open_segment(path: Path) -> ArrayRecordReader:
     """Open a segment for reading one image at a time; raises `ArchiveError`."""
+    _require_threads()
     try:
         return ArrayRecordReader(str(path), _READER_OPTIONS, file_reader_buffer_size=32768)
     except (RuntimeError, ValueError) as error:
         raise ArchiveError(f"{path}: is damaged; prepare it again") from error
+
+
+@cache
+def _require_threads() -> None:
+    """Raise `MachineError` unless this process may start as many threads as array_record does."""
+    end = threading.Event()
+    threads = [threading.Thread(target=end.wait) for _ in range(_THREADS)]
+    started = 0
+    try:
+        for thread in threads:
+            thread.start()
+            started += 1
+    except RuntimeError as error:
+        raise MachineError(
+            f"the archive needs {_THREADS} threads, and no more than {started} can be started; "
+            "allow more memory (ulimit -v) or processes (ulimit -u)"
+        ) from error
+    finally:
+        end.set()
+        for thread in threads[:started]:
+            thread.join()
 
 
 def _sample_digest(path: Path, count: int) -> str:

@@ -40,7 +40,7 @@ def hash_ids(rows: Iterable[ManifestRow], key: bytes) -> list[ManifestRow]:
     """
 
     def hashed(kind: str, plain: str) -> str:
-        return hmac.new(key, f"{kind}\0{plain}".encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+        return _keyed(key, kind, plain)[:_DIGITS]
 
     return [
         replace(
@@ -51,3 +51,21 @@ def hash_ids(rows: Iterable[ManifestRow], key: bytes) -> list[ManifestRow]:
         )
         for row in rows
     ]
+
+
+def hash_digests(rows: Iterable[ManifestRow], key: bytes) -> list[str]:
+    """Return a keyed hash of each file's digest, 64 hexadecimal digits.
+
+    It identifies a file among data with the same key; without the key nobody who has the file can
+    tell. Reference: as `hash_ids`.
+    """
+    return [_keyed(key, "file", row.sha256) for row in rows]
+
+
+def fingerprint_of_key(key: bytes) -> str:
+    """Return 64 hexadecimal digits that tell keys apart and say nothing about them."""
+    return _keyed(key, "key", "")
+
+
+def _keyed(key: bytes, kind: str, plain: str) -> str:
+    return hmac.new(key, f"{kind}\0{plain}".encode(), hashlib.sha256).hexdigest()

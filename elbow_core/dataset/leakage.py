@@ -27,10 +27,10 @@ def check_leakage(rows: Iterable[ManifestRow]) -> None:
         if len(images_of) > 1
     ]
     if shared:
-        raise ManifestError(f"leak: {_first_few('patients in two splits', shared)}")
+        raise ManifestError(f"leak: {first_few('patients in two splits', shared)}")
     copies = [_images_by_split(copies_of) for copies_of in images.values() if len(copies_of) > 1]
     if copies:
-        raise ManifestError(f"leak: {_first_few('identical images in two splits', copies)}")
+        raise ManifestError(f"leak: {first_few('identical images in two splits', copies)}")
 
 
 def check_disjoint(
@@ -54,7 +54,7 @@ def check_disjoint(
         if row.sha256 in images
     ]
     if copies:
-        raise ManifestError(f"leak: {_first_few('pretraining images in the target set', copies)}")
+        raise ManifestError(f"leak: {first_few('pretraining images in the target set', copies)}")
     shared = sorted(
         {
             _spellings((row, patients[_patient(row)]))
@@ -63,7 +63,7 @@ def check_disjoint(
         }
     )
     if shared:
-        raise ManifestError(f"leak: {_first_few('pretraining patients in the target set', shared)}")
+        raise ManifestError(f"leak: {first_few('pretraining patients in the target set', shared)}")
 
 
 def find_contradictions(rows: Iterable[ManifestRow]) -> dict[str, str]:
@@ -93,6 +93,7 @@ def _images_by_split(images: Mapping[str, ManifestRow]) -> str:
     return ", ".join(f"{row.image_id} in {split or 'no split'}" for split, row in images.items())
 
 
-def _first_few(problem: str, found: Sequence[str]) -> str:
+def first_few(problem: str, found: Sequence[str]) -> str:
+    """Return the number of what was found, its description, and the first few."""
     more = f"; and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
     return f"{len(found)} {problem}: {'; '.join(found[:_MAX_NAMED])}{more}"

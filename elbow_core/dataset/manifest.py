@@ -1,17 +1,14 @@
 """The manifest: a table with one row per image and fixed columns."""
 
-import csv
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.errors import ManifestError
-from elbow_core.files import atomic_file
 from elbow_core.identity import has_outer_blanks, normalise_image_id
-from elbow_core.plain_numbers import parse_whole_number
+from elbow_core.tables import parse_whole_number, read_csv_table, write_csv_table
 
 LABEL_NAMES = ("normal", "injury")
 SPLITS = ("train", "validation", "test")
@@ -79,19 +76,19 @@ def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
 
     Raises `ManifestError` for a row that `read_manifest` would reject; ``path`` is then unchanged.
     """
+    write_csv_table(Path(path), COLUMNS, _checked_cells(path, rows))
+
+
+def _checked_cells(
+    path: Path | str, rows: Iterable[ManifestRow]
+) -> Iterator[tuple[str | int, ...]]:
     seen: set[str] = set()
-    with (
-        atomic_file(Path(path)) as partial,
-        partial.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in rows:
-            _check_row(row, f"{path}: {row.image_id!r}")
-            if normalise_image_id(row.image_id) in seen:
-                raise ManifestError(f"{path}: image_id: {row.image_id!r} is repeated")
-            seen.add(normalise_image_id(row.image_id))
-            writer.writerow([getattr(row, column) for column in COLUMNS])
+    for row in rows:
+        _check_row(row, f"{path}: {row.image_id!r}")
+        if normalise_image_id(row.image_id) in seen:
+            raise ManifestError(f"{path}: image_id: {row.image_id!r} is repeated")
+        seen.add(normalise_image_id(row.image_id))
+        yield dataclasses.astuple(row)
 
 
 def validate_manifest(rows: Sequence[ManifestRow], root: Path | str) -> None:

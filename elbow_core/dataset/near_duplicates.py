@@ -1,6 +1,6 @@
 """Near-duplicates: images whose perceptual hashes are close although their bytes differ."""
 
-import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from elbow_core.dataset.manifest import LABEL_NAMES, ManifestRow
-from elbow_core.errors import ManifestError
-from elbow_core.files import atomic_file
+from elbow_core.errors import ArchiveError, ManifestError
+from elbow_core.files import read_regular
 from elbow_core.identity import normalise_id
+from elbow_core.tables import write_csv_table
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
 HASHES_FILE = "perceptual_hashes.npy"
@@ -23,6 +24,7 @@ _REDUCED = 32
 _SAMPLES = 4  # Per axis, averaged into one reduced pixel: accurate enough, and fast.
 _ROWS, _COLUMNS = 16, 4096  # Of a block of comparisons, which fits in a core's cache.
 _MAX_PAIRS = 2_000_000
+_MAX_HEADER = 1 << 12  # bytes before the values of a .npy file
 
 
 def perceptual_hash(image: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "32"]:
@@ -103,22 +105,50 @@ def write_near_duplicates(
     path: Path, rows: Sequence[ManifestRow], pairs: Int[np.ndarray, "pairs 3"]
 ) -> None:
     """Write pairs of ``rows`` as CSV: ids, distance in bits, splits and labels."""
-    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for first, second, distance in pairs.tolist():
-            row, other = rows[first], rows[second]
-            writer.writerow(
-                (
-                    row.image_id,
-                    other.image_id,
-                    distance,
-                    row.split,
-                    other.split,
-                    LABEL_NAMES[row.label],
-                    LABEL_NAMES[other.label],
-                )
+    write_csv_table(
+        path,
+        COLUMNS,
+        (
+            (
+                rows[first].image_id,
+                rows[second].image_id,
+                distance,
+                rows[first].split,
+                rows[second].split,
+                LABEL_NAMES[rows[first].label],
+                LABEL_NAMES[rows[second].label],
             )
+            for first, second, distance in pairs.tolist()
+        ),
+    )
+
+
+def read_hashes(directory: Path, images: int) -> UInt8[np.ndarray, "images 32"] | None:
+    """Return the perceptual hashes of a prepared directory, None if it has none.
+
+    Raises `ArchiveError` if the file is damaged, or not of this number of images.
+    """
+    path = directory / HASHES_FILE
+    try:
+        content = read_regular(path, _MAX_HEADER + 32 * images)
+        header = io.BytesIO(content)
+        if np.lib.format.read_magic(header) != (1, 0):
+            raise ValueError("is of another version")
+        shape, by_columns, kind = np.lib.format.read_array_header_1_0(header)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ArchiveError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ArchiveError(f"{path}: is damaged; prepare it again") from error
+    # The header is checked before memory of its size is taken.
+    if shape != (images, 32) or kind != np.uint8 or by_columns:
+        raise ArchiveError(
+            f"{path}: does not hold the perceptual hashes of {images} images; prepare it again"
+        )
+    if len(content) != header.tell() + 32 * images:
+        raise ArchiveError(f"{path}: is damaged; prepare it again")
+    return np.frombuffer(content, np.uint8, offset=header.tell()).reshape(images, 32)
 
 
 def between_patients(

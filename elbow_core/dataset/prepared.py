@@ -7,8 +7,8 @@ import numpy as np
 
 from elbow_core.dataset.archive import Archive, open_archive
 from elbow_core.dataset.manifest import ManifestRow, read_manifest
-from elbow_core.disk import require_utf8_name
 from elbow_core.errors import ArchiveError, ConfigError
+from elbow_core.files import require_utf8_name
 
 
 @dataclass(frozen=True)

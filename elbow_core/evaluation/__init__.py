@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.evaluation.prediction_files import read_predictions, write_predictions
+    from elbow_core.evaluation.prediction_files import (
+        read_predictions,
+        require_predictions_file,
+        write_predictions,
+    )
     from elbow_core.evaluation.predictions import UNPARSED, Predictions, predictions_of_rows
-    from elbow_core.evaluation.report import ReportInputs, ReportSettings, write_report
+    from elbow_core.evaluation.report import (
+        ReportInputs,
+        ReportSettings,
+        require_report_folder,
+        write_report,
+    )
     from elbow_core.evaluation.statistics import binary_metrics, feasible_confusions
 
 __all__ = [
@@ -23,6 +32,8 @@ __all__ = [
     "feasible_confusions",
     "predictions_of_rows",
     "read_predictions",
+    "require_predictions_file",
+    "require_report_folder",
     "write_predictions",
     "write_report",
 ]
@@ -30,9 +41,13 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "prediction_files": ["read_predictions", "write_predictions"],
+        "prediction_files": [
+            "read_predictions",
+            "require_predictions_file",
+            "write_predictions",
+        ],
         "predictions": ["UNPARSED", "Predictions", "predictions_of_rows"],
-        "report": ["ReportInputs", "ReportSettings", "write_report"],
+        "report": ["ReportInputs", "ReportSettings", "require_report_folder", "write_report"],
         "statistics": ["binary_metrics", "feasible_confusions"],
     },
 )

@@ -16,7 +16,8 @@ from pathlib import Path
 from elbow_core.cli import run
 from elbow_core.evaluation.published_tables import ClassCounts, Published, read_results, read_sets
 from elbow_core.evaluation.statistics import implied_prevalence, search_confusions
-from elbow_core.plain_numbers import parse_number
+from elbow_core.printable import one_line
+from elbow_core.tables import parse_number
 
 
 def audit(
@@ -40,10 +41,11 @@ def audit(
                 ),
             )
         )
+    table = [tuple(map(one_line, row)) for row in table]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
     allowed = "as printed" if tolerance is None else f"within {tolerance:g}"
-    unexplained = [row.name for row in published if row.name not in explained]
+    unexplained = [one_line(row.name) for row in published if row.name not in explained]
     lines.append("")
     if len(unexplained) == len(published):
         lines.append(f"No confusion matrix over any of these sets gives any row {allowed}.")
@@ -81,7 +83,7 @@ def _implied(published: Sequence[Published]) -> list[str]:
         low, high = min(corners), min(max(corners), 1.0)
         ranges.append((low, high))
         share = f"{low:.1%} to {high:.1%}" if low <= 1 else "none from 0 to 100 %"
-        lines.append(f"  {row.name}: {share}")
+        lines.append(f"  {one_line(row.name)}: {share}")
     if not lines:
         return []
     if max(low for low, _ in ranges) > min(high for _, high in ranges):

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from elbow_core.cli import run
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.prediction_files import write_predictions
+from elbow_core.evaluation.prediction_files import require_predictions_file, write_predictions
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, NONE_INJURED
-from elbow_core.plain_numbers import parse_number
+from elbow_core.tables import parse_number, read_csv_table
 
 
 def read_scores(
@@ -27,7 +26,7 @@ def read_scores(
     ``columns`` maps ``image_id``, ``label``, ``score`` and optionally ``patient_id`` and
     ``study_id`` to the table's columns; ``labels`` maps its labels, character by character, to 0
     and 1. Ids keep every character. Raises `PredictionsError` with file and line, as
-    `elbow_core.csv_tables.read_csv_table` does and for a label or score that is none.
+    `elbow_core.tables.read_csv_table` does and for a label or score that is none.
     """
 
     def check_columns(present: tuple[str, ...], place: str) -> None:
@@ -97,6 +96,7 @@ def main(arguments: Sequence[str]) -> int:
         threshold = parse_number(options.threshold, 0, NONE_INJURED)
     except ValueError as error:
         parser.error(f"--threshold: {error}")
+    require_predictions_file(options.out, "--out")
     columns = {
         name: getattr(options, name)
         for name in ("image_id", "label", "score", "patient_id", "study_id")

@@ -9,12 +9,11 @@ import numpy as np
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import (
+    DEFAULT,
     DEFAULT_THRESHOLD,
     choose_thresholds,
     fit_temperature,
 )
-
-DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,23 @@
 """The CSV file of a predictions table: ``predictions_<split>.csv``."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
-from elbow_core.csv_tables import CsvTable, read_csv_table
-from elbow_core.errors import PredictionsError
+from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation.predictions import UNPARSED, Predictions
-from elbow_core.files import atomic_file
-from elbow_core.plain_numbers import parse_number
+from elbow_core.files import require_output_file
+from elbow_core.tables import CsvTable, parse_number, read_csv_table, write_csv_table
 
 COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction", "model")
+
+
+def require_predictions_file(path: Path, option: str = "") -> None:
+    """Check, before the predictions are made, that they can be written; raises `UserError`.
+
+    An earlier predictions file may be replaced, any other file not.
+    """
+    require_output_file(path, option, mark=",".join(COLUMNS))
 
 
 def read_predictions(path: Path | str) -> Predictions:
@@ -19,7 +25,7 @@ def read_predictions(path: Path | str) -> Predictions:
 
     Raises `PredictionsError` with file and line for a missing file or column, an unknown column, a
     row of the wrong width, an invalid value, a repeated ``image_id`` or a second model name, and as
-    `elbow_core.csv_tables.read_csv_table` does. Labels and predictions are ``0`` or ``1`` alone.
+    `elbow_core.tables.read_csv_table` does. Labels and predictions are ``0`` or ``1`` alone.
     """
     table = read_csv_table(Path(path), PredictionsError, _check_columns)
     if not table.rows:
@@ -28,10 +34,10 @@ def read_predictions(path: Path | str) -> Predictions:
 
 
 def write_predictions(path: Path | str, predictions: Predictions) -> None:
-    """Write one predictions file atomically; scores keep every digit.
+    """Write one predictions file atomically; scores keep every digit, and text every character.
 
-    A null byte of a generated answer becomes U+FFFD, since no table can hold it. Raises
-    `PredictionsError` if the file cannot be written, or another text holds a null byte.
+    A null byte of a generated answer becomes U+FFFD, since NumPy drops it at the end of a text.
+    Raises `PredictionsError` if the file cannot be written, or another text holds a null byte.
     """
     path = Path(path)
     header = [*COLUMNS, *(["answer"] if predictions.answer is not None else [])]
@@ -40,7 +46,7 @@ def write_predictions(path: Path | str, predictions: Predictions) -> None:
         predictions.patient_id.tolist(),
         predictions.study_id.tolist(),
         predictions.label.tolist(),
-        [repr(score) for score in predictions.score.tolist()],
+        predictions.score.tolist(),
         ["" if value == UNPARSED else value for value in predictions.prediction.tolist()],
         [predictions.model] * len(predictions),
     ]
@@ -50,18 +56,11 @@ def write_predictions(path: Path | str, predictions: Predictions) -> None:
     if predictions.answer is not None:
         columns.append([text.replace("\0", "\ufffd") for text in predictions.answer.tolist()])
     try:
-        with (
-            atomic_file(path) as partial,
-            partial.open("w", encoding="utf-8", newline="") as file,
-        ):
-            plain = csv.writer(file, lineterminator="\n")
-            # Before Python 3.13 csv does not quote a lone carriage return, which would end the row.
-            quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-            plain.writerow(header)
-            for row in zip(*columns, strict=True):
-                (quoted if "\r" in "".join(map(str, row)) else plain).writerow(row)
+        write_csv_table(path, header, zip(*columns, strict=True))
     except OSError as error:
         raise PredictionsError(f"{path}: cannot be written: {error}") from None
+    except UserError as error:
+        raise PredictionsError(str(error)) from error
 
 
 def _check_columns(columns: tuple[str, ...], place: str) -> None:

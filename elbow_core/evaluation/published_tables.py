@@ -5,11 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from elbow_core.csv_tables import CsvTable, read_csv_table
 from elbow_core.errors import UserError
 from elbow_core.evaluation.statistics import MATRIX_METRICS
 from elbow_core.identity import has_outer_blanks
-from elbow_core.plain_numbers import parse_whole_number
+from elbow_core.tables import CsvTable, parse_whole_number, read_csv_table
 
 # Often printed with the others, but not determined by a confusion matrix.
 IGNORED = ("auroc", "average_precision", "brier", "ece")

@@ -6,15 +6,19 @@ python -m elbow_core.prepare --config configs/data/elbow.yaml [--field.sub value
 The same command resumes an interrupted run.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.dataset import ManifestRow, count_classes, read_manifest
 from elbow_core.prepare.config import DataConfig
 from elbow_core.prepare.pipeline import MANIFEST, NEAR_DUPLICATES, REJECTED, prepare
+from elbow_core.printable import one_line
+from elbow_core.tables import read_csv_table
+
+_REASONS = 5  # that are printed
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     print(format_table(read_manifest(config.out / MANIFEST)))
     if rejected := _read_lines(config.out / REJECTED):
         print(f"{len(rejected)} files were not used; {config.out / REJECTED} says why")
+        for line in describe_reasons(rejected):
+            print(f"  {line}")
     if pairs := _read_lines(config.out / NEAR_DUPLICATES):
         separated = sum(line["split"] != line["other_split"] for line in pairs)
         print(
@@ -49,6 +55,19 @@ def format_table(rows: Sequence[ManifestRow]) -> str:
     for name, (normal, injury) in counts.items():
         lines.append(f"{name.capitalize():<12}{normal:>8}{injury:>8}")
     return "\n".join(lines)
+
+
+def describe_reasons(rejected: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return a line for each of the most frequent reasons: its number of files, and the first."""
+    first: dict[str, str] = {}
+    for line in rejected:
+        first.setdefault(line["reason"], line["path"])
+    counts = Counter(line["reason"] for line in rejected)
+    lines = [
+        one_line(f"{number} times: {reason} (such as {first[reason]})")
+        for reason, number in counts.most_common(_REASONS)
+    ]
+    return lines + ["..."] * (len(counts) > _REASONS)
 
 
 def _expand_flags(arguments: Sequence[str]) -> list[str]:

@@ -1,6 +1,8 @@
 """The second pass over the files of a data set: decode, preprocess and archive each image."""
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -19,13 +21,21 @@ from elbow_core.dataset import (
     segment_path,
     write_segment,
 )
-from elbow_core.errors import ArchiveError, RadiographError
+from elbow_core.errors import ArchiveError, ManifestError, RadiographError
 from elbow_core.prepare.rejections import reason_of
 from elbow_core.prepare.resumable_folder import write_json
+from elbow_core.processes import WorkerPool
 from elbow_core.progress import track
-from elbow_core.radiographs import Preprocessing, decode_radiograph, preprocess, read_bytes
+from elbow_core.radiographs import (
+    Preprocessing,
+    decode_radiograph,
+    memory_trouble,
+    preprocess,
+    read_bytes,
+)
 from elbow_core.sources import Rejection
-from elbow_core.worker_pool import WorkerPool
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +65,19 @@ def archive_images(
     processes. The rows of a segment depend only on the number of rows. A segment that ``work``
     records as finished is kept.
 
-    If ``strict``, raises `RadiographError` for the first file that cannot be decoded.
+    If ``strict``, raises `RadiographError` for the first file that cannot be decoded. Raises
+    `ManifestError` for a file that is not the one of the first pass, and `MachineError` for one
+    that cannot be read or for which memory is short.
     """
     length = segment_length(len(rows))
     tasks = [
-        _Task(number, tuple(row.path for row in rows[first : first + length]))
+        _Task(number, tuple((row.path, row.sha256) for row in rows[first : first + length]))
         for number, first in enumerate(range(0, len(rows), length))
     ]
-    finished = {task.number for task in tasks if _is_finished(directory, work, task.number)}
+    finished = {task.number for task in tasks if _is_finished(directory, work, task)}
     missing = [task for task in tasks if task.number not in finished]
     prepare = partial(_prepare_segment, root, settings, directory, work, strict)
-    done = sum(len(task.paths) for task in tasks if task.number in finished)
+    done = sum(len(task.files) for task in tasks if task.number in finished)
     for _ in track(_count_images(pool, prepare, missing), len(rows), "prepare", done):
         pass
     return _collect(rows, work, len(tasks))
@@ -76,7 +88,8 @@ class _Task:
     """The files of one segment."""
 
     number: int
-    paths: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    """Path and SHA-256 of each."""
 
 
 def _prepare_segment(
@@ -84,33 +97,41 @@ def _prepare_segment(
 ) -> int:
     """Write a segment, then its record; return the number of files read."""
     outcomes: list[dict[str, Any]] = []
-    images = _prepared_images(root, settings, strict, task.paths, outcomes)
+    images = _prepared_images(root, settings, strict, task.files, outcomes)
     segment = write_segment(segment_path(directory, task.number), settings.size, images)
     record = {"segment": asdict(segment), "images": outcomes}
     write_json(_record_path(work, task.number), record)
-    return len(task.paths)
+    return len(task.files)
 
 
 def _prepared_images(
     root: Path,
     settings: Preprocessing,
     strict: bool,
-    paths: Iterable[str],
+    files: Iterable[tuple[str, str]],
     outcomes: list[dict[str, Any]],
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (path, pixels) of the files that can be decoded; append an outcome for every file."""
-    for path in paths:
+    """Yield (path, pixels) of the files that can be decoded; append an outcome for every file.
+
+    Raises `ManifestError` for a file whose content is not that of the first pass.
+    """
+    for path, sha256 in files:
         file = root / path
+        data = read_bytes(file)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ManifestError(f"{file}: changed while it was prepared; give the command again")
         try:
-            image = decode_radiograph(read_bytes(file), str(file))
+            image = decode_radiograph(data, str(file))
         except RadiographError as error:
             if strict:
                 raise
             outcomes.append({"reason": reason_of(error, path)})
             continue
-        digest = perceptual_hash(image).tobytes().hex()
+        with memory_trouble(f"{file}: not enough memory to preprocess it"):
+            digest = perceptual_hash(image).tobytes().hex()
+            pixels = preprocess(image, **settings.model_dump())
         outcomes.append({"height": image.shape[0], "width": image.shape[1], "hash": digest})
-        yield path, preprocess(image, **settings.model_dump())
+        yield path, pixels
 
 
 def _collect(rows: Sequence[ManifestRow], work: Path, segments: int) -> ArchivedImages:
@@ -140,16 +161,25 @@ def _count_images(pool: WorkerPool, prepare: Any, tasks: Sequence[_Task]) -> Ite
         yield from [None] * images
 
 
-def _is_finished(directory: Path, work: Path, number: int) -> bool:
-    record = _record_path(work, number)
-    if not record.is_file():
-        return False
+def _is_finished(directory: Path, work: Path, task: _Task) -> bool:
+    """Return whether a segment and its record are whole; not all that is written reaches a disk."""
     try:
-        segment = Segment(**json.loads(record.read_text(encoding="utf-8"))["segment"])
-        check_segment(segment_path(directory, number), segment)
-    except (ArchiveError, ValueError):  # Not everything that was written reached the disk.
+        record = json.loads(_record_path(work, task.number).read_text(encoding="utf-8"))
+        if [_is_outcome(outcome) for outcome in record["images"]] != [True] * len(task.files):
+            return False
+        check_segment(segment_path(directory, task.number), Segment(**record["segment"]))
+    except (FileNotFoundError, ArchiveError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return True
+
+
+def _is_outcome(value: Any) -> bool:
+    match value:
+        case {"reason": str()}:
+            return len(value) == 1
+        case {"height": int(), "width": int(), "hash": str(digest)}:
+            return len(value) == 3 and _HASH.fullmatch(digest) is not None
+    return False
 
 
 def _record_path(work: Path, number: int) -> Path:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from elbow_core.dataset import (
     check_leakage,
     find_contradictions,
     find_near_duplicates,
+    fingerprint_of_key,
+    hash_digests,
     hash_ids,
     open_archive,
     read_key,
@@ -27,27 +29,29 @@ from elbow_core.dataset import (
     write_near_duplicates,
 )
 from elbow_core.errors import ArchiveError, ManifestError, UserError
+from elbow_core.files import output_folder, require_room, require_writable
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
-from elbow_core.prepare.digest_pass import digest_images
+from elbow_core.prepare.digest_pass import DigestedFile, digest_images
 from elbow_core.prepare.rejections import write_rejected
-from elbow_core.prepare.resumable_folder import resumable_folder
+from elbow_core.prepare.resumable_folder import remove_finished, resumable_folder
+from elbow_core.processes import WorkerPool
 from elbow_core.sources import Rejection, scan
-from elbow_core.worker_pool import WorkerPool
 
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
 NEAR_DUPLICATES = "near_duplicates.csv"
 
-_VERSION = 3  # Part of the fingerprint: raise it when the same settings give different bytes.
+_VERSION = 4  # Part of the fingerprint: raise it when the same settings give different bytes.
 
 
 def prepare(config: DataConfig) -> bool:
     """Prepare ``config.root`` into ``config.out``; return False if it is already prepared.
 
     Each file is read twice: first to digest and check it, so that leakage or an empty class is
-    found before the long work; then to decode it. The archive's bytes do not depend on the number
-    of workers or on interruptions; ``out`` appears complete or not at all.
+    found before the long work; then to decode it, if its content is still the same. Content alone
+    decides whether ``out`` is prepared, and which work is resumed. The archive's bytes do not
+    depend on the number of workers or on interruptions; ``out`` appears complete or not at all.
 
     Raises `UserError` for every problem that the user can solve.
     """
@@ -56,15 +60,31 @@ def prepare(config: DataConfig) -> bool:
     found = scan(config.root, config.source, config.workers)
     validate_manifest(found.rows, config.root)
     rows = hash_ids(found.rows, key) if key else found.rows
-    fingerprint = _fingerprint(config, rows)
-    if _is_prepared(config.out, fingerprint):
-        return False
-    key_of_work = _work_key(config, fingerprint, rows)
-    with (
-        resumable_folder(config.out, key_of_work) as (directory, work),
-        WorkerPool(config.workers) as pool,
-    ):
-        rows, unreadable = digest_images(pool, config.root, rows, work, config.strict)
+    _refuse_foreign(config.out)
+    with WorkerPool(config.workers) as pool:
+        files = digest_images(pool, config.root, rows, config.strict)
+        fingerprint = _fingerprint(config, rows, files)
+        if _is_prepared(config.out, fingerprint):
+            remove_finished(config.out)
+            return False
+        _prepare(config, pool, found.rejected, rows, files, fingerprint, key)
+    return True
+
+
+def _prepare(
+    config: DataConfig,
+    pool: WorkerPool,
+    left_out: Sequence[Rejection],
+    rows: Sequence[ManifestRow],
+    files: Sequence[DigestedFile],
+    fingerprint: str,
+    key: bytes | None,
+) -> None:
+    with resumable_folder(config.out, fingerprint) as (directory, work):
+        _require_room(config, rows, directory)
+        digested = list(zip(rows, files, strict=True))
+        unreadable = [Rejection(row.path, file.reason) for row, file in digested if file.reason]
+        rows = [replace(row, sha256=file.sha256) for row, file in digested if not file.reason]
         rows, contradicting = _drop_contradictions(rows, config.strict)
         assign_splits(rows, config.split)
         archived = archive_images(
@@ -74,12 +94,12 @@ def prepare(config: DataConfig) -> bool:
         write_manifest(directory / MANIFEST, rows)
         write_near_duplicates(directory / NEAR_DUPLICATES, rows, pairs)
         np.save(directory / HASHES_FILE, archived.hashes)
-        rejected = [*found.rejected, *unreadable, *contradicting, *archived.rejected]
+        rejected = [*left_out, *unreadable, *contradicting, *archived.rejected]
         write_rejected(directory / REJECTED, rejected)
         ids = [row.image_id for row in rows]
         settings = config.preprocess.model_dump()
-        write_index(directory, ids, archived.segments, settings, fingerprint)
-    return True
+        identities = (fingerprint_of_key(key), hash_digests(rows, key)) if key else ("", ())
+        write_index(directory, ids, archived.segments, settings, fingerprint, *identities)
 
 
 def assign_splits(
@@ -122,33 +142,44 @@ def _check_out(config: DataConfig) -> None:
         raise UserError(
             f"out: {config.out} and the data root {config.root} must not contain each other"
         )
+    require_writable(output_folder(config.out))
 
 
-def _fingerprint(config: DataConfig, rows: Sequence[ManifestRow]) -> str:
-    """Digest the inputs of the result: settings, and each file's row and length in bytes."""
+def _require_room(config: DataConfig, rows: Sequence[ManifestRow], directory: Path) -> None:
+    """Raise `UserError` if the disk has no room for the images that ``directory`` lacks."""
+    finished = sum(file.stat().st_size for file in directory.iterdir() if file.is_file())
+    size = len(rows) * config.preprocess.size**2 - finished
+    require_room(config.out, max(size, 0), f"the archive of {len(rows)} images")
+
+
+def _fingerprint(
+    config: DataConfig, rows: Sequence[ManifestRow], files: Sequence[DigestedFile]
+) -> str:
+    """Digest the inputs of the result: settings, and the row and content of each file."""
     settings = config.model_dump(mode="json", exclude={"root", "out", "workers", "id_key"})
-    files = [[*astuple(row), (config.root / row.path).stat().st_size] for row in rows]
-    return hashlib.sha256(json.dumps([_VERSION, settings, files]).encode()).hexdigest()
+    contents = [[*astuple(row), file.sha256] for row, file in zip(rows, files, strict=True)]
+    return hashlib.sha256(json.dumps([_VERSION, settings, contents]).encode()).hexdigest()
 
 
-def _work_key(config: DataConfig, fingerprint: str, rows: Sequence[ManifestRow]) -> str:
-    """Digest the inputs of unfinished work: the fingerprint and each file's modification time."""
-    changed = [(config.root / row.path).stat().st_mtime_ns for row in rows]
-    return hashlib.sha256(json.dumps([fingerprint, changed]).encode()).hexdigest()
+def _refuse_foreign(out: Path) -> None:
+    """Raise `UserError` if the output is neither missing, an empty folder nor a prepared one."""
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        if not (out / INDEX_FILE).is_file():
+            raise UserError(f"{out}: exists and is not a prepared data set; choose another out")
+    else:
+        require_writable(out)
 
 
 def _is_prepared(out: Path, fingerprint: str) -> bool:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
     if not (out / INDEX_FILE).is_file():
-        raise UserError(f"{out}: exists and is not a prepared data set; choose another out")
+        return False
     try:
         if open_archive(out).fingerprint == fingerprint:
             return True
     except ArchiveError as error:
         raise UserError(f"{error}: delete {out} first") from error
     raise UserError(
-        f"{out}: was prepared with other settings or from other files; "
+        f"{out}: was prepared with other settings or from other files, or by an earlier version; "
         "delete it or choose another out"
     )
 

@@ -1,11 +1,11 @@
 """The table of rejected files, ``rejected.csv``."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.errors import RadiographError
 from elbow_core.sources import Rejection
+from elbow_core.tables import write_csv_table
 
 
 def reason_of(error: RadiographError, path: str) -> str:
@@ -15,7 +15,5 @@ def reason_of(error: RadiographError, path: str) -> str:
 
 def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
     """Write rejected files and reasons as CSV, sorted."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("path", "reason"))
-        writer.writerows(sorted((entry.path, entry.reason) for entry in rejected))
+    rows = sorted((entry.path, entry.reason) for entry in rejected)
+    write_csv_table(path, ("path", "reason"), rows)

@@ -1,46 +1,67 @@
 """A folder that appears when it is complete, and whose work an interrupted run can resume."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError, UserError
-from elbow_core.files import atomic_file, remove_content
-from elbow_core.locks import locked_folder
+from elbow_core.files import (
+    MARK,
+    atomic_file,
+    marked_folder,
+    output_folder,
+    remove_abandoned,
+    remove_content,
+    remove_marked,
+    require_output_folder,
+    sweep,
+    sync_tree,
+)
 
-_WORK = "work"
+_DATA, _WORK = "data", "work"
 _KEY = "key"
 
 
 @contextmanager
 def resumable_folder(out: Path, key: str) -> Iterator[tuple[Path, Path]]:
-    """Yield a folder beside ``out``, renamed to ``out`` when the block succeeds, and one inside it.
+    """Yield a folder that is renamed to ``out`` when the block succeeds, and one for its work.
 
-    The inner folder contains the state of the work and is removed at the end. After a kill, an
-    interrupt or a full disk both folders are kept; the next run with the same ``key`` resumes from
-    them, and a run with another key empties them. After an error in the data both are removed.
+    Both lie in the partial folder ``.NAME.partial`` beside ``out``. The second contains the state
+    of the work and is removed at the end. After a kill, an interrupt or a full disk both are kept;
+    the next run with the same ``key`` resumes from them, and a run with another key empties them.
+    After an error in the data both are removed.
 
-    Raises `UserError` if the folder cannot be written or another process is preparing it.
+    Raises `UserError` if the folder cannot be written, another process is preparing it, or the
+    partial folder is not ours (`elbow_core.files.partial_folders`).
     """
-    directory = out.with_name(f".{out.name}.partial")
+    target = output_folder(out)
+    partial = _partial(target)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with locked_folder(directory, f"{out}: is being prepared by another process"):
+        with marked_folder(partial, f"{out}: is being prepared by another process"):
+            require_output_folder(partial)
             try:
-                yield directory, _resume(directory, key)
-                shutil.rmtree(directory / _WORK)
-                directory.replace(out)
+                data, work = _resume(partial, key)
+                yield data, work
+                sync_tree(data)
+                data.replace(target)
+                remove_marked(partial)
             except (ManifestError, RadiographError):
-                shutil.rmtree(directory, ignore_errors=True)
+                remove_marked(partial)
                 raise
     except (OSError, ArchiveError) as error:
-        kept = f"; {directory} contains the finished part, and the same command resumes from it"
+        kept = f"; {partial} contains the finished part, and the same command resumes from it"
         raise UserError(
-            f"{out}: cannot be written: {error}{kept if directory.is_dir() else ''}"
+            f"{out}: cannot be written: {error}{kept if partial.is_dir() else ''}"
         ) from error
+
+
+def remove_finished(out: Path) -> None:
+    """Remove the partial folder of a complete ``out``, which a kill at the very end leaves."""
+    partial = _partial(output_folder(out))
+    if partial.is_dir():
+        remove_abandoned(partial)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -49,14 +70,19 @@ def write_json(path: Path, value: Any) -> None:
         partial.write_text(json.dumps(value), encoding="utf-8")
 
 
-def _resume(directory: Path, key: str) -> Path:
-    """Return the inner folder; empty both folders first if it is missing or of another key."""
-    work = directory / _WORK
+def _partial(target: Path) -> Path:
+    return target.with_name(f".{target.name}.partial")
+
+
+def _resume(partial: Path, key: str) -> tuple[Path, Path]:
+    """Return both folders; empty them first if there is no work, or that of another key."""
+    data, work = partial / _DATA, partial / _WORK
     if not (work / _KEY).is_file() or (work / _KEY).read_text(encoding="utf-8") != key:
-        remove_content(directory)
+        remove_content(partial, keep=MARK)
+        data.mkdir()
         work.mkdir()
-        with atomic_file(work / _KEY) as partial:
-            partial.write_text(key, encoding="utf-8")
-    for leftover in (*directory.glob(".*.partial"), *work.glob(".*.partial")):
-        leftover.unlink()
-    return work
+        with atomic_file(work / _KEY) as file:
+            file.write_text(key, encoding="utf-8")
+    for folder in (data, work):
+        sweep(folder)
+    return data, work

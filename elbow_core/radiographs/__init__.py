@@ -26,7 +26,12 @@ if TYPE_CHECKING:
         counts_as_image,
         list_image_files,
     )
-    from elbow_core.radiographs.passed_over import describe_passed_over, find_passed_over
+    from elbow_core.radiographs.limits import memory_trouble
+    from elbow_core.radiographs.passed_over import (
+        count_unread,
+        describe_passed_over,
+        find_passed_over,
+    )
     from elbow_core.radiographs.preprocessing import Preprocessing, blur, preprocess, resize
 
 __all__ = [
@@ -37,11 +42,13 @@ __all__ = [
     "apply_affine",
     "blur",
     "check_radiograph",
+    "count_unread",
     "counts_as_image",
     "decode_radiograph",
     "describe_passed_over",
     "find_passed_over",
     "list_image_files",
+    "memory_trouble",
     "preprocess",
     "read_bytes",
     "read_radiograph",
@@ -55,7 +62,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "augmentation": ["NO_AUGMENTATION", "Augmentation", "apply_affine", "sample_affine"],
         "decoding": ["check_radiograph", "decode_radiograph", "read_bytes", "read_radiograph"],
         "image_files": ["IMAGE_SUFFIXES", "counts_as_image", "list_image_files"],
-        "passed_over": ["describe_passed_over", "find_passed_over"],
+        "limits": ["memory_trouble"],
+        "passed_over": ["count_unread", "describe_passed_over", "find_passed_over"],
         "preprocessing": ["Preprocessing", "blur", "preprocess", "resize"],
     },
 )

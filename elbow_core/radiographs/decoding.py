@@ -1,23 +1,29 @@
 """Decode a radiograph file into one grey array, or raise an error that names the file."""
 
+import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from elbow_core.errors import RadiographError
+from elbow_core.errors import MachineError, RadiographError
 from elbow_core.radiographs.dicom import decode_dicom, read_dicom_header
 from elbow_core.radiographs.file_types import is_dicom, read_header
-from elbow_core.radiographs.grey_levels import scale_to_8_bits
+from elbow_core.radiographs.grey_levels import row_strips, scale_to_8_bits
 from elbow_core.radiographs.header import HeaderError, ImageHeader
 from elbow_core.radiographs.jpeg import decode_jpeg
+from elbow_core.radiographs.limits import (
+    MAX_FILE_BYTES,
+    check_size,
+    memory_trouble,
+    require_memory,
+)
 from elbow_core.radiographs.orientation import turn_upright
-
-MAX_PIXELS = 100_000_000
-MIN_SIDE = 32
-_MAX_BYTES = 2**30
+from elbow_core.radiographs.png import pixel_chunks
 
 
 def read_radiograph(path: Path | str) -> UInt8[np.ndarray, "height width"]:
@@ -25,11 +31,13 @@ def read_radiograph(path: Path | str) -> UInt8[np.ndarray, "height width"]:
 
     The type is determined by content, never by the file's name. 16 bits are scaled by the image's
     own range, colour becomes luma (ITU-R BT.601), transparency becomes black. For DICOM see
-    `elbow_core.radiographs.dicom.decode_dicom`.
+    `elbow_core.radiographs.dicom.decode_dicom`. Memory and time are bounded by
+    `elbow_core.radiographs.limits`, before anything is decoded.
 
-    Raises `RadiographError`, one line that names the file, for a file that is missing, empty, not
-    an image, cut short, animated, above 100 megapixels (by its header, before decoding), below 32
-    pixels a side (thumbnails and tracking pixels) or of a single grey level.
+    Raises `RadiographError`, one line that names the file, for a file that is no regular file,
+    empty, not an image, cut short, animated, above 100 megapixels (by its header, before decoding),
+    below 32 pixels a side (thumbnails and tracking pixels) or of a single grey level. Raises
+    `MachineError`, which is no verdict on the file, where it cannot be read or memory is short.
 
     Reference: `cv2.imdecode`.
     """
@@ -37,54 +45,77 @@ def read_radiograph(path: Path | str) -> UInt8[np.ndarray, "height width"]:
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """Return a file's bytes; raises `RadiographError` if it is missing, empty or over 1 GiB."""
-    path = Path(path)
+    """Return the bytes of a regular file that is neither empty nor above `MAX_FILE_BYTES`.
+
+    Raises `RadiographError` for another file, and `MachineError` for one that the system does not
+    give: it is missing, may not be read, or its disk fails.
+    """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise RadiographError(f"{path}: is not a file")
-        if status.st_size == 0:
-            raise RadiographError(f"{path}: is empty")
-        if status.st_size > _MAX_BYTES:
-            raise RadiographError(f"{path}: has {status.st_size} bytes, too many for a radiograph")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise RadiographError(f"{path}: does not exist") from error
+        # Without O_NONBLOCK, a pipe waits for its writer.
+        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            with memory_trouble(f"{path}: not enough memory to read it"):
+                data = _read_regular(opened, path)
+        finally:
+            os.close(opened)
     except OSError as error:  # The text of the error itself repeats the path.
-        raise RadiographError(f"{path}: cannot be read: {error.strerror}") from error
+        raise MachineError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise RadiographError(f"{path}: is not a valid file name") from error
+    if not data:
+        raise RadiographError(f"{path}: is empty")
+    return data
+
+
+def _read_regular(opened: int, path: Path | str) -> bytes:
+    status = os.fstat(opened)
+    if not stat.S_ISREG(status.st_mode):
+        raise RadiographError(f"{path}: is not a file")
+    if status.st_size > MAX_FILE_BYTES:
+        raise RadiographError(f"{path}: has {status.st_size} bytes, too many for a radiograph")
+    with os.fdopen(opened, "rb", closefd=False) as file:
+        data = file.read(status.st_size + 1)
+    if len(data) != status.st_size:
+        raise MachineError(f"{path}: changed while it was read; give the command again")
+    return data
 
 
 def decode_radiograph(data: bytes, name: str) -> UInt8[np.ndarray, "height width"]:
     """Decode a file's bytes as `read_radiograph` does; errors start with ``name``."""
     header = check_radiograph(data, name)
-    try:
-        image = decode_dicom(data) if header.kind == "DICOM" else _decode(data, header)
+    size = f"{header.width} x {header.height}"
+    with _verdict(name, f"decode it ({size})"):
+        require_memory(header, len(data))
+        try:
+            image = decode_dicom(data) if header.kind == "DICOM" else _decode(data, header)
+        except Exception:
+            require_memory(header, len(data))  # Decoders take short memory for damage.
+            raise
         if image.min() == image.max():
             raise HeaderError("shows nothing: all its pixels have the same grey level")
-    except HeaderError as error:
-        raise RadiographError(f"{name}: {error}") from error
-    except Exception as error:  # One bad file never ends a run, whatever its decoder raises.
-        raise RadiographError(f"{name}: cannot be decoded ({type(error).__name__})") from error
     return image
 
 
 def check_radiograph(data: bytes, name: str) -> ImageHeader:
     """Return the header of a file's bytes; raises `RadiographError` if it shows a problem."""
-    try:
+    with _verdict(name, "read it"):
         header = read_dicom_header(data) if is_dicom(data) else read_header(data)
-        _check_size(header.height, header.width)
-    except HeaderError as error:
-        raise RadiographError(f"{name}: {error}") from error
+        check_size(header)
     return header
 
 
-def _check_size(height: int, width: int) -> None:
-    if height * width > MAX_PIXELS:
-        raise HeaderError(f"is {width} x {height}, more than 100 megapixels")
-    if min(height, width) < MIN_SIDE:
-        raise HeaderError(f"is {width} x {height}, below {MIN_SIDE} pixels a side")
+@contextmanager
+def _verdict(name: str, purpose: str) -> Iterator[None]:
+    """Raise `RadiographError` for any error of the block, but `MachineError` for short memory."""
+    try:
+        with memory_trouble(f"{name}: not enough memory to {purpose}"):
+            yield
+    except MachineError:
+        raise
+    except HeaderError as error:
+        raise RadiographError(f"{name}: {error}") from error
+    except Exception as error:  # One bad file never ends a run, whatever its decoder raises.
+        raise RadiographError(f"{name}: cannot be decoded ({type(error).__name__})") from error
 
 
 # OpenCV ignores the orientation of PNG files with transparency, so `turn_upright` serves all.
@@ -98,7 +129,8 @@ def _decode(data: bytes, header: ImageHeader) -> np.ndarray:
         stored = stored[:, :, 0] if stored.shape[2] == 1 else _imdecode(data, header, _GREY)
     else:
         # With a grey flag, OpenCV drops the alpha channel and shows the hidden pixels.
-        stored = _imdecode(data, header, cv2.IMREAD_UNCHANGED if header.alpha else _GREY)
+        flags = cv2.IMREAD_UNCHANGED if header.alpha else _GREY
+        stored = _imdecode(pixel_chunks(data), header, flags)
     if stored.ndim == 3:
         stored = _to_grey(stored)
     image = turn_upright(stored, header.orientation)
@@ -109,6 +141,8 @@ def _imdecode(data: bytes, header: ImageHeader, flags: int) -> np.ndarray:
     try:
         stored = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
+        if error.code == cv2.Error.STS_NO_MEM:
+            raise
         raise HeaderError(f"is a {header.kind} that OpenCV cannot decode") from error
     if stored is None:
         raise HeaderError(f"is a damaged {header.kind}: it cannot be decoded")
@@ -120,5 +154,9 @@ def _to_grey(stored: np.ndarray) -> np.ndarray:
     if stored.shape[2] == 3:
         return cv2.cvtColor(stored, cv2.COLOR_BGR2GRAY)
     opaque = 255 if stored.dtype == np.uint8 else 65535
-    grey = cv2.cvtColor(stored, cv2.COLOR_BGRA2GRAY).astype(np.float64)
-    return np.rint(grey * (stored[:, :, 3] / opaque)).astype(stored.dtype)
+    height, width = stored.shape[:2]
+    grey = np.empty((height, width), stored.dtype)
+    for rows in row_strips(height, width):
+        luma = cv2.cvtColor(stored[rows], cv2.COLOR_BGRA2GRAY).astype(np.float64)
+        grey[rows] = np.rint(luma * (stored[rows][:, :, 3] / opaque))
+    return grey

@@ -18,6 +18,8 @@ _OTHER_TYPES = (
     (b"PK\x03\x04", "ZIP"),
 )
 
+_PICTURES = tuple(magic for magic, name in _OTHER_TYPES if name in ("GIF", "TIFF", "JPEG 2000"))
+
 
 def is_dicom(data: bytes) -> bool:
     """Say whether the first 132 bytes are those of a DICOM file.
@@ -25,6 +27,15 @@ def is_dicom(data: bytes) -> bool:
     Reference: DICOM PS3.10, section 7.1.
     """
     return data[128:132] == _DICOM_MAGIC
+
+
+def starts_as_picture(data: bytes) -> bool:
+    """Say whether a file's first 12 bytes are those of a picture of any common type."""
+    return (
+        data.startswith((PNG_SIGNATURE, b"\xff\xd8\xff", *_PICTURES))
+        or (data.startswith(b"BM") and data[6:10] == bytes(4))
+        or (data.startswith(b"RIFF") and data[8:12] == b"WEBP")
+    )
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -41,8 +52,14 @@ def read_header(data: bytes) -> ImageHeader:
         frame = read_jpeg_frame(data)
         if frame.bits != 8:
             raise HeaderError(f"is a JPEG of {frame.bits} bits per sample; convert it to PNG")
-        orientation = read_orientation(frame.exif)
-        return ImageHeader("JPEG", frame.height, frame.width, alpha=False, orientation=orientation)
+        return ImageHeader(
+            "JPEG",
+            frame.height,
+            frame.width,
+            alpha=False,
+            decoder_bytes=frame.decoder_bytes,
+            orientation=read_orientation(frame.exif),
+        )
     for magic, name in _OTHER_TYPES:
         if data.startswith(magic):
             raise HeaderError(f"is a {name} file; convert it to PNG, JPEG or DICOM")

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+NOT_OF_THE_FILE = (MemoryError, ImportError)
+"""Errors of a decoder that say nothing about the file: without memory, no library is loaded."""
+
 
 class HeaderError(ValueError):
     """The bytes are not one complete image; the message has no subject: "is cut short"."""
@@ -16,5 +19,7 @@ class ImageHeader:
     height: int
     width: int
     alpha: bool
+    decoder_bytes: int
+    """Bytes a pixel that decoding takes at most, all copies together."""
     orientation: int = 1
     """By Exif: 1 is upright."""

@@ -4,8 +4,10 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from elbow_core.files import reason_to_leave_out
+from elbow_core.printable import one_line
+from elbow_core.radiographs.file_types import starts_as_picture
 from elbow_core.radiographs.image_files import IMAGE_SUFFIXES, counts_as_image
-from elbow_core.system_files import reason_to_leave_out
 
 _NAMED = 3
 
@@ -16,6 +18,7 @@ _SYSTEM = "files and folders that an operating system, a network drive or a DICO
 _BROKEN = "broken links"
 _IRREGULAR = "pipes, sockets or devices"
 _UNREADABLE = "files that cannot be read"
+_PICTURES = "pictures of a type that is not read, or under a name that is not an image's"
 _OTHER = f"files that are not DICOM and do not end in {', '.join(IMAGE_SUFFIXES)}"
 _IMAGES = "images"
 
@@ -40,11 +43,25 @@ def find_passed_over(folder: Path, images: Collection[Path]) -> dict[str, list[P
     return {reason: paths for reason, paths in found.items() if paths}
 
 
+def count_unread(found: Mapping[str, list[Path]]) -> int:
+    """Return how many of the entries may be radiographs, so that a result without them has a gap.
+
+    These are pictures, what cannot be read, and broken links and pipes with an image's name.
+    """
+    unread = 0
+    for reason, paths in found.items():
+        if reason in (_UNREADABLE_FOLDERS, _UNREADABLE, _PICTURES, _IMAGES):
+            unread += len(paths)
+        elif reason in (_BROKEN, _IRREGULAR):
+            unread += sum(path.suffix.lower() in IMAGE_SUFFIXES for path in paths)
+    return unread
+
+
 def describe_passed_over(found: Mapping[str, list[Path]]) -> list[str]:
     """Return a line for each reason: how many entries were passed over, and the first of them."""
     lines = []
     for reason, paths in found.items():
-        names = ", ".join(str(path) for path in paths[:_NAMED])
+        names = ", ".join(one_line(str(path)) for path in paths[:_NAMED])
         more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
         lines.append(f"passed over {len(paths)} {reason}: {names}{more}")
     return lines
@@ -65,4 +82,14 @@ def _reason_for_file(path: Path) -> str:
         return _IRREGULAR
     if not os.access(path, os.R_OK):
         return _UNREADABLE
-    return _IMAGES if counts_as_image(path) else _OTHER
+    if counts_as_image(path):
+        return _IMAGES
+    return _PICTURES if _is_picture(path) else _OTHER
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return starts_as_picture(file.read(12))
+    except OSError:
+        return False

@@ -13,14 +13,16 @@ import lazy_loader
 if TYPE_CHECKING:
     from elbow_core.runs.directory import CONFIG, METRICS, RECORD, begin_run, check_new, lock_run
     from elbow_core.runs.endings import describe_stop, naming_full_disk
+    from elbow_core.runs.local_places import LOCAL, without_paths
     from elbow_core.runs.metrics_log import MetricsLog
     from elbow_core.runs.places import add_data_option, find_data, locate, require_data
-    from elbow_core.runs.record import data_fingerprint, describe_run
+    from elbow_core.runs.record import data_fingerprint, describe_run, read_record
     from elbow_core.runs.resuming import HARMLESS, Change, ResumeRules, check_resume, resume_run
 
 __all__ = [
     "CONFIG",
     "HARMLESS",
+    "LOCAL",
     "METRICS",
     "RECORD",
     "Change",
@@ -37,8 +39,10 @@ __all__ = [
     "locate",
     "lock_run",
     "naming_full_disk",
+    "read_record",
     "require_data",
     "resume_run",
+    "without_paths",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -46,9 +50,10 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "directory": ["CONFIG", "METRICS", "RECORD", "begin_run", "check_new", "lock_run"],
         "endings": ["describe_stop", "naming_full_disk"],
+        "local_places": ["LOCAL", "without_paths"],
         "metrics_log": ["MetricsLog"],
         "places": ["add_data_option", "find_data", "locate", "require_data"],
-        "record": ["data_fingerprint", "describe_run"],
+        "record": ["data_fingerprint", "describe_run", "read_record"],
         "resuming": ["HARMLESS", "Change", "ResumeRules", "check_resume", "resume_run"],
     },
 )

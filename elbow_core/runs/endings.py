@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from elbow_core.disk import is_full
-from elbow_core.errors import UserError
-from elbow_core.interruption import Interruption
+from elbow_core.errors import UserError, library_reason
+from elbow_core.files import is_full
+from elbow_core.processes import Interruption
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def naming_full_disk(run: Path) -> Iterator[None]:
     except Exception as error:
         if not is_full(error, run):
             raise
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = library_reason(error)
         raise UserError(
             f"{run}: cannot be written ({reason}); make room and continue with --resume"
         ) from error

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, sweep
 
 
 class MetricsLog:
@@ -15,6 +15,7 @@ class MetricsLog:
     """
 
     def __init__(self, path: Path, after: int) -> None:
+        sweep(path.parent)  # of what a killed process left
         kept: list[str] = []
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)

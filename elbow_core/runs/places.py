@@ -1,17 +1,17 @@
 """The places that a run names in its configuration, found from any working directory.
 
 Relative paths of a configuration count from the working directory of the command that began the
-run, or resumed it last. `describe_run` records that directory in ``run.json``.
+run, or resumed it last. That directory is in ``local.json``, of older runs in ``run.json``.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import ConfigError
 from elbow_core.runs.directory import RECORD
+from elbow_core.runs.local_places import read_starts
 from elbow_core.runs.record import data_fingerprint, read_record
 
 
@@ -21,7 +21,7 @@ def locate(run: Path, path: Path) -> Path:
     It counts from the recorded directory. If it is not there but is in the present working
     directory, that place is returned and a line on standard error says so.
     """
-    directory = _working_directory(_recorded(run))
+    directory = _working_directory(run)
     if path.is_absolute() or directory is None or Path(directory) == Path.cwd():
         return path
     recorded = Path(directory) / path
@@ -62,10 +62,15 @@ def require_data(run: Path, directory: Path) -> None:
     """Check that a prepared directory holds the data that a run began with.
 
     Raises:
-        ConfigError: if its manifest or its archive differs.
+        ConfigError: if its manifest or its archive differs, or the run does not record its data.
     """
-    fingerprint = _recorded(run).get("data_fingerprint")
-    if fingerprint is not None and fingerprint != data_fingerprint(directory):
+    fingerprint = read_record(run).get("data_fingerprint")
+    if not isinstance(fingerprint, str):
+        raise ConfigError(
+            f"{run / RECORD}: does not say on which data the run began (data_fingerprint is "
+            "missing); restore it"
+        )
+    if fingerprint != data_fingerprint(directory):
         raise ConfigError(
             f"{directory}: is not the data that {run} began with: its manifest or its archive "
             "differs, and images may have changed between the splits"
@@ -76,7 +81,8 @@ def _recorded(run: Path) -> dict[str, Any]:
     return read_record(run) if (run / RECORD).exists() else {}
 
 
-def _working_directory(record: Mapping[str, Any]) -> str | None:
-    beginnings = [record, *record.get("resumed", [])]
+def _working_directory(run: Path) -> str | None:
+    record = _recorded(run)
+    beginnings = [record, *record.get("resumed", []), *read_starts(run)]
     found = [entry["working_directory"] for entry in beginnings if "working_directory" in entry]
     return found[-1] if found else None

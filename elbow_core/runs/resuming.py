@@ -11,6 +11,7 @@ from elbow_core.config import StrictModel, dump_config, load_config
 from elbow_core.errors import ConfigError
 from elbow_core.files import atomic_file
 from elbow_core.runs.directory import CONFIG, RECORD, begin_run
+from elbow_core.runs.local_places import read_starts, shareable, start_of, write_starts
 from elbow_core.runs.record import read_record
 
 HARMLESS = frozenset(
@@ -58,9 +59,10 @@ def resume_run(
 ) -> dict[str, Change]:
     """Check that a run can be resumed and record it, or begin it if it does not exist.
 
-    ``run.json`` then lists the resumption with all that differs from the beginning, and
-    ``config.yaml`` holds the configuration as it is now. If ``environment`` of the record
-    (variables that may change a result) differs, a line on standard error names the variable.
+    ``run.json`` then lists the resumption with all that differs from the beginning, ``local.json``
+    the command and the places of now, and ``config.yaml`` holds the configuration as it is now. If
+    ``environment`` of the record (variables that may change a result) differs, a line on standard
+    error names the variable.
 
     Args:
         path: of the run.
@@ -78,17 +80,21 @@ def resume_run(
         begin_run(path, config, record)
         return {}
     changes = check_resume(path, config, record, rules)
-    recorded = read_record(path)
-    for name, change in _differences(recorded.get("environment"), record.get("environment")):
+    starts, recorded = _separated(read_starts(path), read_record(path))
+    present = shareable(record)
+    for name, change in _differences(recorded.get("environment"), present.get("environment")):
         print(
             f"{path}: {name} is {_shown(change.after)} and was {_shown(change.before)} when the "
             "run began; results may differ in their last digits",
             file=sys.stderr,
         )
-    resumption = {key: value for key, value in record.items() if recorded.get(key) != value}
+    resumption = {key: value for key, value in present.items() if recorded.get(key) != value}
+    start = start_of(record)
     if changes:
-        resumption["changed"] = {name: list(change) for name, change in changes.items()}
+        start["changed"] = {name: list(change) for name, change in changes.items()}
+        resumption |= shareable({"changed": start["changed"]})
     recorded.setdefault("resumed", []).append(resumption)
+    write_starts(path, [*starts, start])
     with atomic_file(path / RECORD) as partial:
         partial.write_text(json.dumps(recorded, indent=2) + "\n", encoding="utf-8")
     if changes:
@@ -129,12 +135,25 @@ def check_resume(
             f"{path}: cannot resume, since {record['data']} has been prepared again since the run "
             "began; give another `run:`"
         )
-    for name, change in _differences(recorded.get("settings"), record.get("settings")):
+    settings = shareable({"settings": record.get("settings")})["settings"]
+    for name, change in _differences(recorded.get("settings"), settings):
         raise ConfigError(
             f"{path}: cannot resume, since {name} is {_shown(change.after)} and the run began with "
             f"{_shown(change.before)}; restore it, or give another `run:`"
         )
     return changes
+
+
+def _separated(
+    starts: list[dict[str, Any]], recorded: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the starts of a run and its record; those of older runs are in the record."""
+    beginnings = [recorded, *recorded.get("resumed", [])]
+    older = [start for start in map(start_of, beginnings) if start]
+    shared = shareable({key: value for key, value in recorded.items() if key != "resumed"})
+    if "resumed" in recorded:
+        shared["resumed"] = [shareable(entry) for entry in recorded["resumed"]]
+    return [*older, *starts], shared
 
 
 def _is_allowed(name: str, change: Change, recorded: Mapping[str, Any], rules: ResumeRules) -> bool:

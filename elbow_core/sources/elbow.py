@@ -66,15 +66,15 @@ def scan(root: Path, config: ElbowSource) -> ScanResult:
     without_finding, without_patient = [], []
     for path in paths:
         stem = PurePosixPath(path).stem
-        rule = _first(config.rules, stem)
-        ids = match_patient(config.patient, path)
+        rule = _first(config.rules, stem, "source.rules")
+        ids = match_patient(config.patient, path, "source.patient")
         if rule is None:
             without_finding.append(path)
         if ids is None:
             without_patient.append(path)
         if rule is None or ids is None:
             continue
-        view = _first(config.views, stem)
+        view = _first(config.views, stem, "source.views")
         rows.append(
             ManifestRow(
                 image_id=path,
@@ -96,5 +96,13 @@ def scan(root: Path, config: ElbowSource) -> ScanResult:
     return ScanResult(rows, rejected)
 
 
-def _first(rules: tuple[Rule, ...], stem: str) -> Rule | None:
-    return next((rule for rule in rules if search_pattern(rule.pattern, stem)), None)
+def _first(rules: tuple[Rule, ...], stem: str, key: str) -> Rule | None:
+    numbered = enumerate(rules)
+    return next(
+        (
+            rule
+            for number, rule in numbered
+            if search_pattern(rule.pattern, stem, f"{key}.{number}")
+        ),
+        None,
+    )

@@ -8,11 +8,11 @@ from pydantic import AfterValidator, Field
 from elbow_core.config import StrictModel
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
+from elbow_core.files import reason_to_leave_out
 from elbow_core.identity import normalise_image_id
 from elbow_core.sources.listing import list_images, name_files
 from elbow_core.sources.patterns import PatientPattern, match_patient
 from elbow_core.sources.scan_result import Rejection, ScanResult
-from elbow_core.system_files import reason_to_leave_out
 
 
 def _check_names(classes: dict[str, Literal[0, 1]]) -> dict[str, Literal[0, 1]]:
@@ -38,8 +38,8 @@ def scan(root: Path, config: FolderSource) -> ScanResult:
     """Return a row per image file, labelled by the folder of its class.
 
     Raises `UserError` for a class whose folder is missing or empty, a folder that is not a class
-    (but for those of `elbow_core.system_files`, which are rejected), and files that the patient
-    pattern does not match.
+    (but for those that systems write, which are rejected), and files that the patient pattern does
+    not match.
     """
     if not root.is_dir():
         raise UserError(f"{root}: is not a folder")
@@ -53,7 +53,9 @@ def scan(root: Path, config: FolderSource) -> ScanResult:
             raise UserError(f"{root / folder}: contains no images")
         rejected += rejected_in_class
         for path in paths:
-            ids = match_patient(config.patient, path) if config.patient else (path, path)
+            ids = (path, path)
+            if config.patient:
+                ids = match_patient(config.patient, path, "source.patient")
             if ids is None:
                 without_patient.append(path)
                 continue

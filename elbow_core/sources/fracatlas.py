@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
 from elbow_core.identity import normalise_image_id
 from elbow_core.sources.listing import list_images, name_files
 from elbow_core.sources.scan_result import Rejection, ScanResult
+from elbow_core.tables import read_csv_table
 
 Part = Literal["hand", "leg", "hip", "shoulder"]
 

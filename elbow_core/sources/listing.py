@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from elbow_core.errors import UserError
+from elbow_core.files import reason_to_leave_out
 from elbow_core.radiographs import IMAGE_SUFFIXES, counts_as_image
 from elbow_core.sources.scan_result import Rejection
-from elbow_core.system_files import reason_to_leave_out
 
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
@@ -17,7 +17,7 @@ def list_images(root: Path, folder: str = "") -> tuple[list[str], list[Rejection
 
     `counts_as_image` decides by name and first bytes; the content is checked when a file is read.
     A hidden folder, and one that an operating system, a network drive or a DICOM disc adds
-    (`elbow_core.system_files`), is rejected as a whole, by its own path.
+    (`elbow_core.files.system_files`), is rejected as a whole, by its own path.
     Raises `UserError` if the folder does not exist.
     """
     top = root / folder
@@ -40,11 +40,6 @@ def list_images(root: Path, folder: str = "") -> tuple[list[str], list[Rejection
             else:
                 images.append(path)
     return sorted(images), sorted(rejected, key=lambda entry: entry.path)
-
-
-def printable(text: str) -> str:
-    """Return a path with each character that a CSV file cannot contain replaced by "?"."""
-    return _UNWRITABLE.sub("?", text)
 
 
 def name_files(paths: list[str]) -> str:

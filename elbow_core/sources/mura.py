@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.csv_tables import read_csv_rows
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
 from elbow_core.identity import normalise_image_id
 from elbow_core.sources.listing import list_images
 from elbow_core.sources.scan_result import Rejection, ScanResult
+from elbow_core.tables import read_csv_rows
 
 Part = Literal["elbow", "finger", "forearm", "hand", "humerus", "shoulder", "wrist"]
 

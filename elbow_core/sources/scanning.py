@@ -1,6 +1,5 @@
 """Scan a data set of any kind."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,6 @@ from elbow_core.sources import elbow, folder, fracatlas, mura
 from elbow_core.sources.elbow import ElbowSource
 from elbow_core.sources.folder import FolderSource
 from elbow_core.sources.fracatlas import FracAtlasSource
-from elbow_core.sources.listing import printable
 from elbow_core.sources.mura import MuraSource
 from elbow_core.sources.scan_result import ScanResult
 from elbow_core.sources.synthetic import source as synthetic
@@ -45,8 +43,5 @@ def scan(root: Path, source: Source, workers: int = 1) -> ScanResult:
         raise UserError(f"{root}: contains no image for source.kind {source.kind}{reasons}")
     return ScanResult(
         sorted(found.rows, key=lambda row: row.path),
-        sorted(
-            (replace(entry, path=printable(entry.path)) for entry in found.rejected),
-            key=lambda entry: entry.path,
-        ),
+        sorted(found.rejected, key=lambda entry: entry.path),
     )

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.cli import run
-from elbow_core.disk import require_writable
+from elbow_core.files import require_writable
 from elbow_jax import models, porting, scoring
 from elbow_jax.models import Backbone
 from elbow_jax.porting.architectures import ARCHITECTURES, same_tensors
-from elbow_jax.porting.checkpoints import PUBLISHED
+from elbow_jax.porting.checkpoints import PUBLISHED, require_own_file
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,9 +26,10 @@ def main(arguments: Sequence[str]) -> int:
 def _port(
     source: str, backbone: Backbone | None, architecture: str | None, in_channels: int, out: Path
 ) -> int:
-    weights = porting.read_weights(source, backbone, architecture)
     name = source.rpartition("/")[2] if source in PUBLISHED else Path(source).stem
     path = out / f"{name}.safetensors"
+    require_own_file(path)
+    weights = porting.read_weights(source, backbone, architecture)
     porting.write_ported(path, weights, in_channels)
     for field, value in weights.origin.items():
         print(f"{field:9}{value or '-'}")
@@ -44,10 +45,11 @@ def _port(
 
 def _export(directory: Path, out: Path) -> int:
     model = directory / "model" if (directory / "model").is_dir() else directory
+    path = out / f"{directory.resolve().name}.torch.safetensors"
+    require_own_file(path)
     released = scoring.read_released(model)
     architecture = released.card.architecture
     tensors = porting.to_torch(released.variables, models.build_model(architecture))
-    path = out / f"{directory.resolve().name}.torch.safetensors"
     porting.write_tensors(path, tensors, {"weights_sha256": released.card.weights_sha256})
     print(f"wrote    {path}; elbow_jax.porting.build_twin builds the network that loads it")
     print(f"network  {architecture}")

@@ -11,6 +11,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from elbow_core.errors import UserError
+from elbow_core.runs import without_paths
 from elbow_jax.models import Backbone, Convention, ModelConfig, build_model
 from elbow_jax.porting.checkpoints import TensorFile, write_tensors
 from elbow_jax.porting.mapping import to_torch
@@ -83,4 +84,5 @@ def write_ported(path: Path, weights: Weights, in_channels: int) -> None:
         key: np.ascontiguousarray(value) for key, value in flat.items() if "/head/" not in key
     }
     network = asdict(config) | {"convention": weights.stated_convention}
-    write_tensors(path, trained, {_CONFIG_KEY: json.dumps(network), **weights.origin})
+    origin = without_paths(weights.origin)  # a file of weights is for others too
+    write_tensors(path, trained, {_CONFIG_KEY: json.dumps(network), **origin})

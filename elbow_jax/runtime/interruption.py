@@ -4,13 +4,13 @@ from contextlib import AbstractContextManager, nullcontext
 
 import jax
 
-from elbow_core import interruption
+from elbow_core import processes
 from elbow_jax.runtime import devices
 
-INTERRUPTED_STATUS = interruption.INTERRUPTED_STATUS
+INTERRUPTED_STATUS = processes.INTERRUPTED_STATUS
 
 
-class Interruption(interruption.Interruption):
+class Interruption(processes.Interruption):
     """A context in which a signal is noted, for all processes of a run together."""
 
     def requested(self, synchronised: bool) -> bool:

@@ -1,7 +1,8 @@
 """Scores from trained networks: the released model on disk, a predictor, scores of a split.
 
-`read_released` opens the `model/` folder of a finished run, `Predictor` scores batches with it, and
-`predict_split` scores a split of prepared data. `score_batches` serves training too.
+`read_released` opens the `model/` folder of a finished run, `images_seen_by` says what it learnt
+from, `Predictor` scores batches with it, and `predict_split` scores a split of prepared data.
+`score_batches` serves training too.
 """
 
 from typing import TYPE_CHECKING
@@ -10,15 +11,24 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_jax.scoring.batches import score_batches, sigmoid
+    from elbow_jax.scoring.card import ModelCard
     from elbow_jax.scoring.predictor import Predictor
-    from elbow_jax.scoring.released import ModelCard, ReleasedModel, read_released, write_released
+    from elbow_jax.scoring.released import (
+        ReleasedModel,
+        images_seen_by,
+        read_card,
+        read_released,
+        write_released,
+    )
     from elbow_jax.scoring.splits import predict_split
 
 __all__ = [
     "ModelCard",
     "Predictor",
     "ReleasedModel",
+    "images_seen_by",
     "predict_split",
+    "read_card",
     "read_released",
     "score_batches",
     "sigmoid",
@@ -29,8 +39,15 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "batches": ["score_batches", "sigmoid"],
+        "card": ["ModelCard"],
         "predictor": ["Predictor"],
-        "released": ["ModelCard", "ReleasedModel", "read_released", "write_released"],
+        "released": [
+            "ReleasedModel",
+            "images_seen_by",
+            "read_card",
+            "read_released",
+            "write_released",
+        ],
         "splits": ["predict_split"],
     },
 )

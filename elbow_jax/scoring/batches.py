@@ -9,6 +9,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from jaxtyping import Float32, Float64, Int32
 
+from elbow_core.errors import UserError
 from elbow_jax.runtime import to_devices
 
 
@@ -17,6 +18,7 @@ def score_batches(
     variables: Mapping[str, Any],
     batches: Iterable[dict[str, np.ndarray]],
     mesh: Mesh,
+    name_of: Callable[[int], str] = "image {}".format,
 ) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
     """Return each image's position in the archive and its logit, without padding.
 
@@ -27,6 +29,10 @@ def score_batches(
         variables: of the network, replicated over `mesh`.
         batches: from `elbow_jax.data.scoring_batches`.
         mesh: the devices.
+        name_of: returns the name of the image at a position, for the error.
+
+    Raises:
+        UserError: if a logit is nan or infinite, naming the image.
     """
     pending = []
     for batch in batches:
@@ -37,6 +43,12 @@ def score_batches(
     logits = np.concatenate([pair[1] for pair in gathered])
     is_image = positions >= 0
     positions, logits = positions[is_image], logits[is_image]
+    wrong = np.flatnonzero(~np.isfinite(logits))
+    if len(wrong):
+        raise UserError(
+            f"{name_of(int(positions[wrong[0]]))}: the network gives {logits[wrong[0]]} and no "
+            f"score, here and for {len(wrong) - 1} other images; its weights cannot be used"
+        )
     order = np.argsort(positions, kind="stable")
     return positions[order], logits[order]
 

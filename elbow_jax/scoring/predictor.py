@@ -1,6 +1,6 @@
 """Score images with a released model: its network, compiled once, on every device."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -36,13 +36,21 @@ class Predictor:
         self._variables = jax.device_put(released.variables, replicated_sharding(self._mesh))
 
     def score(
-        self, batches: Iterable[dict[str, Any]]
+        self,
+        batches: Iterable[dict[str, Any]],
+        name_of: Callable[[int], str] = "image {}".format,
     ) -> tuple[Int32[np.ndarray, " images"], Float64[np.ndarray, " images"]]:
         """Return each image's position and its score, P(injury) in 0..1, ordered by position.
 
         Args:
             batches: dicts of ``image`` uint8 [B, S, S, 1] and ``position`` int32 [B], -1 for
                 padding.
+            name_of: returns the name of the image at a position, for the error.
+
+        Raises:
+            UserError: if the network gives nan or an infinite number for an image, naming it.
         """
-        positions, logits = score_batches(self._eval_step, self._variables, batches, self._mesh)
+        positions, logits = score_batches(
+            self._eval_step, self._variables, batches, self._mesh, name_of
+        )
         return positions, sigmoid(logits)

@@ -1,50 +1,27 @@
 """Read and write a released model: weights and everything `predict` needs, without pickle.
 
 model/weights.safetensors   every variable by its path, ``params/backbone/...``
-      model.json            architecture, preprocessing, thresholds, labels, digest of the weights
+      seen_images.csv       digests of the images that it learnt from (`elbow_core.dataset`)
+      model.json            the card: see `elbow_jax.scoring.card`
 """
 
-import json
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from elbow_core.config import StrictModel
-from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_folder, sha256_of
-from elbow_core.radiographs import Preprocessing
-from elbow_jax.models import ModelConfig
+from elbow_core.dataset import SEEN_FILE, SeenImages, read_seen_images
+from elbow_core.errors import ConfigError, UserError
+from elbow_core.files import SMALL_FILE, atomic_folder, read_regular, sha256_of
+from elbow_jax.scoring.card import SCHEMA_VERSION, ModelCard, parse_card
+from elbow_jax.scoring.tensors import MAX_WEIGHTS, not_finite, read_tensors
 
-SCHEMA_VERSION = 1
 _CARD, _WEIGHTS = "model.json", "weights.safetensors"
-
-
-class ModelCard(StrictModel):
-    """The content of model.json."""
-
-    schema_version: int
-    """Of this file; a newer one is refused."""
-    architecture: ModelConfig
-    """The network to build."""
-    preprocessing: Preprocessing
-    """From a radiograph to the network's input."""
-    thresholds: dict[str, float]
-    """Operating points by name; `default` is 0.5, the others were chosen on the validation set."""
-    labels: tuple[str, str]
-    """Names of the class below and the class at or above a threshold."""
-    validation: dict[str, float]
-    """Metrics of these weights on the validation set."""
-    step: int
-    """Optimiser steps that these weights were trained for."""
-    weights_sha256: str
-    """SHA-256 of weights.safetensors, in hexadecimal."""
 
 
 @dataclass(frozen=True)
@@ -55,64 +32,106 @@ class ReleasedModel:
     variables: dict[str, Any]
 
 
-def write_released(directory: Path, variables: Mapping[str, Any], **card: Any) -> None:
+def write_released(
+    directory: Path, variables: Mapping[str, Any], seen_images: SeenImages, **card: Any
+) -> None:
     """Write a released model; the directory appears complete or not at all.
 
     Args:
         directory: must not exist.
         variables: ``params`` and ``batch_stats`` of the network, arrays of any framework.
-        card: the fields of `ModelCard` except version and digest.
+        seen_images: the images that it learnt from.
+        card: the fields of `ModelCard` except version and digests.
+
+    Raises:
+        UserError: if a variable is not finite; nothing is written then.
     """
     flat = {
         path: np.ascontiguousarray(array)
         for path, array in flatten_dict(dict(variables), sep="/").items()
     }
+    if name := not_finite(flat):
+        raise UserError(
+            f"{directory}: is not released, since the weights {name} hold values that are not "
+            "finite; lower the learning rate and train again"
+        )
+    seen = seen_images.to_bytes()
     with atomic_folder(directory) as partial:
-        save_file(flat, partial / _WEIGHTS)
-        digest = sha256_of(partial / _WEIGHTS)
-        content = ModelCard(schema_version=SCHEMA_VERSION, weights_sha256=digest, **card)
+        safetensors.numpy.save_file(flat, partial / _WEIGHTS)
+        (partial / SEEN_FILE).write_bytes(seen)
+        content = ModelCard(
+            schema_version=SCHEMA_VERSION,
+            weights_sha256=sha256_of(partial / _WEIGHTS),
+            seen_images_sha256=hashlib.sha256(seen).hexdigest(),
+            **card,
+        )
         text = content.model_dump_json(indent=2) + "\n"
         (partial / _CARD).write_text(text, encoding="utf-8")
 
 
-def read_released(directory: Path) -> ReleasedModel:
-    """Read a released model.
+def read_card(directory: Path) -> ModelCard:
+    """Read the card of a released model.
 
     Raises:
-        ConfigError: if it is missing, of a newer schema or damaged, or if its weights are not the
-            file that the card names.
+        ConfigError: if it is missing, of a newer schema or damaged.
     """
-    card_file, weights_file = directory / _CARD, directory / _WEIGHTS
-    if not card_file.is_file():
+    path = directory / _CARD
+    try:
+        return parse_card(read_regular(path, SMALL_FILE))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigError(
             f"{directory}: no released model here ({_CARD} is missing); give the `model` "
             "directory of a finished run"
-        )
-    try:
-        text = card_file.read_text(encoding="utf-8")
-        version = json.loads(text).get("schema_version")
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise ConfigError(
-                f"{card_file}: schema version {version} is newer than this program's "
-                f"{SCHEMA_VERSION}; update the program"
-            )
-        card = ModelCard.model_validate_json(text)
-        if sha256_of(weights_file) != card.weights_sha256:
-            raise ConfigError(
-                f"{weights_file}: is not the file that {_CARD} names (its SHA-256 differs); copy "
-                "the directory again"
-            )
-        variables = unflatten_dict(load_file(weights_file), sep="/")
-    except (
-        ValidationError,
-        ValueError,
-        AttributeError,
-        FileNotFoundError,
-        SafetensorError,
-    ) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{directory}: the released model is damaged ({reason})") from error
+        ) from error
     except OSError as error:
-        raise ConfigError(f"{directory}: cannot be read: {error}") from error
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: the released model is damaged ({error})") from error
+
+
+def images_seen_by(directory: Path, card: ModelCard) -> SeenImages | None:
+    """Return what a released model learnt from; None if its version did not list it.
+
+    Raises:
+        ConfigError: if the list cannot be read, or is not the one that the card names.
+    """
+    if card.seen_images_sha256 is None:
+        return None
+    return read_seen_images(directory / SEEN_FILE, card.seen_images_sha256)
+
+
+def read_released(directory: Path) -> ReleasedModel:
+    """Read a released model: its variables are float32, finite, and exactly its network's.
+
+    Raises:
+        ConfigError: if it is missing, of a newer schema or damaged, or if its weights are not the
+            file that the card names, or not the tensors of its network.
+    """
+    card, weights_file = read_card(directory), directory / _WEIGHTS
+    try:
+        flat = _read_weights(weights_file, card)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{directory}: the released model is damaged ({_WEIGHTS} is missing)"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{weights_file}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{directory}: the released model is damaged ({error})") from error
+    variables = unflatten_dict(flat, sep="/")
     variables.setdefault("batch_stats", {})
     return ReleasedModel(card, variables)
+
+
+def _read_weights(path: Path, card: ModelCard) -> dict[str, np.ndarray]:
+    """Return the tensors of a file; those that are hashed are those that are read."""
+    content = read_regular(path, MAX_WEIGHTS)
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise ValueError(
+            f"{path.name} is not the file that {_CARD} names: its SHA-256 differs; copy the "
+            "directory again"
+        )
+    try:
+        return read_tensors(content, card.architecture, card.preprocessing.size)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error

@@ -17,8 +17,9 @@ def predict_split(predictor: Predictor, data: PreparedData, split: str, name: st
 
     Raises:
         ConfigError: if the split is empty.
+        UserError: as `Predictor.score` does, naming the image by its id.
     """
     batches = scoring_batches(data, split, batch_size=predictor.batch_size)
-    positions, scores = predictor.score(batches)
+    positions, scores = predictor.score(batches, lambda position: data.rows[position].image_id)
     rows = [data.rows[position] for position in positions]
     return predictions_of_rows(rows, scores, scores >= predictor.card.thresholds["default"], name)

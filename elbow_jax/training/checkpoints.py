@@ -11,8 +11,8 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-from elbow_core.disk import require_room
 from elbow_core.errors import UserError
+from elbow_core.files import require_room
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.runtime import is_main
 from elbow_jax.steps import TrainState

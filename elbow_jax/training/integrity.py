@@ -5,7 +5,6 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -147,10 +146,11 @@ def _system_error(error: Exception) -> int | None:
 
 def quarantine(checkpoint: Path, reason: str) -> None:
     """Move a damaged checkpoint to ``damaged/`` beside its directory; say so on standard error."""
-    target = checkpoint.parent.parent / "damaged" / checkpoint.name
+    damaged = checkpoint.parent.parent / "damaged"
+    names = (checkpoint.name, *(f"{checkpoint.name}_{number}" for number in range(2, 1000)))
+    target = next(path for path in map(damaged.joinpath, names) if not path.exists())
     print(f"{reason}; moved to {target}, the previous one is used", file=sys.stderr)
     if is_main():
-        shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(exist_ok=True)
         checkpoint.rename(target)
     wait_for_all("damaged checkpoint")

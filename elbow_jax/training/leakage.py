@@ -1,33 +1,42 @@
-"""Check for leakage from the images of earlier runs into the validation and test sets of a run."""
+"""Check for leakage from the images of earlier runs into the validation and test sets of a run.
+
+A released model lists what it and all its predecessors learnt from. Models of earlier versions do
+not; for them the prepared directories that the runs name are read.
+"""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 
 from elbow_core.config import load_config
 from elbow_core.dataset import (
-    HASHES_FILE,
+    LEAKS_INTO,
+    NOTHING_SEEN,
+    UNKNOWN_SEEN,
     ManifestRow,
     PreparedData,
+    SeenImages,
     check_disjoint,
     find_near_duplicates_between,
+    images_learnt_from,
+    open_prepared,
+    read_hashes,
     read_manifest,
+    refuse_seen,
     write_near_duplicates,
 )
-from elbow_core.errors import ConfigError
-from elbow_core.runs import locate
+from elbow_core.errors import ConfigError, UserError
+from elbow_core.runs import locate, require_data
 from elbow_jax.config import TrainConfig
 from elbow_jax.porting import PUBLISHED
+from elbow_jax.scoring import images_seen_by, read_card
 from elbow_jax.training.initial_weights import Init
-from elbow_jax.training.run_directory import RunDirectory
-
-# A split of an earlier run, and the splits of this run that must not share its images: training
-# images leak into validation and test; validation images, which chose the weights, into the test.
-_LEAKS_INTO = {"train": ("validation", "test"), "validation": ("test",)}
+from elbow_jax.training.run_directory import RunDirectory, recorded_origin
 
 
 @dataclass(frozen=True)
@@ -49,13 +58,76 @@ def refuse_leakage(init: Init, data: PreparedData) -> None:
 
     No image or patient of the training set of an earlier run (the run in `init`, or one that it
     started from) may be in the validation or test set of `data`, and none of its validation set in
-    the test set. If an earlier run or its prepared images no longer exist, a line on standard
-    error says that they were not checked.
+    the test set. A line on standard error says what could not be compared: the unknown origin of
+    an earlier run's weights, or an earlier run without a list whose data are gone or have changed.
 
     Raises:
-        ConfigError: if a directory is not a run.
+        ConfigError: if a directory is not a run, or its images cannot be compared with these.
         ManifestError: naming the images or patients.
     """
+    for path in _runs_in(init):
+        seen = _seen_by_model(path)
+        if seen is None:
+            _refuse_leakage_by_manifests(str(path), data)
+        else:
+            for line in refuse_seen(seen, data, ("validation", "test"), f"init: {path}"):
+                print(line, file=sys.stderr)
+
+
+def seen_before(init: Init | None, origin: Mapping[str, Any] | None) -> SeenImages:
+    """Return what the initial weights of a run learnt from.
+
+    Published weights of ImageNet learnt from no radiograph. Other files do not say what they learnt
+    from; nor do models of earlier versions whose data are gone or have changed.
+
+    Args:
+        init: the initial weights.
+        origin: of them: see `InitialWeights`.
+
+    Raises:
+        ConfigError: if a directory is not a run, or its list of images is damaged.
+    """
+    if init is None:
+        return NOTHING_SEEN
+    runs, seen = _runs_in(init), NOTHING_SEEN
+    for path in runs:
+        listed = _seen_by_model(path)
+        seen |= _seen_by_data(path) if listed is None else listed
+    if len(runs) == (len(init) if isinstance(init, Mapping) else 1):
+        return seen
+    source = (origin or {}).get("ported_source") or init
+    return seen if isinstance(source, str) and source in PUBLISHED else seen | UNKNOWN_SEEN
+
+
+def _runs_in(init: Init) -> list[Path]:
+    """Return the directories in `init`; the rest are published weights, or gone."""
+    paths = map(Path, init.values() if isinstance(init, Mapping) else [init])
+    runs = [path for path in paths if path.is_dir()]
+    for path in runs:
+        if not RunDirectory(path).config.is_file():
+            raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
+    return runs
+
+
+def _seen_by_model(run: Path) -> SeenImages | None:
+    """Return what the released model of a run lists; None where it lists nothing."""
+    model = RunDirectory(run).model
+    return images_seen_by(model, read_card(model)) if model.is_dir() else None
+
+
+def _seen_by_data(run: Path) -> SeenImages:
+    """Return what a run and its predecessors learnt from, as far as their data still exist."""
+    config = load_config(TrainConfig, RunDirectory(run).config)
+    prepared = locate(run, config.data.prepared)
+    try:
+        require_data(run, prepared)
+        seen, origin = images_learnt_from(open_prepared(prepared)), recorded_origin(run)
+    except (UserError, OSError):
+        return UNKNOWN_SEEN
+    return seen if config.init is None else seen | seen_before(_located(run, config.init), origin)
+
+
+def _refuse_leakage_by_manifests(init: Init, data: PreparedData) -> None:
     for run, prepared in _earlier_runs(init):
         if prepared is None:
             print(
@@ -71,12 +143,26 @@ def refuse_leakage(init: Init, data: PreparedData) -> None:
                 file=sys.stderr,
             )
             continue
+        if not _is_unchanged(run, prepared):
+            print(
+                f"{run}: its data ({prepared}) have changed since it began, so that the images "
+                f"that it learnt from may be others than those compared with {data.directory}",
+                file=sys.stderr,
+            )
         earlier = read_manifest(prepared / "manifest.csv")
-        for split, held_out in _LEAKS_INTO.items():
+        for split, held_out in LEAKS_INTO.items():
             check_disjoint(
                 [row for row in earlier if row.split == split],
                 [row for row in data.rows if row.split in held_out],
             )
+
+
+def _is_unchanged(run: Path, prepared: Path) -> bool:
+    try:
+        require_data(run, prepared)
+    except (ConfigError, OSError):
+        return False
+    return True
 
 
 def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDuplicates:
@@ -87,13 +173,15 @@ def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDup
     """
     directories = {prepared.resolve() for _, prepared in _earlier_runs(init) if prepared}
     rows, pairs = list(data.rows), [np.zeros((0, 3), np.int64)]
-    hashes = _read_hashes(data.directory)
+    hashes = read_hashes(data.directory, len(data.rows))
     for directory in sorted(directories - {data.directory.resolve()}):
-        earlier_hashes = _read_hashes(directory)
-        if hashes is None or earlier_hashes is None:
+        if not (directory / "manifest.csv").is_file():
             continue
         earlier = read_manifest(directory / "manifest.csv")
-        for split, held_out in _LEAKS_INTO.items():
+        earlier_hashes = read_hashes(directory, len(earlier))
+        if hashes is None or earlier_hashes is None:
+            continue
+        for split, held_out in LEAKS_INTO.items():
             first = [index for index, row in enumerate(data.rows) if row.split in held_out]
             second = [index for index, row in enumerate(earlier) if row.split == split]
             found = find_near_duplicates_between(hashes[first], earlier_hashes[second])
@@ -102,11 +190,6 @@ def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDup
             pairs.append(found)
         rows.extend(earlier)
     return LeakedNearDuplicates(rows, np.concatenate(pairs))
-
-
-def _read_hashes(directory: Path) -> UInt8[np.ndarray, "images 32"] | None:
-    path = directory / HASHES_FILE
-    return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
 def _earlier_runs(init: Init, nested: bool = False) -> Iterator[tuple[Path, Path | None]]:

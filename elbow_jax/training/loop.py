@@ -10,7 +10,7 @@ import numpy as np
 
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import UserError
-from elbow_core.interruption import Interrupted
+from elbow_core.processes import Interrupted
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import Batches, image_ids, position_of, training_batches
 from elbow_jax.runtime import Interruption, compile_in_thread, process, to_devices

@@ -1,5 +1,6 @@
 """Progress of a run on standard error: a bar on a terminal, one line an epoch elsewhere."""
 
+import sys
 import time
 from types import TracebackType
 
@@ -12,6 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from elbow_core.terminal import drawing_stream
 from elbow_jax.runtime import is_main
 
 
@@ -22,7 +24,7 @@ class TrainingProgress:
     """
 
     def __init__(self, title: str, steps: int, batch_size: int, done: int = 0):
-        self._console = Console(stderr=True, quiet=not is_main())
+        self._console = Console(file=drawing_stream(sys.stderr), quiet=not is_main())
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

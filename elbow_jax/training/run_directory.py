@@ -2,6 +2,7 @@
 
 runs/<name>/config.yaml     resolved configuration
             run.json        versions, commit, devices, seed, settings, digests of data and weights
+            seen_images.csv      digests of the images that it and earlier runs learnt from
             near_duplicates.csv  validation and test images that resemble images of an earlier run
             metrics.jsonl   one row a log step and one an epoch
             tensorboard/    the same as curves, with `tensorboard: true`
@@ -17,7 +18,7 @@ from typing import Any
 import jax
 
 from elbow_core import runs
-from elbow_core.dataset import PreparedData
+from elbow_core.dataset import PreparedData, SeenImages
 from elbow_core.files import sha256_of
 from elbow_jax.config import TrainConfig
 from elbow_jax.runtime import chosen_settings, is_main, numeric_environment
@@ -68,20 +69,31 @@ class RunDirectory:
 
 
 def create_run(
-    config: TrainConfig, data: PreparedData, origin: Mapping[str, Any] | None = None
+    config: TrainConfig,
+    data: PreparedData,
+    seen: SeenImages,
+    origin: Mapping[str, Any] | None = None,
 ) -> RunDirectory:
     """Create the directory of a new run.
 
     Args:
         config: of the run.
         data: its images.
+        seen: what its model will have learnt from.
         origin: of its initial weights: see `InitialWeights`.
 
     Raises:
         ConfigError: if ``config.run`` already exists and is not empty.
     """
-    runs.begin_run(config.run, config, _describe(config, data) | {"initial_weights": origin})
+    entry, files = seen.for_run()
+    record = _describe(config, data) | entry | {"initial_weights": origin}
+    runs.begin_run(config.run, config, record, files)
     return RunDirectory(config.run)
+
+
+def recorded_origin(run: Path) -> Mapping[str, Any] | None:
+    """Return the origin of a run's initial weights, as `create_run` recorded it."""
+    return runs.read_record(run).get("initial_weights")
 
 
 def check_resume(config: TrainConfig, data: PreparedData) -> dict[str, runs.Change]:

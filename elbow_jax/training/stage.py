@@ -4,10 +4,16 @@ import contextlib
 
 import jax
 
-from elbow_core.dataset import PreparedData, open_prepared
-from elbow_core.disk import require_room, require_writable
+from elbow_core.dataset import (
+    PreparedData,
+    SeenImages,
+    images_learnt_from,
+    open_prepared,
+    seen_by_run,
+)
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, choose_thresholds
+from elbow_core.files import require_room, require_writable
 from elbow_core.radiographs import Preprocessing
 from elbow_core.runs import check_new, describe_stop, lock_run, naming_full_disk
 from elbow_jax.config import TrainConfig
@@ -17,13 +23,14 @@ from elbow_jax.training.checkpoints import Checkpoints, has_checkpoint, size_of
 from elbow_jax.training.cost import describe_cost, measure_cost
 from elbow_jax.training.engine import Engine, build_engine
 from elbow_jax.training.initial_weights import missing_weights
-from elbow_jax.training.leakage import find_leaked_near_duplicates, refuse_leakage
+from elbow_jax.training.leakage import find_leaked_near_duplicates, refuse_leakage, seen_before
 from elbow_jax.training.lengthening import describe_changes, set_model_aside
 from elbow_jax.training.loop import fit
 from elbow_jax.training.run_directory import (
     RunDirectory,
     check_resume,
     create_run,
+    recorded_origin,
     resume_run,
 )
 from elbow_jax.training.tensorboard import require_tensorboard
@@ -50,9 +57,9 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
                 stack.enter_context(lock_run(run.path))
                 if _is_finished(config, run):  # by the process that held the lock
                     return 0
-            data, engine = _continue(config, run)
+            data, engine, seen = _continue(config, run)
         else:
-            data, engine = _begin(config, run, resume)
+            data, engine, seen = _begin(config, run, resume)
             if is_main():
                 stack.enter_context(lock_run(run.path))
         if is_main():
@@ -62,7 +69,7 @@ def run_stage(config: TrainConfig, resume: bool) -> int:
             with Interruption() as interruption:
                 step = fit(config, data, engine, run, interruption)
             if step is None:
-                release(config, data, engine, run)
+                release(config, data, engine, run, seen)
     if step is not None:
         _print_once(describe_stop(run.path, interruption, step))
         return interruption.status
@@ -100,22 +107,25 @@ def _is_finished(config: TrainConfig, run: RunDirectory) -> bool:
     return True
 
 
-def _begin(config: TrainConfig, run: RunDirectory, resume: bool) -> tuple[PreparedData, Engine]:
+def _begin(
+    config: TrainConfig, run: RunDirectory, resume: bool
+) -> tuple[PreparedData, Engine, SeenImages]:
     """Check all that a new run needs, then create its directory."""
     if is_main():
         check_new(run.path)
         require_writable(run.path)
     _require_packages(config)
     data, engine = prepare_stage(config)
+    seen = images_learnt_from(data) | seen_before(config.init, engine.origin)
     if is_main():
         require_room(run.path, size_of(engine.state), "the first checkpoint")
         if resume and run.config.is_file():
             raise ConfigError(f"{run.path}: was begun by another process meanwhile")
-        create_run(config, data, engine.origin)
-    return data, engine
+        create_run(config, data, seen, engine.origin)
+    return data, engine, seen
 
 
-def _continue(config: TrainConfig, run: RunDirectory) -> tuple[PreparedData, Engine]:
+def _continue(config: TrainConfig, run: RunDirectory) -> tuple[PreparedData, Engine, SeenImages]:
     """Check all that a run needs which resumes, then record it."""
     data = open_prepared(config.data.prepared)
     changes = check_resume(config, data)
@@ -126,6 +136,9 @@ def _continue(config: TrainConfig, run: RunDirectory) -> tuple[PreparedData, Eng
             "restore it, or give another `run:`"
         )
     _require_packages(config)
+    seen = seen_by_run(run.path)
+    if seen is None:  # a run that an earlier version began
+        seen = images_learnt_from(data) | seen_before(config.init, recorded_origin(run.path))
     engine = _build(config, data, begins)
     if is_main():
         require_writable(run.path)
@@ -135,7 +148,7 @@ def _continue(config: TrainConfig, run: RunDirectory) -> tuple[PreparedData, Eng
         describe_changes(run, changes, engine)
         if missing := missing_weights(config.init):
             print(f"init: {', '.join(missing)}: no longer exists; the checkpoint takes its place")
-    return data, engine
+    return data, engine, seen
 
 
 def _require_packages(config: TrainConfig) -> None:
@@ -159,11 +172,14 @@ def _build(config: TrainConfig, data: PreparedData, begins: bool) -> Engine:
     return build_engine(config, data, begins)
 
 
-def release(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirectory) -> None:
+def release(
+    config: TrainConfig, data: PreparedData, engine: Engine, run: RunDirectory, seen: SeenImages
+) -> None:
     """Write the weights of the best checkpoint, with thresholds chosen on the validation set.
 
     Raises:
-        UserError: if there is no checkpoint at the end of an epoch.
+        UserError: if there is no checkpoint at the end of an epoch, or its weights or scores are
+            not finite; nothing is written then.
     """
     with Checkpoints(run.checkpoints, read_only=True) as checkpoints:
         best = checkpoints.best()
@@ -175,6 +191,7 @@ def release(config: TrainConfig, data: PreparedData, engine: Engine, run: RunDir
         write_released(
             run.model,
             jax.device_get(state.variables),
+            seen,
             architecture=config.model,
             preprocessing=Preprocessing.model_validate(data.archive.settings),
             thresholds={"default": DEFAULT_THRESHOLD, **choose_thresholds(labels, sigmoid(logits))},

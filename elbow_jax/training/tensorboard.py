@@ -1,7 +1,7 @@
 """Curves for TensorBoard from the rows of `metrics.jsonl`, and a sheet of training images."""
 
 import math
-import socket
+import re
 import struct
 import time
 from collections.abc import Mapping
@@ -15,6 +15,9 @@ from elbow_core.errors import UserError
 from elbow_jax.runtime import is_main
 
 _VERSION = "brain.Event:2"  # of the format of event files
+# TensorBoard asks for the part before the time; its own writers put the host's name at the end.
+_NAME = "events.out.tfevents.{time}.elbow"
+_NAME_WITH_HOST = re.compile(r"events\.out\.tfevents\.(\d+)\.(?!elbow$).+")
 
 
 def require_tensorboard() -> None:
@@ -29,6 +32,8 @@ def require_tensorboard() -> None:
 
 class Curves:
     """TensorBoard's event files; rows after the step resumed from are hidden.
+
+    No host is named: event files of earlier versions, whose names end in the host's, are renamed.
 
     Args:
         directory: of the event files; created when missing.
@@ -46,7 +51,8 @@ class Curves:
             return
         require_tensorboard()
         directory.mkdir(parents=True, exist_ok=True)
-        self._file = directory / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
+        _rename_without_host(directory)
+        self._file = directory / _NAME.format(time=int(time.time()))
         self._add(0, file_version=_VERSION)
         if after:
             from tensorboardX.proto import event_pb2
@@ -92,6 +98,17 @@ class Curves:
         assert self._file is not None
         with self._file.open("ab") as file:
             file.write(length + checks[0] + event + checks[1])
+
+
+def _rename_without_host(directory: Path) -> None:
+    for file in sorted(directory.iterdir()):
+        match = _NAME_WITH_HOST.fullmatch(file.name)
+        if match is None or not file.is_file() or file.is_symlink():
+            continue
+        moment = int(match[1])
+        while (renamed := directory / _NAME.format(time=moment)).exists():
+            moment += 1
+        file.rename(renamed)
 
 
 def contact_sheet(

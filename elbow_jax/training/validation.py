@@ -15,9 +15,18 @@ from elbow_jax.training.engine import Engine
 def score_split(
     engine: Engine, state: TrainState, data: PreparedData, batch_size: int, split: str
 ) -> tuple[Int64[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
-    """Return the labels and logits of a split, in manifest order."""
+    """Return the labels and logits of a split, in manifest order.
+
+    Raises `UserError` if a logit is not finite, naming the image.
+    """
     batches = scoring_batches(data, split, batch_size=batch_size, process=process())
-    positions, logits = score_batches(engine.eval_step, state.variables, batches, engine.mesh)
+    positions, logits = score_batches(
+        engine.eval_step,
+        state.variables,
+        batches,
+        engine.mesh,
+        lambda position: data.rows[position].image_id,
+    )
     return np.asarray([data.rows[position].label for position in positions], np.int64), logits
 
 

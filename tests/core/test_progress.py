@@ -34,7 +34,7 @@ def test_terminal_gets_a_bar_with_count_and_rate(monkeypatch):
     monkeypatch.setattr(
         progress,
         "Console",
-        lambda stderr: Console(file=screen, force_terminal=True, width=100),
+        lambda file: Console(file=screen, force_terminal=True, width=100),
     )
     assert list(track(range(30), 30, "prepare")) == list(range(30))
     shown = screen.getvalue()

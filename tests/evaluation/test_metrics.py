@@ -193,7 +193,8 @@ def test_auroc_counts_every_tied_pair_as_half():
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
     [
-        ([0, 1], [0.5, math.nan], "nan"),
+        ([0, 1], [0.5, math.nan], "not finite"),
+        ([0, 1], [0.5, math.inf], "not finite"),
         ([0, 1], [0.5, 1.5], "outside"),
         ([0, 2], [0.5, 0.5], "neither"),
         ([], [], "no images"),

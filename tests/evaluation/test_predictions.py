@@ -1,6 +1,8 @@
 """Prediction files: round trips, and errors with file and line."""
 
 import dataclasses
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from elbow_core.evaluation import (
     write_predictions,
 )
 from elbow_core.evaluation.pairing import align
+from elbow_core.tables import writing as csv_writing
 
 HEADER = "image_id,patient_id,study_id,label,score,prediction,model\n"
 ROW = "a,p1,s1,1,0.75,1,convnext\n"
@@ -37,8 +40,8 @@ def predictions(n: int = 3, model: str = "convnext", **changes) -> Predictions:
     return Predictions(**columns)
 
 
-# Any answer, with commas, quotes and line breaks; surrogates cannot be encoded in UTF-8.
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+# Any answer, with commas, quotes, line breaks, formulas and bytes that are not UTF-8.
+TEXT = st.text(st.characters(exclude_characters="\0"), max_size=12)
 
 
 @settings(max_examples=100, deadline=None)
@@ -143,13 +146,18 @@ def test_unreadable_file_is_a_one_line_error(tmp_path, content):
         read_predictions(path)
 
 
-def test_failed_write_leaves_the_old_file_and_no_partial_file(tmp_path):
+def test_failed_write_leaves_the_old_file_and_no_partial_file(tmp_path, monkeypatch):
     path = tmp_path / "predictions.csv"
     write_predictions(path, predictions())
     before = path.read_bytes()
-    unwritable = predictions(answer=np.array(["fine", "fine", "\ud800"], object))
-    with pytest.raises(UnicodeEncodeError):
-        write_predictions(path, unwritable)
+
+    def write_half(file, *_: object) -> None:
+        file.write("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(csv_writing, "write_csv_rows", write_half)
+    with pytest.raises(PredictionsError, match="No space left"):
+        write_predictions(path, predictions())
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

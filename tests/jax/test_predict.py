@@ -2,7 +2,10 @@ import csv
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -13,8 +16,12 @@ import yaml
 from elbow_core import cli
 from elbow_core.evaluation import read_predictions
 from elbow_core.prepare import __main__ as prepare
-from elbow_jax import evaluate, predict, train
+from elbow_core.runs import lock_run
+from elbow_core.tables import read_csv_table
+from elbow_jax import evaluate, predict, scoring, train
 from tests.support.dicom_files import dicom
+from tests.support.paths import ROOT
+from tests.support.planted_words import places_with, words_of_this_machine
 
 SIZE = 32
 
@@ -189,6 +196,71 @@ def test_entries_of_a_folder_that_are_passed_over_are_named(folder, tmp_path, ca
     ]
 
 
+def test_entries_that_may_be_radiographs_give_the_status_2_beside_the_scores(
+    folder, tmp_path, capsys
+):
+    shutil.copy(folder / "images/normal/p00.png", tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("gone.png")
+    (tmp_path / "c.tif").write_bytes(b"II*\0" + bytes(100))
+    shutil.copy(folder / "images/normal/p02.png", tmp_path / "d.png_old")
+    (tmp_path / "e.txt").write_text("BM: a text")
+    assert run(predict, "--model", str(folder / "run/model"), str(tmp_path)) == 2
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert printed.err.splitlines()[-1] == "error: 3 entries passed over may be radiographs"
+    assert f"an image's: {tmp_path}/c.tif, {tmp_path}/d.png_old\n" in printed.err
+
+
+def test_hostile_names_are_escaped_in_the_table_and_on_the_terminal(
+    folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    names = ["=cmd()|A.png", "-b.png", "c\n\x1b[31m.png", "d,=1.png"]
+    for name in names:
+        shutil.copy(folder / "images/normal/p00.png", name)
+    arguments = ["--model", str(folder / "run/model"), *(f"./{name}" for name in names[1:])]
+    assert run(predict, *arguments, names[0]) == 0
+    printed = capsys.readouterr().out
+    assert [line.partition(",0.")[0] for line in printed.splitlines()[1:]] == [
+        "'-b.png",
+        "'c\\n\\x1b[31m.png",
+        '"\'d,\\x3d1.png"',
+        "'=cmd()|A.png",
+    ]
+    Path("table.csv").write_text(printed)
+    found = [row.cells["path"] for row in read_csv_table(Path("table.csv")).rows]
+    assert found == [*names[1:], names[0]]
+    Path(names[2]).write_text("not an image")
+    assert run(predict, *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: c\\n\\x1b[31m.png: ")
+
+
+def test_file_that_is_no_table_of_scores_is_not_overwritten(folder, tmp_path, capsys):
+    (tmp_path / "thesis.tex").write_text("mine")
+    arguments = ["--model", str(folder / "run/model"), str(folder / "images/normal")]
+    assert run(predict, *arguments, "--out", str(tmp_path / "thesis.tex")) == 2
+    assert "exists and was not written by this command" in capsys.readouterr().err
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+    for _ in range(2):
+        assert run(predict, *arguments, "--out", str(tmp_path / "scores.csv")) == 0
+
+
+def test_outputs_of_an_evaluation_are_checked_before_the_scoring(
+    folder, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(folder / "run", tmp_path / "run")
+    (tmp_path / "run/report_test/thesis.tex").write_text("mine")
+    monkeypatch.setattr(scoring, "predict_split", None)
+    arguments = ["--run", str(tmp_path / "run")]
+    assert run(evaluate, *arguments) == 2
+    assert "holds other files, such as thesis.tex" in capsys.readouterr().err
+    (tmp_path / "run/report_test/thesis.tex").unlink()
+    (tmp_path / "run/predictions_test.csv").write_text("mine")
+    assert run(evaluate, *arguments) == 2
+    assert "predictions_test.csv: exists and was not written" in capsys.readouterr().err
+
+
 def test_folder_of_images_alone_prints_no_message(folder, capsys):
     assert scores_of(folder, capsys, str(folder / "images/normal"))[1] == []
 
@@ -210,40 +282,43 @@ def test_device_is_written_and_not_replaced(folder, tmp_path):
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_name_that_is_not_utf8_is_scored_and_written_with_its_bytes(folder, tmp_path, capfdbinary):
+def test_name_that_is_not_utf8_is_scored_and_written_with_an_escape(folder, tmp_path, capfdbinary):
     name = os.fsencode(tmp_path) + b"/M\xfcller.png"
     shutil.copy(os.fsencode(folder / "images/normal/p00.png"), name)
     out = tmp_path / "out.csv"
     model = str(folder / "run/model")
     for given in (os.fsdecode(name), str(tmp_path)):
         assert run(predict, "--model", model, given, "--out", str(out)) == 0
-        assert out.read_bytes().splitlines()[1].startswith(name + b",0.")
+        escaped = b"'" + name.replace(b"\xfc", b"\\xfc")
+        assert out.read_bytes().splitlines()[1].startswith(escaped + b",0.")
+        (row,) = read_csv_table(out).rows
+        assert os.fsencode(row.cells["path"]) == name
         out.unlink()
     linked = tmp_path / os.fsdecode(b"mod\xe8le")
     linked.symlink_to(folder / "run/model")
     assert run(predict, "--model", str(linked), os.fsdecode(name)) == 2
-    assert b"mod\xe8le" in capfdbinary.readouterr().err
+    assert b"mod\\xe8le" in capfdbinary.readouterr().err
 
 
 def test_evaluation_from_another_directory_and_of_moved_data(folder, tmp_path, monkeypatch, capsys):
     shutil.copytree(folder / "run", tmp_path / "run")
     shutil.copytree(folder / "data", tmp_path / "moved")
-    record = json.loads((tmp_path / "run/run.json").read_text())
-    assert record["data"] == str(folder / "data")
+    places = json.loads((tmp_path / "run/local.json").read_text())
+    assert places["starts"][0]["data"] == str(folder / "data")
     config = (tmp_path / "run/config.yaml").read_text()
     text = config.replace(str(folder / "data"), "data")
     assert text != config
     (tmp_path / "run/config.yaml").write_text(text)  # as of a run begun in `folder` with data: data
-    record["working_directory"] = str(folder)
-    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    places["starts"][0]["working_directory"] = str(folder)
+    (tmp_path / "run/local.json").write_text(json.dumps(places))
     monkeypatch.chdir(tmp_path)
     arguments = ["--run", "run", "--batch-size", "8"]
     assert run(evaluate, *arguments) == 0
     table = Path("run/predictions_test.csv").read_bytes()
     assert table == (folder / "run/predictions_test.csv").read_bytes()
 
-    record["working_directory"] = str(tmp_path / "gone")
-    Path("run/run.json").write_text(json.dumps(record))
+    places["starts"][0]["working_directory"] = str(tmp_path / "gone")
+    Path("run/local.json").write_text(json.dumps(places))
     capsys.readouterr()
     assert run(evaluate, *arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -257,6 +332,61 @@ def test_evaluation_from_another_directory_and_of_moved_data(folder, tmp_path, m
     capsys.readouterr()
     assert run(evaluate, *arguments, "--data", "moved") == 2
     assert "moved: is not the data that run began with" in capsys.readouterr().err
+
+
+def test_shared_outputs_hold_nothing_of_the_machine(folder):
+    shared = ("model", "report_test", "predictions_test.csv", "metrics.jsonl", "run.json")
+    words = words_of_this_machine(folder)
+    assert places_with(words, [folder / "run" / name for name in shared]) == []
+    assert places_with(words, [folder / "run/local.json"])  # they are found where they are
+
+
+def test_evaluation_of_a_run_into_which_another_process_writes_is_refused(folder, capsys):
+    before = sorted((folder / "run").rglob("*"))
+    with lock_run(folder / "run"):
+        capsys.readouterr()
+        assert run(evaluate, "--run", str(folder / "run")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "another process writes into this run" in line
+    assert sorted((folder / "run").rglob("*")) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("second", ["evaluate", "train"])
+@pytest.mark.parametrize("first", ["evaluate", "train"])
+def test_two_commands_on_one_run(folder, tmp_path, first, second):
+    """Real processes: the first keeps the run, the second ends with status 2 and one line."""
+    shutil.copytree(folder / "run", tmp_path / "run")
+    directory = str(tmp_path / "run")
+    lengthen = ["--config", str(folder / "train.yaml"), "--run", directory, "--resume"]
+    commands = {
+        "evaluate": ["elbow_jax.evaluate", "--run", directory, "--split", "train"],
+        "train": ["elbow_jax.train", *lengthen, "--epochs", "4"],
+    }
+    processes = []
+    for name in (first, second):
+        process = subprocess.Popen(
+            [sys.executable, "-m", *commands[name]],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        if len(processes) == 1:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "run/.lock").exists() and time.monotonic() < deadline:
+                time.sleep(0.002)
+            process.send_signal(signal.SIGSTOP)
+    _, written = processes[1].communicate(timeout=300)
+    processes[0].send_signal(signal.SIGCONT)
+    assert processes[1].returncode == 2, written
+    lines = [line for line in written.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert "another process writes into this run" in lines[0]
+    _, written = processes[0].communicate(timeout=300)
+    assert processes[0].returncode == 0, written
+    assert not (tmp_path / "run/.lock").exists()
 
 
 def damage_weights(model: Path) -> None:

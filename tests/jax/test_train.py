@@ -13,19 +13,20 @@ from flax.traverse_util import flatten_dict
 from safetensors.numpy import load_file
 
 from elbow_core import cli
-from elbow_core.config import load_config
-from elbow_core.dataset import open_prepared, read_manifest, write_manifest
+from elbow_core.config import dump_config, load_config
+from elbow_core.dataset import NOTHING_SEEN, open_prepared, read_manifest, write_manifest
 from elbow_jax import train
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import scoring_batches
-from elbow_jax.scoring import read_released, write_released
+from elbow_jax.scoring import images_seen_by, read_card, read_released, write_released
 from elbow_jax.training import build_engine, create_run, validation
+from elbow_jax.training.checkpoints import Checkpoints
 from tests.support.paths import names_in
 from tests.support.small_data import write_prepared
 from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
 
 EPOCHS = 3
-ADDED_BY_WRITER = ("schema_version", "weights_sha256")
+ADDED_BY_WRITER = ("schema_version", "weights_sha256", "seen_images_sha256")
 
 
 def fail(capsys, *arguments: str) -> str:
@@ -70,19 +71,22 @@ def test_run_directory_holds_the_documented_files(finished):
     assert names_in(finished / "run") == [
         "checkpoints",
         "config.yaml",
+        "local.json",
         "metrics.jsonl",
         "model",
         "run.json",
+        "seen_images.csv",
     ]
     assert names_in(finished / "run/model") == [
         "model.json",
+        "seen_images.csv",
         "weights.safetensors",
     ]
 
 
 def test_record_holds_everything_needed_to_repeat_the_run(finished):
     record = json.loads((finished / "run/run.json").read_text())
-    assert {"versions", "commit", "device", "seed", "data_fingerprint", "command"} <= record.keys()
+    assert {"versions", "commit", "device", "seed", "data_fingerprint"} <= record.keys()
     assert record["versions"]["jax"]
 
 
@@ -139,12 +143,39 @@ def test_loss_that_is_not_finite_stops_the_run_and_names_the_images(finished, tm
     released = read_released(finished / "run/model")
     card = {name: value for name, value in released.card if name not in ADDED_BY_WRITER}
     huge = jax.tree.map(lambda array: array * np.float32(1e30), released.variables)
-    write_released(tmp_path / "huge/model", huge, **card)
+    write_released(tmp_path / "huge/model", huge, NOTHING_SEEN, **card)
     config = write_config(tmp_path, init=str(tmp_path / "huge"))
     message = fail(capsys, "--config", str(config))
     assert "step 1: loss" in message
     assert "the last good checkpoint is none" in message
     assert message.count("train_") == 8
+    assert not (tmp_path / "run/model").exists()
+
+
+def test_model_lists_the_images_that_it_learnt_from(finished):
+    listed = images_seen_by(finished / "run/model", read_card(finished / "run/model"))
+    assert listed is not None
+    rows = read_manifest(finished / "data/manifest.csv")
+    assert {image.image for image in listed.images} == {
+        row.sha256 for row in rows if row.split != "test"
+    }
+    assert listed.complete
+
+
+def test_weights_that_are_not_finite_are_not_released(finished, tmp_path, capsys, monkeypatch):
+    shutil.copytree(finished / "run", tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/model")
+    config = load_config(TrainConfig, finished / "train.yaml", [f"--run={tmp_path / 'run'}"])
+    (tmp_path / "train.yaml").write_text(dump_config(config))
+    restore = Checkpoints.restore
+
+    def restore_damaged(self, step, template):
+        state, host = restore(self, step, template)
+        return replace(state, params=jax.tree.map(lambda x: x * np.nan, state.params)), host
+
+    monkeypatch.setattr(Checkpoints, "restore", restore_damaged)
+    message = fail(capsys, "--config", str(tmp_path / "train.yaml"), "--resume")
+    assert "the network gives nan and no score" in message
     assert not (tmp_path / "run/model").exists()
 
 
@@ -171,7 +202,7 @@ def test_resuming_with_a_changed_configuration_names_the_key(finished, capsys):
 def test_resuming_with_newly_prepared_data_is_refused(finished, tmp_path, capsys):
     write_prepared(tmp_path / "data")
     path = write_config(tmp_path)
-    create_run(load_config(TrainConfig, path), open_prepared(tmp_path / "data"))
+    create_run(load_config(TrainConfig, path), open_prepared(tmp_path / "data"), NOTHING_SEEN)
     for name in ("manifest.csv", "images-00000.array_record", "index.json"):
         (tmp_path / "data" / name).unlink()
     write_prepared(tmp_path / "data", seed=5)

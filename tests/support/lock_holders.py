@@ -13,7 +13,7 @@ def hold(code: str, folder: Path) -> subprocess.Popen[str]:
     program = (
         "import sys, time; from pathlib import Path\n"
         "from elbow_core.files import atomic_folder\n"
-        "from elbow_core.locks import locked_folder\n"
+        "from elbow_core.files import locked_folder\n"
         f"with {code} as inside:\n"
         "    if inside: (inside / 'half.txt').write_text('half')\n"
         "    print('inside', flush=True); time.sleep(600)"

@@ -1,9 +1,11 @@
 """Configurations of tiny LoRA runs, and commands that must fail, for the tests of vlm_torch."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,6 +13,7 @@ import yaml
 from elbow_core import cli
 from tests.support.small_data import SIZE
 from vlm_torch.config import FinetuneConfig
+from vlm_torch.lora import AdapterCard
 
 ARCHITECTURES = ("medgemma", "llava_rad")
 WORKSPACE_EPOCHS = 12  # of the runs of the fixture `workspace`
@@ -56,6 +59,14 @@ def copy_run(workspace: Path, folder: Path) -> Path:
     return folder / "run"
 
 
+def edit_card(folder: Path, **changes: Any) -> None:
+    """Change fields of a card as if it had been written so, with a new digest of the card."""
+    file = folder / "card.json"
+    content = json.loads(file.read_text()) | changes
+    card = AdapterCard.model_validate_json(json.dumps(content))
+    file.write_text(json.dumps(content | {"card_sha256": card.digest()}))
+
+
 def refused(
     capsys, main: Callable[[Sequence[str]], int], *arguments: str, other_lines: bool = True
 ) -> str:
@@ -74,5 +85,5 @@ def refused(
     written = capsys.readouterr().err.splitlines()
     lines = [line for line in written if line.startswith("error: ")]
     assert len(lines) == 1
-    assert other_lines or written == lines
+    assert other_lines or written == lines, written
     return lines[0]

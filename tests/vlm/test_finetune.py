@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from elbow_core.runs import lock_run
 from tests.support.paths import names_in
 from tests.support.small_data import SPLITS, write_prepared
-from tests.support.vlm_runs import WORKSPACE_EPOCHS, copy_run, refused, write_config
+from tests.support.vlm_runs import WORKSPACE_EPOCHS, copy_run, edit_card, refused, write_config
 from vlm_torch import finetune, predict
 
 STEPS = WORKSPACE_EPOCHS * SPLITS["train"] // 8
@@ -33,6 +33,7 @@ def test_run_directory_holds_the_documented_files(workspace):
         "adapter_config.json",
         "adapter_model.safetensors",
         "card.json",
+        "seen_images.csv",
     ]
     record = json.loads((workspace / "run/run.json").read_text())
     assert record["versions"]["transformers"]
@@ -95,7 +96,7 @@ def test_second_process_of_a_run_is_refused(workspace, tmp_path, capsys):
     config = ["--config", str(workspace / "finetune.yaml"), "--run", str(run), "--resume"]
     with lock_run(run):
         message = refused(capsys, finetune.main, *config)
-    assert "is being trained by another process" in message
+    assert "another process writes into this run" in message
 
 
 def test_every_file_of_a_run_has_the_permissions_of_the_umask(workspace):
@@ -107,9 +108,8 @@ def test_every_file_of_a_run_has_the_permissions_of_the_umask(workspace):
 
 def test_adapter_of_another_release_is_refused(workspace, tmp_path, capsys):
     run = copy_run(workspace, tmp_path / "copy")
-    card = json.loads((run / "adapter/card.json").read_text())
-    card["versions"]["transformers"] = "5.5.0"
-    (run / "adapter/card.json").write_text(json.dumps(card))
+    versions = json.loads((run / "adapter/card.json").read_text())["versions"]
+    edit_card(run / "adapter", versions=versions | {"transformers": "5.5.0"})
     message = refused(capsys, predict.main, "--run", str(run))
     assert "was trained under transformers 5.5.0" in message
     assert "pip install transformers==5.5.0" in message

@@ -16,7 +16,7 @@ from elbow_core.dataset import open_prepared
 from elbow_core.evaluation import UNPARSED, Predictions, read_predictions, write_predictions
 from elbow_core.evaluation.report.__main__ import main as report_main
 from tests.support.small_data import SPLITS, write_prepared
-from tests.support.vlm_runs import copy_run, refused, write_config
+from tests.support.vlm_runs import copy_run, edit_card, refused, write_config
 from vlm_torch import finetune, merge, predict, scoring
 from vlm_torch.lora import load_adapter, open_finetuned_run
 from vlm_torch.models import load_base, read_input_format
@@ -86,7 +86,7 @@ def test_merged_checkpoint_opens_in_plain_transformers_with_equal_scores(workspa
     images = [data.archive[position] for position in data.positions("test").tolist()]
     pixels = input_format.normalise(images)
     assert run.adapter is not None
-    adapted = load_adapter(load_base(run.base, run.config.model), run.adapter).eval()
+    adapted = load_adapter(load_base(run.base, run.config.model), run.adapter, run.card.lora).eval()
     plain = AutoModelForImageTextToText.from_pretrained(merged / "merged").eval()
     expected = injury_probability(adapted, input_format.tokens, pixels)
     found = injury_probability(plain, input_format.tokens, pixels)
@@ -121,9 +121,8 @@ def test_merged_predictions_equal_the_adapters(merged):
 def test_merged_checkpoint_needs_neither_peft_nor_the_adapter(merged, tmp_path):
     run = copy_run(merged.parent, tmp_path / "copy")
     shutil.rmtree(run / "adapter")
-    card = json.loads((run / "merged/card.json").read_text())
-    card["versions"]["peft"] = "0.21.999"
-    (run / "merged/card.json").write_text(json.dumps(card))
+    versions = json.loads((run / "merged/card.json").read_text())["versions"]
+    edit_card(run / "merged", versions=versions | {"peft": "0.21.999"})
     before = (run / "predictions_test.csv").read_bytes()
     (run / "predictions_test.csv").unlink()
     without_peft = "import sys; sys.modules['peft'] = None; from vlm_torch.predict import main; "
@@ -137,9 +136,8 @@ def test_merged_checkpoint_needs_neither_peft_nor_the_adapter(merged, tmp_path):
 
 def test_merged_checkpoint_of_another_release_of_transformers_is_refused(merged, tmp_path, capsys):
     run = copy_run(merged.parent, tmp_path / "copy")
-    card = json.loads((run / "merged/card.json").read_text())
-    card["versions"]["transformers"] = "5.5.0"
-    (run / "merged/card.json").write_text(json.dumps(card))
+    versions = json.loads((run / "merged/card.json").read_text())["versions"]
+    edit_card(run / "merged", versions=versions | {"transformers": "5.5.0"})
     message = refused(capsys, predict.main, "--run", str(run), "--merged")
     assert "was trained under transformers 5.5.0" in message
 

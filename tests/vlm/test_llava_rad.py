@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.support import llava_rad_release as release
+from tests.support.paths import names_in
 from tests.support.tolerances import NETWORK
 from tests.support.vlm_runs import refused
 from vlm_torch import assemble_llava_rad
@@ -190,3 +191,19 @@ def test_projector_file_without_init_projector_is_refused(parts, tmp_path, capsy
 def test_checkpoint_records_how_it_was_assembled(parts, tmp_path):
     out = assemble(parts, tmp_path / "assembled", "--init", "merged")
     assert json.loads((out / "assembly.json").read_text()) == {"init": "merged", "dtype": "float32"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), 1e39])
+def test_weight_that_is_not_finite_is_named(parts, tmp_path, capsys, value):
+    """In the type of the result: 1e39 is above float16's and bfloat16's range."""
+    shutil.copytree(parts, tmp_path / "parts")
+    file = tmp_path / "parts/non_lora_trainables.bin"
+    content = torch.load(file, weights_only=True)
+    key = next(key for key in content if key.endswith("0.bias"))
+    content[key] = content[key].double()
+    content[key][0] = value
+    torch.save(content, file)
+    arguments = ["--parts", str(tmp_path / "parts"), "--out", str(tmp_path / "out")]
+    message = assembly_error(capsys, *arguments)
+    assert "linear_1.bias holds numbers that are not finite in bfloat16" in message
+    assert names_in(tmp_path) == ["parts"]

@@ -1,14 +1,17 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elbow_core.errors import UserError
 from elbow_core.evaluation import UNPARSED
 from tests.support.vlm_runs import ARCHITECTURES, make_config
-from vlm_torch.inputs import question_inputs
+from vlm_torch.inputs import Normalisation, question_inputs
 from vlm_torch.models import find_base, load_base, read_input_format
 from vlm_torch.scoring import generate_answers, injury_probability, parse_answer
 from vlm_torch.scoring.answering import MAX_ANSWER_TOKENS
+from vlm_torch.scoring.split import answer_batch
 
 ANSWERS = ("No injury", "Fracture or dislocation")
 
@@ -73,6 +76,39 @@ def test_generated_text_is_greedy(opened):
                 if tokens.needs_token_type_ids:
                     inputs["token_type_ids"] = (ids == tokens.image).long()
         assert tokenizer.decode(generated, skip_special_tokens=True).strip() == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_image_with_numbers_that_are_not_finite_is_named_and_the_others_are_not(
+    opened, monkeypatch, value
+):
+    model, input_format, images = opened
+    tokens, tokenizer = input_format.tokens, input_format.processor.tokenizer
+    spoilt = images.clone()
+    spoilt[2, 0, 5, 5] = value
+    scores = injury_probability(model, tokens, spoilt)
+    assert scores.isnan().tolist() == [False, False, True, False, False]
+    texts = generate_answers(model, tokens, tokenizer, spoilt)
+    assert [text is None for text in texts] == [False, False, True, False, False]
+    monkeypatch.setattr(Normalisation, "__call__", lambda *_: spoilt)
+    batch = {name: np.zeros((32, 32), np.uint8) for name in ("a", "b", "c", "d", "e")}
+    with pytest.raises(UserError, match="image 'c': the model computes numbers that are not"):
+        answer_batch(model, input_format, ANSWERS, batch)
+
+
+def test_weights_that_are_not_finite_give_no_score(opened):
+    model, input_format, images = opened
+    weight = model.model.language_model.norm.weight
+    before = weight.detach().clone()
+    with torch.no_grad():
+        weight[0] = torch.nan
+    try:
+        assert injury_probability(model, input_format.tokens, images).isnan().all()
+        tokenizer = input_format.processor.tokenizer
+        assert set(generate_answers(model, input_format.tokens, tokenizer, images)) == {None}
+    finally:
+        with torch.no_grad():
+            weight.copy_(before)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """LoRA: trainable layers, adapters on disk, finished runs, and merging into the base model.
 
 `add_lora` makes a model trainable; `write_adapter` and `load_adapter` store and restore the result.
-`open_finetuned_run` and `open_merged_run` open what `vlm_torch.finetune` wrote; `merge` merges it.
+`open_finetuned_run` and `open_merged_run` open what `vlm_torch.finetune` wrote; `merge` merges it;
+`images_seen_by` says what it learnt from.
 """
 
 from typing import TYPE_CHECKING
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
     from vlm_torch.lora.finetuned_run import FinetunedRun, open_finetuned_run, open_merged_run
     from vlm_torch.lora.layers import add_lora, count_trainable
     from vlm_torch.lora.merging import merge
+    from vlm_torch.lora.seen_images import images_seen_by, images_seen_by_base
 
 __all__ = [
     "AdapterCard",
     "FinetunedRun",
     "add_lora",
     "count_trainable",
+    "images_seen_by",
+    "images_seen_by_base",
     "installed_versions",
     "load_adapter",
     "merge",
@@ -36,5 +40,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "finetuned_run": ["FinetunedRun", "open_finetuned_run", "open_merged_run"],
         "layers": ["add_lora", "count_trainable"],
         "merging": ["merge"],
+        "seen_images": ["images_seen_by", "images_seen_by_base"],
     },
 )

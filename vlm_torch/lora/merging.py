@@ -5,36 +5,45 @@ from pathlib import Path
 
 import torch
 
+from elbow_core.dataset import SEEN_FILE
+from elbow_core.errors import UserError
 from elbow_core.files import atomic_folder
 from vlm_torch.config import ADAPTER
 from vlm_torch.lora.adapter import load_adapter
-from vlm_torch.lora.card import CARD
+from vlm_torch.lora.card import write_card
 from vlm_torch.lora.finetuned_run import FinetunedRun
 from vlm_torch.lora.layers import without_deprecation_warnings
-from vlm_torch.models import load_base
-
-# Copied from the base checkpoint; save_pretrained writes the other files.
-_COPIED = ("*.json", "*.jinja", "*.model", "*.txt")
-_NOT_COPIED = ("config.json", "generation_config.json", "model.safetensors.index.json")
+from vlm_torch.lora.seen_images import images_seen_by
+from vlm_torch.models import INPUT_FILES, load_base
 
 
 def merge(run: FinetunedRun, out: Path, dtype: str) -> None:
     """Write the merged checkpoint of a run to a new folder, atomically.
 
-    The weights are added in float32, whatever the types of the base model and the result.
+    The weights are added in float32, whatever the types of the base model and the result. Of the
+    base model's folder, only the files of tokenizer and processor are copied.
 
     Raises:
-        ConfigError: weights that cannot be loaded.
+        UserError: weights that cannot be loaded, or a merged weight that is not finite.
     """
     model = run.config.model.model_copy(update={"dtype": "float32", "four_bit": False})
-    adapted = load_adapter(load_base(run.base, model), run.path / ADAPTER)
+    images_seen_by(run.path / ADAPTER, run.card)  # raises before the work
+    adapted = load_adapter(load_base(run.base, model), run.path / ADAPTER, run.card.lora)
     with without_deprecation_warnings():
-        merged = adapted.merge_and_unload(safe_merge=True)
+        merged = adapted.merge_and_unload()
     merged = merged.to(getattr(torch, dtype))
+    for name, weight in merged.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise UserError(
+                f"{run.path / ADAPTER}: with its base model, {name} holds numbers that are not "
+                f"finite in {dtype}"
+            )
     with atomic_folder(out) as partial:
-        for pattern in _COPIED:
-            for file in run.base.path.glob(pattern):
-                if file.name not in _NOT_COPIED:
-                    shutil.copyfile(file, partial / file.name)
+        for name in INPUT_FILES:
+            if (run.base.path / name).is_file():
+                shutil.copyfile(run.base.path / name, partial / name)
         merged.save_pretrained(partial)
-        shutil.copyfile(run.path / ADAPTER / CARD, partial / CARD)
+        shutil.copyfile(run.path / ADAPTER / SEEN_FILE, partial / SEEN_FILE)
+        digests = {"schema_version", "files", "card_sha256"}
+        fields = {name: getattr(run.card, name) for name in type(run.card).model_fields}
+        write_card(partial, {key: value for key, value in fields.items() if key not in digests})

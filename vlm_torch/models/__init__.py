@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from vlm_torch.models.families import FAMILIES
     from vlm_torch.models.llava_rad_assembly import assemble_llava_rad
     from vlm_torch.models.loading import InputFormat, load_base, read_input_format
+    from vlm_torch.models.local_files import INPUT_FILES, read_config
 
 __all__ = [
     "FAMILIES",
+    "INPUT_FILES",
     "BaseCheckpoint",
     "InputFormat",
     "assemble_llava_rad",
     "find_base",
     "load_base",
+    "read_config",
     "read_input_format",
     "read_model_config",
 ]
@@ -33,5 +36,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "families": ["FAMILIES"],
         "llava_rad_assembly": ["assemble_llava_rad"],
         "loading": ["InputFormat", "load_base", "read_input_format"],
+        "local_files": ["INPUT_FILES", "read_config"],
     },
 )

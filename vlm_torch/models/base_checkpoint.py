@@ -2,16 +2,24 @@
 
 import hashlib
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from transformers import AutoConfig, PretrainedConfig
 
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_folder
+from elbow_core.files import atomic_folder, locked_output, sha256_of
 from vlm_torch.config import FolderBase, HubBase, ModelSection, TinyBase
 from vlm_torch.models.families import FAMILIES
 from vlm_torch.models.hub import download
+from vlm_torch.models.local_files import (
+    INPUT_FILES,
+    from_folder,
+    read_config,
+    require_files,
+    require_plain_folder,
+)
 
 _SAMPLED_BYTES = 1 << 16
 
@@ -20,8 +28,8 @@ _SAMPLED_BYTES = 1 << 16
 class BaseCheckpoint:
     """A local checkpoint of a base model, and its identity.
 
-    ``origin`` is its name in the configuration; ``revision`` the hub's commit, or empty;
-    ``fingerprint`` distinguishes it from checkpoints with other weights.
+    ``origin`` is the hub's name, or that of the folder without its place; ``revision`` the hub's
+    commit, or empty; ``fingerprint`` distinguishes it from checkpoints that compute other scores.
     """
 
     path: Path
@@ -38,23 +46,28 @@ def find_base(model: ModelSection, runs_folder: Path) -> BaseCheckpoint:
         runs_folder: folder in which a tiny checkpoint is built.
 
     Raises:
-        ConfigError: no such folder, or not a checkpoint of this architecture.
+        ConfigError: no such folder, not a checkpoint of this architecture, or one with code of its
+            own.
         UserError: the hub refuses; the message says which terms to accept or what to download.
     """
     family = FAMILIES[model.architecture]
     revision = ""
     if isinstance(model.base, HubBase):
         origin = model.base.id
+        _refuse_missing_folder(origin)
         path, revision = download(model.base.id, model.base.revision, family.licence)
     elif isinstance(model.base, FolderBase):
-        path, origin = model.base.path, str(model.base.path)
+        path, origin = model.base.path, model.base.path.absolute().name
     else:
         size, seed = model.base.image_size, model.base.seed
         origin = f"tiny_{model.architecture}_base_{size}_{seed}"
         path = runs_folder / origin
         if not path.is_dir():
-            with atomic_folder(path) as partial:
-                family.write_tiny_checkpoint(partial, size, seed)
+            with locked_output(path):
+                if not path.is_dir():  # by the process that held the lock
+                    with atomic_folder(path) as partial:
+                        family.write_tiny_checkpoint(partial, size, seed)
+    require_plain_folder(path, "model.base.path")
     model_type = _read_model_type(path)
     if model_type != family.model_type:
         raise ConfigError(
@@ -73,36 +86,52 @@ def read_model_config(model: ModelSection, runs_folder: Path) -> PretrainedConfi
         isinstance(model.base, FolderBase) and model.base.path.is_dir()
     ):
         base = find_base(model, runs_folder)
-        return AutoConfig.from_pretrained(base.path, local_files_only=True)
+        return from_folder(AutoConfig, base.path, "its configuration cannot be opened")
     return FAMILIES[model.architecture].published_config()
 
 
-def _read_model_type(path: Path) -> str:
-    file = path / "config.json"
-    if not path.is_dir():
-        raise ConfigError(f"model.base.path: {path}: no such folder")
-    try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["model_type"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+def _refuse_missing_folder(name: str) -> None:
+    """Refuse a name of the hub that is one of a folder here: it would be asked for on the hub."""
+    owner = Path(name).parent
+    if owner.is_dir() and not Path(name).exists():
         raise ConfigError(
-            f"{file}: is not the configuration of a checkpoint in transformers' format "
-            f"({type(error).__name__})"
-        ) from error
+            f"model.base.id: {name}: there is a folder {owner} here, and no {Path(name).name} in "
+            "it; correct the path and give it as {kind: folder, path: FOLDER}, or start the "
+            f"command elsewhere if you mean {name} on the hub"
+        )
+
+
+def _read_model_type(path: Path) -> str:
+    require_files(path, ("config.json",))
+    model_type = read_config(path / "config.json").get("model_type")
+    if not isinstance(model_type, str):
+        raise ConfigError(
+            f"{path / 'config.json'}: is not the configuration of a checkpoint in transformers' "
+            "format (it has no model_type)"
+        )
+    return model_type[:80]
 
 
 def _fingerprint(path: Path) -> str:
-    """Return a SHA-256 over config.json and, of each file of weights, its header and samples.
+    """Return a SHA-256 over what a checkpoint computes with, after the version of this function.
 
-    Hashing a whole checkpoint would take a minute at every start.
+    These are config.json and the files of generation, tokenizer and processor, and of each file of
+    weights its header and samples: hashing all weights would take a minute at every start.
     """
     digest = hashlib.sha256()
     weights = sorted(path.glob("*.safetensors"))
     if not weights:
         raise ConfigError(f"{path}: holds no weights (*.safetensors)")
-    settings = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    settings = read_config(path / "config.json")
     digest.update(json.dumps(settings, sort_keys=True).encode())
+    for name in ("generation_config.json", *INPUT_FILES):
+        if (path / name).is_file():
+            digest.update(f"{name} {sha256_of(path / name)}".encode())
     for file in weights:
-        size = file.stat().st_size
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(f"{file}: is not a regular file")
+        size = status.st_size
         with file.open("rb") as opened:
             header = int.from_bytes(opened.read(8), "little")
             digest.update(f"{file.name} {size}".encode())
@@ -110,4 +139,4 @@ def _fingerprint(path: Path) -> str:
             for sample in range(8):
                 opened.seek(max(0, (size - _SAMPLED_BYTES) * sample // 7))
                 digest.update(opened.read(_SAMPLED_BYTES))
-    return digest.hexdigest()
+    return f"2-{digest.hexdigest()}"

@@ -14,7 +14,7 @@ from transformers import (
     LlavaForConditionalGeneration,
 )
 
-from elbow_core.errors import UserError
+from elbow_core.errors import UserError, library_reason
 from elbow_core.files import atomic_folder
 from vlm_torch.models.llava_rad import IMAGE_TOKEN, make_config, make_processor
 from vlm_torch.models.llava_rad_parts import (
@@ -28,6 +28,7 @@ from vlm_torch.models.llava_rad_parts import (
     read_projector,
     read_tower,
 )
+from vlm_torch.models.local_files import from_folder, require_files, require_plain_folder
 
 
 def assemble_llava_rad(
@@ -44,10 +45,18 @@ def assemble_llava_rad(
         dtype: type of the stored weights.
 
     Raises:
-        UserError: a missing part, an unknown key, or shapes that do not match.
+        UserError: a missing part, an unknown key, shapes that do not match, or a weight that is not
+            finite.
     """
     tower_config, tower = read_tower(parts / TOWER)
     projector_weights = read_projector(projector or parts / PROJECTOR)
+    require_plain_folder(language, "--language")
+    require_files(
+        language,
+        ("config.json",),
+        ("tokenizer_config.json",),
+        ("tokenizer.json", "tokenizer.model"),
+    )
     language_weights = read_language(language)
     if init == "merged":
         lora = read_lora(parts / LORA, parts / LORA_CONFIG)
@@ -73,12 +82,10 @@ def assemble_llava_rad(
 
 def _open_language(folder: Path) -> tuple[Any, LlamaConfig, GenerationConfig]:
     """Open the language model's configuration and tokenizer; add the image token to the latter."""
-    try:
-        config = LlamaConfig.from_pretrained(folder, local_files_only=True)
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{folder}: cannot be opened as a language model: {reason}") from error
+    config, tokenizer = (
+        from_folder(kind, folder, "cannot be opened as a language model")
+        for kind in (LlamaConfig, AutoTokenizer)
+    )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token
     tokenizer.add_tokens([AddedToken(IMAGE_TOKEN, normalized=False)], special_tokens=True)
@@ -97,10 +104,14 @@ def _add_zero_rows(table: Tensor, rows: int) -> Tensor:
 
 
 def _load_strictly(config: Any, state: dict[str, Tensor], dtype: str) -> Any:
-    """Build the model; raises `UserError` for a missing, unexpected or misshapen tensor."""
+    """Build the model.
+
+    Raises `UserError` for a missing, unexpected or misshapen tensor, and for one that is not
+    finite.
+    """
     try:
         loaded: Any = LlavaForConditionalGeneration.from_pretrained(
-            None,
+            None,  # no folder and no name: nothing but what is given here can be read
             config=config,
             state_dict=state,
             dtype=getattr(torch, dtype),
@@ -108,7 +119,7 @@ def _load_strictly(config: Any, state: dict[str, Tensor], dtype: str) -> Any:
             ignore_mismatched_sizes=True,  # so that loading_info lists them
         )
     except (ValueError, RuntimeError) as error:
-        raise UserError(f"the parts do not fit together: {str(error).splitlines()[0]}") from error
+        raise UserError(f"the parts do not fit together: {library_reason(error)}") from error
     model, loading_info = loaded
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if keys := sorted(map(str, loading_info[kind])):
@@ -116,4 +127,7 @@ def _load_strictly(config: Any, state: dict[str, Tensor], dtype: str) -> Any:
                 f"the parts do not fit together: {len(keys)} {kind.replace('_', ' ')}, first "
                 f"{keys[0]}"
             )
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise UserError(f"the parts: {name} holds numbers that are not finite in {dtype}")
     return model

@@ -3,10 +3,9 @@
 The readers return the key names of checkpoints on the hub, which transformers renames on loading.
 """
 
-import json
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import Dinov2Config
 
-from elbow_core.errors import UserError
+from elbow_core.errors import UserError, library_reason
+from vlm_torch.models.local_files import read_config, require_files
 
 TOWER = "biomedclipcxr_518_checkpoint.pt"
 PROJECTOR = "non_lora_trainables.bin"
@@ -102,11 +102,11 @@ def read_projector(path: Path) -> dict[str, Tensor]:
 
 def read_lora(weights: Path, settings: Path) -> Lora:
     """Read the language model's LoRA adapter; its keys must come in pairs."""
-    try:
-        config = json.loads(settings.read_text(encoding="utf-8"))
-        rank, alpha = config["r"], config["lora_alpha"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{settings}: is not an adapter configuration ({error!r})") from error
+    require_files(settings.parent, (settings.name,))
+    config = read_config(settings)
+    rank, alpha = config.get("r"), config.get("lora_alpha")
+    if type(rank) is not int or rank < 1 or not isinstance(alpha, int | float):
+        raise UserError(f"{settings}: is not an adapter configuration (r and lora_alpha)")
     for key in ("use_rslora", "use_dora", "fan_in_fan_out"):
         if config.get(key):
             raise UserError(f"{settings}: {key}: is on, which is not supported")
@@ -162,15 +162,14 @@ def _rename(key: str, names: Mapping[str, str], path: Path) -> str:
 def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: is missing")
-    load: Callable[..., Any] = load_file
-    options: dict[str, Any] = {}
-    if path.suffix != ".safetensors":
-        load, options = torch.load, {"map_location": "cpu", "weights_only": True}
+    content: Any
     try:
-        content = load(path, **options)
+        if path.suffix == ".safetensors":
+            content = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: is not a file of weights ({reason})") from error
+        raise UserError(f"{path}: is not a file of weights ({library_reason(error)})") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no dictionary of tensors")
     return content

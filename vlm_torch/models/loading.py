@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig, GenerationConfig
 
 from elbow_core.errors import ConfigError
@@ -13,6 +12,16 @@ from vlm_torch.config import ModelSection, PromptSection
 from vlm_torch.inputs import Normalisation, PromptTokens, tokenise
 from vlm_torch.models.base_checkpoint import BaseCheckpoint
 from vlm_torch.models.families import FAMILIES
+from vlm_torch.models.local_files import from_folder, require_files
+
+# Without these transformers would look elsewhere, or guess.
+_FILES = (
+    ("config.json",),
+    ("generation_config.json",),
+    ("processor_config.json", "preprocessor_config.json"),
+    ("tokenizer_config.json",),
+    ("tokenizer.json", "tokenizer.model"),
+)
 
 
 @dataclass(frozen=True)
@@ -34,13 +43,11 @@ def read_input_format(
         ConfigError: missing or inconsistent files, or a prompt that does not fit.
     """
     family = FAMILIES[model.architecture]
-    try:
-        config = AutoConfig.from_pretrained(base.path, local_files_only=True)
-        processor = AutoProcessor.from_pretrained(base.path, local_files_only=True)
-        generation = GenerationConfig.from_pretrained(base.path, local_files_only=True)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{base.path}: cannot be opened as a checkpoint: {reason}") from error
+    require_files(base.path, *_FILES)
+    config, processor, generation = (
+        from_folder(kind, base.path, "cannot be opened as a checkpoint")
+        for kind in (AutoConfig, AutoProcessor, GenerationConfig)
+    )
     end_tokens = generation.eos_token_id
     images: Any = processor.image_processor
     tokens = tokenise(
@@ -68,18 +75,16 @@ def load_base(base: BaseCheckpoint, model: ModelSection) -> Any:
         ConfigError: missing, unexpected or misshapen weights, or 4 bits without bitsandbytes.
     """
     quantisation = _four_bit_config(model) if model.four_bit else None
-    try:
-        loaded, loading_info = FAMILIES[model.architecture].model.from_pretrained(
-            base.path,
-            dtype=getattr(torch, model.dtype),
-            attn_implementation=model.attention,
-            quantization_config=quantisation,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{base.path}: its weights cannot be loaded: {reason}") from error
+    loaded, loading_info = from_folder(
+        FAMILIES[model.architecture].model,
+        base.path,
+        "its weights cannot be loaded",
+        dtype=getattr(torch, model.dtype),
+        attn_implementation=model.attention,
+        quantization_config=quantisation,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if keys := sorted(map(str, loading_info[kind])):
             raise ConfigError(

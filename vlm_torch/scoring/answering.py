@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 from transformers import GenerationConfig
+from transformers.generation.logits_process import LogitsProcessor, LogitsProcessorList
 
 from elbow_core.evaluation import UNPARSED
 from vlm_torch.inputs import IGNORE_INDEX, PromptTokens, answered_inputs, question_inputs
@@ -20,10 +21,12 @@ def injury_probability(
 ) -> Float64[Tensor, " images"]:
     """Return P(injury): a softmax over the log-likelihoods of the two answers.
 
-    An answer's log-likelihood is the sum over its tokens, the end token included.
+    An answer's log-likelihood is the sum over its tokens, the end token included. An image for
+    which one is not finite gets nan.
     """
-    likelihoods = [_log_likelihood(model, tokens, images, answer) for answer in (0, 1)]
-    return torch.sigmoid(likelihoods[1] - likelihoods[0])
+    normal, injury = (_log_likelihood(model, tokens, images, answer) for answer in (0, 1))
+    finite = normal.isfinite() & injury.isfinite()
+    return torch.where(finite, torch.sigmoid(injury - normal), torch.nan)
 
 
 def _log_likelihood(
@@ -48,8 +51,11 @@ def generate_answers(
     tokens: PromptTokens,
     tokenizer: Any,
     images: Float[Tensor, "images channels size size"],
-) -> list[str]:
-    """Return the text that the model generates by greedy decoding."""
+) -> list[str | None]:
+    """Return the text that the model generates by greedy decoding.
+
+    An image for which a logit is nan or plus infinity before the end of its text gets None.
+    """
     inputs = question_inputs(tokens, len(images))
     settings = GenerationConfig(
         do_sample=False,
@@ -57,13 +63,38 @@ def generate_answers(
         eos_token_id=list(tokens.stop),
         pad_token_id=tokens.padding,
     )
+    finite = _FiniteLogits(tokens, len(images))
     generated = model.generate(
         **{name: value.to(images.device) for name, value in inputs.items()},
         pixel_values=images,
         generation_config=settings,
+        logits_processor=LogitsProcessorList([finite]),
     )
     answers = generated[:, len(tokens.prompt) :]
-    return [text.strip() for text in tokenizer.batch_decode(answers, skip_special_tokens=True)]
+    texts = tokenizer.batch_decode(answers, skip_special_tokens=True)
+    return [
+        text.strip() if is_finite else None
+        for text, is_finite in zip(texts, finite.images.tolist(), strict=True)
+    ]
+
+
+class _FiniteLogits(LogitsProcessor):
+    """Notes the images with a logit that is nan or plus infinity; changes no logit.
+
+    Minus infinity is what transformers itself writes for tokens that a checkpoint suppresses.
+    """
+
+    def __init__(self, tokens: PromptTokens, images: int) -> None:
+        self.images = torch.ones(images, dtype=torch.bool)
+        self._tokens = tokens
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Look at the logits of the next token of every image."""
+        stop = torch.tensor(self._tokens.stop, device=input_ids.device)
+        ended = torch.isin(input_ids[:, len(self._tokens.prompt) :], stop).any(-1)
+        wrong = (scores.isnan() | scores.isposinf()).any(-1)
+        self.images &= (ended | ~wrong).cpu()
+        return scores
 
 
 def parse_answer(text: str, answers: tuple[str, str]) -> int:

@@ -1,19 +1,26 @@
 """Predictions of a finished run on a split: scores and answers for every image, resumable."""
 
+import math
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from elbow_core.dataset import PreparedData, open_prepared
-from elbow_core.disk import require_writable
-from elbow_core.errors import ConfigError
-from elbow_core.evaluation import UNPARSED, Predictions, predictions_of_rows, write_predictions
+from elbow_core.dataset import PreparedData, open_prepared, refuse_seen
+from elbow_core.errors import ConfigError, UserError
+from elbow_core.evaluation import (
+    UNPARSED,
+    Predictions,
+    predictions_of_rows,
+    require_predictions_file,
+    write_predictions,
+)
 from elbow_core.progress import track
-from elbow_core.runs import data_fingerprint, find_data, require_data
+from elbow_core.runs import data_fingerprint, find_data, lock_run, require_data
 from vlm_torch import lora
 from vlm_torch.inputs import require_images
 from vlm_torch.models import InputFormat, load_base, read_input_format
@@ -22,16 +29,28 @@ from vlm_torch.scoring.answering import generate_answers, injury_probability, pa
 
 
 def answer_batch(
-    model: Any, inputs: InputFormat, answers: tuple[str, str], images: Sequence[np.ndarray]
+    model: Any,
+    inputs: InputFormat,
+    answers: tuple[str, str],
+    images: Mapping[str, np.ndarray],
 ) -> list[Answer]:
-    """Return score, text and label for each image, uint8 [size, size]."""
-    pixels = inputs.normalise(images).to(model.device)
+    """Return score, text and label for each image, uint8 [size, size], by its id.
+
+    Raises:
+        UserError: naming the first image for which the model computed nan or infinity.
+    """
+    pixels = inputs.normalise(list(images.values())).to(model.device)
     scores = injury_probability(model, inputs.tokens, pixels).tolist()
-    texts = generate_answers(model, inputs.tokens, inputs.processor.tokenizer, pixels)
-    return [
-        Answer(score, text, parse_answer(text, answers))
-        for score, text in zip(scores, texts, strict=True)
-    ]
+    generated = generate_answers(model, inputs.tokens, inputs.processor.tokenizer, pixels)
+    found = []
+    for image_id, score, text in zip(images, scores, generated, strict=True):
+        if text is None or not math.isfinite(score):
+            raise UserError(
+                f"image {image_id!r}: the model computes numbers that are not finite, so it has no "
+                "score; its weights are damaged or overflow (model.dtype)"
+            )
+        found.append(Answer(image_id, score, text, parse_answer(text, answers)))
+    return found
 
 
 def predict_split(
@@ -43,15 +62,19 @@ def predict_split(
     batch_size: int,
     log: AnswerLog,
 ) -> Predictions:
-    """Return the predictions for a split, in manifest order; answers in the log are reused."""
+    """Return the predictions for a split, in manifest order; answers in the log are reused.
+
+    Raises `UserError` for a damaged log, and as `answer_batch` does.
+    """
     positions = data.positions(split).tolist()
-    done = len(log.read(len(positions)))
+    done = log.begin(batch_size)
     starts = range(done, len(positions), batch_size)
     model.eval()
     for start in track(starts, -(-len(positions) // batch_size), split, done // batch_size):
-        batch = [data.archive[position] for position in positions[start : start + batch_size]]
-        log.append(answer_batch(model, inputs, run.config.prompt.answers, batch))
-    answers = log.read(len(positions))
+        batch = positions[start : start + batch_size]
+        images = {data.rows[position].image_id: data.archive[position] for position in batch}
+        log.append(answer_batch(model, inputs, run.config.prompt.answers, images))
+    answers = log.read()
     return predictions_of_rows(
         [data.rows[position] for position in positions],
         [answer.score for answer in answers],
@@ -66,6 +89,8 @@ def predict(
 ) -> Path:
     """Write the predictions of a finished run on a split of its data; return the file.
 
+    The run is locked meanwhile: see `lock_run`.
+
     Args:
         run: the run.
         split: of its data.
@@ -73,11 +98,18 @@ def predict(
         prepared: the place of the run's data, if they were moved.
 
     Raises:
-        UserError: data that are not there, were prepared differently or have changed, an empty
-            split, an unreadable image, or a run that cannot be written; always before the first
-            answer.
+        UserError: data that are not there, were prepared differently or have changed, a split with
+            images that the model learnt from, an empty split, an unreadable image, a run that
+            cannot be written or into which another process writes, or a damaged file of earlier
+            answers, all before the first answer; later, a score that is not finite.
     """
-    require_writable(run.path)
+    with lock_run(run.path):
+        return _predict(run, split, batch_size, prepared)
+
+
+def _predict(run: lora.FinetunedRun, split: str, batch_size: int, prepared: Path | None) -> Path:
+    path = run.path / f"predictions_{split}.csv"
+    require_predictions_file(path)
     data = open_prepared(find_data(run.path, run.config.data.prepared, prepared))
     expected = run.card.preprocessing.model_dump(mode="json")
     if expected != data.archive.settings:
@@ -85,22 +117,27 @@ def predict(
             f"{data.directory}: prepared with {data.archive.settings}, the model needs {expected}"
         )
     require_data(run.path, data.directory)
+    folder = run.base.path if run.adapter is None else run.adapter
+    for line in refuse_seen(lora.images_seen_by(folder, run.card), data, (split,), str(folder)):
+        print(line, file=sys.stderr)
     inputs = read_input_format(run.base, run.config.model, run.config.prompt)
     require_images(data, (split,), inputs.image_size)
-    model: Any = load_base(run.base, run.config.model)
-    if run.adapter is not None:
-        model = lora.load_adapter(model, run.adapter)
-    if torch.cuda.is_available() and not run.config.model.four_bit:
-        model = model.to("cuda")
-    path = run.path / f"predictions_{split}.csv"
     log = AnswerLog(
         run.path / f".predictions_{split}.jsonl",
         {
             "model": run.base.fingerprint,
-            "adapter": run.card.weights_sha256,
+            "card": run.card.digest(),
             "data": data_fingerprint(data.directory),
+            "split": split,
         },
+        [data.rows[position].image_id for position in data.positions(split).tolist()],
     )
+    log.begin(batch_size)
+    model: Any = load_base(run.base, run.config.model)
+    if run.adapter is not None:
+        model = lora.load_adapter(model, run.adapter, run.card.lora)
+    if torch.cuda.is_available() and not run.config.model.four_bit:
+        model = model.to("cuda")
     predictions = predict_split(model, inputs, run, data, split, batch_size, log)
     write_predictions(path, predictions)
     log.remove()

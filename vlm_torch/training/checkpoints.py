@@ -15,12 +15,24 @@ def latest_checkpoint(folder: Path) -> Path | None:
     Raises:
         UserError: a checkpoint that the system does not give, at a second attempt too.
     """
-    complete = {}
-    for checkpoint in folder.glob("checkpoint-*"):
-        if not _is_complete(checkpoint):
-            continue
-        complete[int(checkpoint.name.removeprefix("checkpoint-"))] = checkpoint
+    complete = {
+        step: checkpoint
+        for step, checkpoint in _checkpoints(folder).items()
+        if _is_complete(checkpoint)
+    }
     return complete[max(complete)] if complete else None
+
+
+def _checkpoints(folder: Path) -> dict[int, Path]:
+    """Return the checkpoints by step, without what others have put beside them."""
+    numbered = (
+        (path.name.removeprefix("checkpoint-"), path) for path in folder.glob("checkpoint-*")
+    )
+    return {
+        int(number): path
+        for number, path in numbered
+        if number.isascii() and number.isdecimal() and path.is_dir() and not path.is_symlink()
+    }
 
 
 def _is_complete(checkpoint: Path, attempts: int = 2) -> bool:
@@ -41,7 +53,7 @@ def _is_complete(checkpoint: Path, attempts: int = 2) -> bool:
 def remove_partial_checkpoints(folder: Path) -> None:
     """Delete the incomplete checkpoints that a killed run left."""
     latest = latest_checkpoint(folder)
-    for checkpoint in folder.glob("checkpoint-*"):
+    for checkpoint in _checkpoints(folder).values():
         if checkpoint != latest and not (checkpoint / _STATE).is_file():
             shutil.rmtree(checkpoint)
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler, get_worker_info
 
 from elbow_core.dataset import PreparedData
+from elbow_core.processes import follow_parent
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
-from elbow_core.worker_processes import follow_parent
 from vlm_torch.inputs import Normalisation, PromptTokens, answered_inputs
 
 

@@ -1,6 +1,7 @@
 """One LoRA run: checks, model, data and Trainer, from configuration to adapter."""
 
 import contextlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,17 @@ from peft import PeftModel
 from transformers import TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
-from elbow_core.dataset import PreparedData, open_prepared
-from elbow_core.disk import require_room, require_writable
+from elbow_core.dataset import (
+    PreparedData,
+    SeenImages,
+    images_learnt_from,
+    open_prepared,
+    refuse_seen,
+    seen_by_run,
+)
 from elbow_core.errors import ConfigError
-from elbow_core.interruption import Interrupted, Interruption
+from elbow_core.files import require_room, require_writable
+from elbow_core.processes import Interrupted, Interruption
 from elbow_core.radiographs import NO_AUGMENTATION, Preprocessing
 from elbow_core.runs import (
     CONFIG,
@@ -28,11 +36,18 @@ from elbow_core.runs import (
     describe_stop,
     lock_run,
     naming_full_disk,
+    read_record,
     resume_run,
 )
 from vlm_torch.config import ADAPTER, CHECKPOINTS, FinetuneConfig
 from vlm_torch.inputs import require_images
-from vlm_torch.lora import add_lora, count_trainable, installed_versions, write_adapter
+from vlm_torch.lora import (
+    add_lora,
+    count_trainable,
+    images_seen_by_base,
+    installed_versions,
+    write_adapter,
+)
 from vlm_torch.models import BaseCheckpoint, InputFormat, find_base, load_base, read_input_format
 from vlm_torch.training.checkpoints import (
     best_checkpoint,
@@ -75,6 +90,7 @@ def finetune(config: FinetuneConfig, resume: bool) -> int:
         inputs = read_input_format(base, config.model, config.prompt)
         require_images(data, ("train", "validation"), inputs.image_size)
         _require_one_batch(config, data)
+        seen = _images_learnt_from(config, data, base, exists)
         model = _build_model(config, base)
         with arguments.main_process_first(local=False):
             if is_main:
@@ -82,12 +98,14 @@ def finetune(config: FinetuneConfig, resume: bool) -> int:
                     require_room(config.run, _checkpoint_size(model), "the next checkpoint")
                 record = _describe(data, base, model, arguments)
                 if exists:
+                    _require_same_base(config.run, base)
                     check = check_resume if adapter.is_dir() else resume_run
                     check(config.run, config, record, _resume_rules(base))
                 elif resume and (config.run / CONFIG).is_file():
                     raise ConfigError(f"{config.run}: was begun by another process meanwhile")
                 else:
-                    begin_run(config.run, config, record)
+                    entry, files = seen.for_run()
+                    begin_run(config.run, config, record | entry, files)
                     stack.enter_context(lock_run(config.run))
         if adapter.is_dir():
             print(f"{config.run}: is finished already")
@@ -96,7 +114,7 @@ def finetune(config: FinetuneConfig, resume: bool) -> int:
             with Interruption() as interruption:
                 step = _train(config, data, inputs, model, interruption)
             if step is None and is_main:
-                _write_adapter(config, data, base)
+                _write_adapter(config, data, base, seen)
     if step is None:
         return 0
     if is_main:
@@ -137,14 +155,35 @@ def _train(
     return state.global_step if state.global_step < state.max_steps else None
 
 
-def _write_adapter(config: FinetuneConfig, data: PreparedData, base: BaseCheckpoint) -> None:
+def _images_learnt_from(
+    config: FinetuneConfig, data: PreparedData, base: BaseCheckpoint, exists: bool
+) -> SeenImages:
+    """Return what the adapter will have learnt from; refuse a base model that learnt from the test.
+
+    A run that exists has recorded it, unless an earlier version began it.
+    """
+    recorded = seen_by_run(config.run) if exists else None
+    if recorded is not None:
+        return recorded
+    before = images_seen_by_base(config.model, base)
+    if before.images:
+        for line in refuse_seen(before, data, ("validation", "test"), f"model.base: {base.path}"):
+            print(line, file=sys.stderr)
+    return images_learnt_from(data) | before
+
+
+def _write_adapter(
+    config: FinetuneConfig, data: PreparedData, base: BaseCheckpoint, seen: SeenImages
+) -> None:
     adapter = config.run / ADAPTER
     checkpoint, step, loss = best_checkpoint(config.run / CHECKPOINTS)
     write_adapter(
         adapter,
         checkpoint,
         base,
+        seen,
         model=config.model,
+        lora=config.lora,
         prompt=config.prompt,
         preprocessing=Preprocessing.model_validate(data.archive.settings),
         step=step,
@@ -172,6 +211,20 @@ def _resume_rules(base: BaseCheckpoint) -> ResumeRules:
             "length is another run: restore it"
         },
     )
+
+
+def _require_same_base(run: Path, base: BaseCheckpoint) -> None:
+    """Check that a run resumes with the base model that it began with, wherever that is now.
+
+    Fingerprints of earlier versions, which begin otherwise, are not compared.
+    """
+    known = str(read_record(run).get("base", {}).get("fingerprint", ""))
+    version = base.fingerprint.partition("-")[0]
+    if known.startswith(f"{version}-") and known != base.fingerprint:
+        raise ConfigError(
+            f"{run}: cannot resume, since {base.path} is not the base model that the run began "
+            "with; restore it, or give another `run:`"
+        )
 
 
 def _checkpoint_size(model: PeftModel) -> int:

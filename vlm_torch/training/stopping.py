@@ -10,7 +10,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from elbow_core.errors import UserError
-from elbow_core.interruption import Interruption
+from elbow_core.processes import Interruption
 
 _PENDING = "pending_loss"
 

@@ -13,7 +13,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.files import apply_umask
-from elbow_core.interruption import Interrupted, Interruption
+from elbow_core.processes import Interrupted, Interruption
 from elbow_core.runs import MetricsLog
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.training.checkpoints import latest_checkpoint

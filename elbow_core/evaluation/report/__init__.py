@@ -1,6 +1,7 @@
 """Prediction files to Markdown, HTML and JSON: `python -m elbow_core.evaluation.report`.
 
-Offered here: `write_report` with its inputs and settings. Its wing `figures` offers the style of
+Offered here: `write_report` with its inputs and settings, and the check of its folder before a
+long computation. Its wing `figures` offers the style of
 the project's figures.
 """
 
@@ -9,18 +10,21 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_core.evaluation.report.folder import require_report_folder
     from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
     from elbow_core.evaluation.report.write import write_report
 
 __all__ = [
     "ReportInputs",
     "ReportSettings",
+    "require_report_folder",
     "write_report",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "folder": ["require_report_folder"],
         "inputs": ["ReportInputs", "ReportSettings"],
         "write": ["write_report"],
     },

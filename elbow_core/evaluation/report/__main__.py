@@ -6,18 +6,18 @@ Writes report.md, report.html (one page with embedded pictures), metrics.json an
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from elbow_core.cli import run
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation import report
 from elbow_core.evaluation.prediction_files import read_predictions
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
-from elbow_core.evaluation.statistics import DRAWS, NONE_INJURED
+from elbow_core.evaluation.statistics import DRAWS, check_thresholds
+from elbow_core.files import read_json
+from elbow_core.runs import RECORD, require_data
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -88,6 +88,8 @@ def main(arguments: Sequence[str]) -> int:
         model.model: read_thresholds(path)
         for model, path in zip(predictions, options.model_json, strict=False)
     }
+    if options.run and options.archive and (options.run / RECORD).exists():
+        require_data(options.run, options.archive)
     inputs = ReportInputs(
         validation=validation,
         thresholds=thresholds or None,
@@ -107,29 +109,20 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def read_thresholds(path: Path) -> dict[str, float]:
-    """Read the operating points of a model.json, numbers from 0 to just above 1.
+    """Read the operating points of a model.json.
 
-    Raises `PredictionsError`, also for a key that is repeated in one JSON object.
+    Raises `PredictionsError` for a file without them: see `check_thresholds` and `read_json`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        thresholds = json.loads(text, object_pairs_hook=_unique_keys)["thresholds"]
-        for name, value in thresholds.items():
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 <= value <= NONE_INJURED:
-                raise ValueError(f"{name}: {value!r} is not a number from 0 to 1")
-        return {name: float(value) for name, value in thresholds.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        card = read_json(path)
+        return check_thresholds(card["thresholds"] if isinstance(card, dict) else card)
+    except OSError as error:
+        raise PredictionsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError) as error:
+        reason = "no `thresholds`" if isinstance(error, KeyError) else error
         raise PredictionsError(
-            f"{path}: has no thresholds like those of a model.json: {error!r}"
-        ) from None
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError(f"a key of {', '.join(name for name, _ in pairs)} is repeated")
-    return found
+            f"{path}: has no thresholds like those of a model.json: {reason}"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from elbow_core.dataset import open_archive, read_manifest
+from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.operating_points import (
-    DEFAULT,
     operating_points,
     temperature_of,
     validation_of,
@@ -28,12 +28,14 @@ from elbow_core.evaluation.report.content import (
     read_rejected,
 )
 from elbow_core.evaluation.report.figures import draw_figures, draw_gallery
-from elbow_core.evaluation.report.folder import refuse_foreign_folder, report_folder
+from elbow_core.evaluation.report.folder import report_folder
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
+from elbow_core.evaluation.statistics import DEFAULT
 from elbow_core.evaluation.subgroups import attributes_of
 from elbow_core.files import sha256_of
+from elbow_core.printable import plain_text
 
 NO_PATIENTS = (
     "No patient is named, so images count as independent; if some share a patient, the intervals "
@@ -51,12 +53,19 @@ def write_report(
 ) -> dict[str, Any]:
     """Write a report into the folder ``out`` and return the content of its metrics.json.
 
-    An earlier report in ``out`` is replaced when the new one is complete. Raises `PredictionsError`
-    if the files do not belong together or ``out`` holds other files.
+    An earlier report in ``out`` is replaced when the new one is complete; until then ``out`` is
+    locked. Raises `PredictionsError` if the files do not belong together, ``out`` holds other files
+    or cannot be written, or another process is writing a report there.
     """
-    out = Path(out)
-    refuse_foreign_folder(out)
-    predictions = align(predictions)
+    for model in (*predictions, *inputs.validation):
+        _require_drawable(model.model)
+    with report_folder(Path(out)) as folder:
+        return _write_into(folder, align(predictions), inputs, settings)
+
+
+def _write_into(
+    folder: Path, predictions: Sequence[Predictions], inputs: ReportInputs, settings: ReportSettings
+) -> dict[str, Any]:
     validation = validation_of(predictions, inputs.validation)
     rows = None if inputs.manifest is None else read_manifest(inputs.manifest)
     attributes = None if rows is None else attributes_of(predictions[0], rows)
@@ -73,19 +82,16 @@ def write_report(
         settings,
     )
     written = metrics_json(content)
-    with report_folder(out) as folder:
-        pictures = draw_figures(folder, predictions, content.models, settings.seed)
-        galleries = {}
-        if archive is not None:
-            for number, (name, found) in enumerate(content.models.items()):
-                galleries[name] = draw_gallery(folder, number, found.worst, archive)
-        _write_document(
-            folder, "report", content.title, report_blocks(content, pictures, galleries)
-        )
-        if settings.checklist:
-            title = f"Reporting checklist: {content.title}"
-            _write_document(folder, "checklist", title, checklist_blocks(content, run))
-        _write(folder / "metrics.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
+    pictures = draw_figures(folder, predictions, content.models, settings.seed)
+    galleries = {}
+    if archive is not None:
+        for number, (name, found) in enumerate(content.models.items()):
+            galleries[name] = draw_gallery(folder, number, found.worst, archive)
+    _write_document(folder, "report", content.title, report_blocks(content, pictures, galleries))
+    if settings.checklist:
+        title = f"Reporting checklist: {content.title}"
+        _write_document(folder, "checklist", title, checklist_blocks(content, run))
+    _write(folder / "metrics.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
     return written
 
 
@@ -148,10 +154,20 @@ def _input_file(predictions: Predictions, role: str) -> InputFile:
     return InputFile(path.name, role, len(predictions), sha256_of(path))
 
 
+def _require_drawable(name: str) -> None:
+    """Raise `PredictionsError` for a model name that no figure can show."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise PredictionsError(
+            f"the model name {name!a} contains bytes that are not UTF-8; give another with --names"
+        ) from error
+
+
 def _write_document(folder: Path, name: str, title: str, blocks: Sequence[Block]) -> None:
     _write(folder / f"{name}.md", render_markdown(title, blocks))
     _write(folder / f"{name}.html", render_html(title, blocks, folder))
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_text(plain_text(text), encoding="utf-8")

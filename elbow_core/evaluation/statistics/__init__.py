@@ -63,12 +63,15 @@ if TYPE_CHECKING:
         reliability_bins,
     )
     from elbow_core.evaluation.statistics.thresholds import (
+        DEFAULT,
         DEFAULT_THRESHOLD,
         NONE_INJURED,
+        check_thresholds,
         choose_thresholds,
     )
 
 __all__ = [
+    "DEFAULT",
     "DEFAULT_THRESHOLD",
     "DRAWS",
     "ECE_BINS",
@@ -91,6 +94,7 @@ __all__ = [
     "average_precision",
     "binary_metrics",
     "calibration_line",
+    "check_thresholds",
     "choose_thresholds",
     "clusters_of",
     "confusion_counts",
@@ -164,6 +168,12 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "expected_calibration_error",
             "reliability_bins",
         ],
-        "thresholds": ["DEFAULT_THRESHOLD", "NONE_INJURED", "choose_thresholds"],
+        "thresholds": [
+            "DEFAULT",
+            "DEFAULT_THRESHOLD",
+            "NONE_INJURED",
+            "check_thresholds",
+            "choose_thresholds",
+        ],
     },
 )

@@ -11,7 +11,8 @@ def checked_inputs(
 ) -> tuple[Bool[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
     """Return labels as booleans and scores as float64.
 
-    Raises ValueError for no images, different lengths, a label other than 0 and 1, or a nan score.
+    Raises ValueError for no images, different lengths, a label other than 0 and 1, or a score
+    that is not finite.
     """
     scores = np.asarray(scores, np.float64)
     if labels.shape != scores.shape or labels.ndim != 1:
@@ -20,6 +21,6 @@ def checked_inputs(
         raise ValueError("no images")
     if not np.isin(labels, (0, 1)).all():
         raise ValueError("a label is neither 0 nor 1")
-    if np.isnan(scores).any():
-        raise ValueError("a score is nan")
+    if not np.isfinite(scores).all():
+        raise ValueError("a score is not finite")
     return labels.astype(bool), scores

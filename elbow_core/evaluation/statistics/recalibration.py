@@ -33,7 +33,7 @@ def fit_temperature(labels: Labels, scores: Float[np.ndarray, " n"]) -> float:
 
     A temperature above 1 means overconfident scores, below 1 underconfident ones. It stays within
     `TEMPERATURE_LIMITS` and ends at a limit if the scores separate the classes. Raises ValueError
-    where a class is absent or a score is nan.
+    where a class is absent or a score is not finite.
 
     Reference: Guo et al., On Calibration of Modern Neural Networks, ICML (2017).
     """

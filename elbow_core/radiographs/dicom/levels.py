@@ -11,17 +11,17 @@ from pydicom.dataelem import RawDataElement
 from elbow_core.radiographs.dicom.values import describe_tag, read_number, unpack
 from elbow_core.radiographs.header import HeaderError
 
-Levels = Float64[np.ndarray, "height width"]
+Levels = Float64[np.ndarray, "..."]
 Limits = tuple[int, int] | tuple[float, float]
 """The lowest and the highest level that are possible, whether or not a pixel has them."""
 
 
 def apply_modality(
-    stored: Shaped[np.ndarray, "height width"], limits: Limits, dataset: Dataset
+    stored: Shaped[np.ndarray, "..."], limits: Limits, dataset: Dataset
 ) -> tuple[Levels, Limits]:
     """Apply the modality transformation: the lookup table if present, else the rescale.
 
-    Takes and returns the levels and their limits. Raises `HeaderError`.
+    Takes and returns the levels, of any shape, and their limits. Raises `HeaderError`.
 
     Reference: DICOM PS3.3 C.11.1.
     """
@@ -42,24 +42,26 @@ def apply_modality(
 def apply_voi(levels: Levels, limits: Limits, dataset: Dataset) -> Levels:
     """Apply the VOI transformation: the first lookup table if present, else the first window.
 
-    A window gives 0 to 1, increasing whatever the slope of the rescale. (With a negative slope
-    `pydicom.pixels.apply_windowing` inverts the image.) Raises `HeaderError` for a window without
-    width, one that leaves a single grey level of several, and an unknown function.
+    Levels have any shape. A window gives 0 to 1, increasing whatever the slope of the rescale.
+    (With a negative slope `pydicom.pixels.apply_windowing` inverts the image.) Raises `HeaderError`
+    for a window without width and an unknown function.
 
     Reference: DICOM PS3.3 C.11.2.
     """
     if dataset.get("VOILUTSequence"):
         return _read_table(dataset.VOILUTSequence[0], limits).look_up(levels)
-    centre, width = read_number(dataset, "WindowCenter"), read_number(dataset, "WindowWidth")
-    if centre is None or width is None:
+    window = read_window(dataset)
+    if window is None:
         return levels
-    shown = _apply_window(levels, centre, width, str(dataset.get("VOILUTFunction") or "LINEAR"))
-    if shown.min() == shown.max() and levels.min() != levels.max():
-        raise HeaderError(
-            f"is a DICOM file whose window ({centre:g}, width {width:g}) holds none of its levels "
-            f"({levels.min():g} to {levels.max():g})"
-        )
-    return shown
+    return _apply_window(levels, *window, str(dataset.get("VOILUTFunction") or "LINEAR"))
+
+
+def read_window(dataset: Dataset) -> tuple[float, float] | None:
+    """Return centre and width of the window that applies, if one does."""
+    centre, width = read_number(dataset, "WindowCenter"), read_number(dataset, "WindowWidth")
+    if centre is None or width is None or dataset.get("VOILUTSequence"):
+        return None
+    return centre, width
 
 
 def _apply_window(levels: Levels, centre: float, width: float, function: str) -> Levels:
@@ -89,7 +91,7 @@ class _Table:
     first: int
     entries: Float64[np.ndarray, " entries"]
 
-    def look_up(self, levels: Shaped[np.ndarray, "height width"]) -> Levels:
+    def look_up(self, levels: Shaped[np.ndarray, "..."]) -> Levels:
         """Look levels up; those outside the table get its first or last entry."""
         position = np.floor(levels.astype(np.float64)) - self.first
         return self.entries[np.clip(position, 0, len(self.entries) - 1).astype(np.int64)]

@@ -2,18 +2,16 @@
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
 import numpy as np
-from imagecodecs import Jpeg8Error, jpeg8_decode
+from imagecodecs import Jpeg8Error, PackbitsError, jpeg8_decode, packbits_decode
 from jaxtyping import Integer
 from openjpeg.utils import decode as decode_jpeg_2000
-from pydicom import FileDataset
+from pydicom import Dataset
 from pydicom.encaps import generate_fragments
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     JPEG2000,
-    UID,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -22,16 +20,25 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from elbow_core.radiographs.dicom.jpeg_2000 import read_jpeg_2000
+from elbow_core.radiographs.dicom.parsing import DicomFile
 from elbow_core.radiographs.dicom.values import describe_tag, read_integer
 from elbow_core.radiographs.header import HeaderError
-from elbow_core.radiographs.jpeg import read_jpeg_frame
+from elbow_core.radiographs.jpeg import decode_jpeg, read_jpeg_frame
 
-Words = Integer[np.ndarray, "height width"]
+Words = Integer[np.ndarray, "..."]
+"""Words of an image, ``[height, width]``, or of a part of it."""
 
 _JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
 _JPEG_2000 = (JPEG2000, JPEG2000Lossless)
 # The first bytes of a frame, by which a fragment that begins another one is recognised.
-_FRAME_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
+_FRAME_STARTS = (
+    b"\xff\xd8\xff",
+    b"\xff\x4f\xff\x51",
+    b"\0\0\0\x0cjP  ",
+    *(bytes((segments, 0, 0, 0, 64, 0, 0, 0)) for segments in (1, 2, 4)),
+)
+_MAX_FRAGMENTS = 2**16  # 256 MiB in fragments of 4 KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class PixelFormat:
         return np.where(wide > self.limits[1], wide - (1 << self.stored), wide)
 
 
-def read_pixel_format(dataset: FileDataset) -> PixelFormat:
+def read_pixel_format(dataset: Dataset) -> PixelFormat:
     """Return the pixel format of a grey image; raises `HeaderError` where it contradicts itself."""
     samples = read_integer(dataset, "SamplesPerPixel")
     if samples != 1:
@@ -107,33 +114,32 @@ def read_pixel_format(dataset: FileDataset) -> PixelFormat:
     )
 
 
-def decode_words(dataset: FileDataset, form: PixelFormat) -> Words:
+def decode_words(file: DicomFile, form: PixelFormat) -> Words:
     """Return the words of the only frame, unsigned: all bits, the pixel's and others.
 
-    Raises `HeaderError` if size, depth or number of frames differ from the header's.
+    Raises `HeaderError` if size, depth or number of frames differ from the header's; of compressed
+    pixels, before they are decoded. The dataset loses its Pixel Data, which may be large.
     """
-    syntax = dataset.file_meta.get("TransferSyntaxUID")
-    if not syntax:
-        raise HeaderError(f"is a DICOM file without {describe_tag('TransferSyntaxUID')}")
-    if not dataset.get("PixelData"):
+    syntax = file.syntax
+    data = file.dataset.get("PixelData")
+    if not data:
         raise HeaderError(f"is a DICOM file without {describe_tag('PixelData')}")
-    if not isinstance(syntax, UID) or syntax.is_private or not syntax.is_transfer_syntax:
-        raise HeaderError(f"is a DICOM file whose {describe_tag('TransferSyntaxUID')} is unknown")
+    representation = file.dataset["PixelData"].VR
+    del file.dataset.PixelData
     if not syntax.is_encapsulated:
-        return _native_words(dataset, form)
+        return _native_words(data, file, form, representation)
     if syntax == RLELossless:
-        return _run_length_words(dataset, form)
+        return _run_length_words(_only_frame(data), form)
     if syntax in _JPEG:
-        return _jpeg_words(_only_frame(dataset), form)
+        return _jpeg_words(_only_frame(data), form)
     if syntax in _JPEG_2000:
-        return _jpeg_2000_words(_only_frame(dataset), form)
+        return _jpeg_2000_words(_only_frame(data), form)
     raise HeaderError(
         f"is a DICOM file compressed as {syntax.name}, which is not supported; save it uncompressed"
     )
 
 
-def _native_words(dataset: FileDataset, form: PixelFormat) -> Words:
-    data = dataset.PixelData
+def _native_words(data: bytes, file: DicomFile, form: PixelFormat, representation: str) -> Words:
     size = form.allocated // 8
     expected = form.rows * form.columns * size
     if len(data) < expected:
@@ -146,40 +152,69 @@ def _native_words(dataset: FileDataset, form: PixelFormat) -> Words:
             f"is a DICOM file with {len(data)} bytes of pixels, where its header gives {expected}: "
             "more frames, samples or bits than it says"
         )
-    is_little_endian = dataset.original_encoding[1] is not False
-    if size == 1 and not is_little_endian and dataset["PixelData"].VR == "OW":
+    if size == 1 and not file.is_little_endian and representation == "OW":
         data = np.frombuffer(data[: len(data) // 2 * 2], np.uint16).byteswap().tobytes()
-    order = "<" if is_little_endian else ">"
+    order = "<" if file.is_little_endian else ">"
     words = np.frombuffer(data, f"{order}u{size}", form.rows * form.columns)
     return words.astype(f"u{size}", copy=False).reshape(form.rows, form.columns)
 
 
-def _only_frame(dataset: FileDataset) -> bytes:
-    fragments = list(generate_fragments(dataset.PixelData))
+def _only_frame(data: bytes) -> bytes:
+    try:
+        fragments = list(islice(generate_fragments(data), _MAX_FRAGMENTS + 1))
+    except ValueError as error:
+        raise HeaderError("is a DICOM file whose fragments of pixels are damaged") from error
+    if len(fragments) > _MAX_FRAGMENTS:
+        raise HeaderError(f"is a DICOM file with more than {_MAX_FRAGMENTS} fragments of pixels")
     has_offsets = len(fragments) > 1 and not fragments[0].startswith(_FRAME_STARTS)
     fragments = fragments[1:] if has_offsets else fragments
-    _refuse_frames(1 + sum(fragment.startswith(_FRAME_STARTS) for fragment in fragments[1:]))
+    frames = 1 + sum(fragment.startswith(_FRAME_STARTS) for fragment in fragments[1:])
+    if frames > 1:
+        raise HeaderError(
+            f"is a DICOM file with {frames} frames of pixels, where its header gives one"
+        )
     return b"".join(fragments)
 
 
-def _refuse_frames(count: int) -> None:
-    if count > 1:
+def _run_length_words(frame: bytes, form: PixelFormat) -> Words:
+    """Decode a frame: one segment for each byte of a word, the highest first.
+
+    Reference: DICOM PS3.5, annex G.
+    """
+    size, pixels = form.allocated // 8, form.rows * form.columns
+    if len(frame) < 64:
+        raise HeaderError("is a DICOM file whose run length data have no header")
+    count, *starts = struct.unpack_from("<16I", frame)
+    if count != size:
         raise HeaderError(
-            f"is a DICOM file with {count} frames of pixels, where its header gives one"
+            f"is a DICOM file whose run length data have {count} segments, where its header gives "
+            f"BitsAllocated {form.allocated}"
         )
-
-
-def _run_length_words(dataset: FileDataset, form: PixelFormat) -> Words:
-    options: Any = {"correct_unused_bits": False}
-    decoder = get_decoder(RLELossless)
-    words = decoder.as_array(dataset, raw=True, decoding_plugin="pydicom", **options)[0]
-    _refuse_frames(len(words) if words.ndim == 3 else 1)
-    return _checked(words, form.allocated, form, "run length data")
+    ends = [*starts[1:count], len(frame)]
+    words = np.empty((pixels, size), np.uint8)
+    segment = bytearray(pixels + form.columns - 1)  # a whole row more is another picture
+    for number, (start, end) in enumerate(zip(starts, ends, strict=False)):
+        try:
+            decoded = packbits_decode(frame[start:end], out=segment)
+        except PackbitsError as error:
+            raise HeaderError("is a DICOM file whose run length data are damaged") from error
+        if len(decoded) < pixels:
+            raise HeaderError(
+                f"is a DICOM file whose pixels cannot be decoded: {len(decoded)} bytes of {pixels} "
+                "in a segment"
+            )
+        words[:, size - 1 - number] = np.frombuffer(decoded, np.uint8, pixels)
+    return words.view(f"<u{size}").reshape(form.rows, form.columns)
 
 
 def _jpeg_words(stream: bytes, form: PixelFormat) -> Words:
     frame = read_jpeg_frame(stream)
     _check_size(frame.height, frame.width, form)
+    _check_bits(frame.bits, form, "JPEG")
+    if frame.components != 1:
+        raise HeaderError("is a DICOM file whose JPEG is not grey")
+    if frame.bits == 8 and not frame.is_lossless:
+        return _checked(decode_jpeg(stream)[:, :, 0], frame.bits, form, "JPEG")
     try:
         levels = jpeg8_decode(stream)
     except Jpeg8Error as error:
@@ -187,26 +222,17 @@ def _jpeg_words(stream: bytes, form: PixelFormat) -> Words:
     return _checked(levels, frame.bits, form, "JPEG")
 
 
-def _jpeg_2000_words(stream: bytes, form: PixelFormat) -> Words:
-    bits, height, width = _jpeg_2000_frame(stream)
-    _check_size(height, width, form)  # Before decoding: a damaged stream may request gigabytes.
+def _jpeg_2000_words(data: bytes, form: PixelFormat) -> Words:
+    stream = read_jpeg_2000(data)
+    _check_size(stream.height, stream.width, form)
+    _check_bits(stream.bits, form, "JPEG 2000 stream")
     try:
-        levels = decode_jpeg_2000(stream)
+        levels = decode_jpeg_2000(stream.codestream)
     except RuntimeError as error:
         raise HeaderError(
             "is a DICOM file whose pixels cannot be decoded: the JPEG 2000 stream is damaged"
         ) from error
-    return _checked(levels, bits, form, "JPEG 2000 stream")
-
-
-def _jpeg_2000_frame(stream: bytes) -> tuple[int, int, int]:
-    """Return bits, height and width from the SIZ segment of the codestream (T.800 annex A)."""
-    start = stream.find(b"\xff\x4f\xff\x51")
-    if start < 0 or len(stream) < start + 43:
-        raise HeaderError("is a DICOM file whose JPEG 2000 stream has no header")
-    width, height, left, top = struct.unpack_from(">4I", stream, start + 8)
-    bits = (stream[start + 42] & 0x7F) + 1
-    return bits, height - top, width - left
+    return _checked(levels, stream.bits, form, "JPEG 2000 stream")
 
 
 def _check_size(height: int, width: int, form: PixelFormat) -> None:
@@ -224,12 +250,21 @@ def _checked(levels: np.ndarray, bits: int, form: PixelFormat, name: str) -> Wor
     _check_size(levels.shape[0], levels.shape[1], form)
     # A shorter stream can hold the pixel, but neither its sign bit nor a place above the lowest.
     is_short = bits <= form.high and levels.dtype.kind == "u"
-    if bits > form.allocated or (is_short and (form.signed or form.unused_below)):
-        raise HeaderError(
-            f"is a DICOM file whose {name} has {bits} bits, where its header gives "
-            f"BitsAllocated {form.allocated}, BitsStored {form.stored}, HighBit {form.high}"
-        )
+    if is_short and (form.signed or form.unused_below):
+        raise _contradicting_bits(bits, form, name)
     size = form.allocated // 8
     if levels.dtype.kind == "u":
         return levels.astype(f"u{size}", copy=False)
     return levels.astype(f"i{size}").view(f"u{size}")
+
+
+def _check_bits(bits: int, form: PixelFormat, name: str) -> None:
+    if bits > form.allocated:
+        raise _contradicting_bits(bits, form, name)
+
+
+def _contradicting_bits(bits: int, form: PixelFormat, name: str) -> HeaderError:
+    return HeaderError(
+        f"is a DICOM file whose {name} has {bits} bits, where its header gives "
+        f"BitsAllocated {form.allocated}, BitsStored {form.stored}, HighBit {form.high}"
+    )

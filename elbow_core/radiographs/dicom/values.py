@@ -13,11 +13,12 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
-from elbow_core.plain_numbers import parse_number
 from elbow_core.radiographs.header import HeaderError
+from elbow_core.tables import parse_number
 
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 _OPAQUE = ("UN", "OB", "OW")  # Explicit types that say nothing about the value.
+_MAX_BINARY_BYTES = 2**10
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+", re.ASCII)
 
 
@@ -79,7 +80,7 @@ def unpack(element: RawDataElement, code: str, keyword: str) -> tuple[Any, ...]:
     """Return the values of a binary element; ``code`` is that of `struct` for one of them."""
     data = bytes(element.value or b"")
     size = struct.calcsize(code)
-    if len(data) % size:
+    if len(data) % size or len(data) > _MAX_BINARY_BYTES:
         raise HeaderError(f"is a DICOM file whose {describe_tag(keyword)} has {len(data)} bytes")
     order = "<" if element.is_little_endian else ">"
     return struct.unpack(f"{order}{len(data) // size}{code}", data)

@@ -9,6 +9,7 @@ can be resumed.
 
 import functools
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,8 +17,8 @@ import cv2
 import numpy as np
 
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file
-from elbow_core.locks import locked_folder
+from elbow_core.files import atomic_file, is_partial_name, locked_folder, sweep
+from elbow_core.processes import WorkerPool
 from elbow_core.sources.synthetic.anatomy import sample_anatomy
 from elbow_core.sources.synthetic.plans import (
     Image,
@@ -26,7 +27,6 @@ from elbow_core.sources.synthetic.plans import (
     plan_mura_patient,
 )
 from elbow_core.sources.synthetic.radiograph import render_radiograph
-from elbow_core.worker_pool import WorkerPool
 
 GENERATOR = 3  # Raise it when pixels or names change: an older tree is then refused.
 RECORD = "synthetic.json"
@@ -92,7 +92,7 @@ def _write_image(root: Path, image: Image) -> None:
 
 
 def _write(target: Path, content: bytes) -> None:
-    with atomic_file(target) as partial:
+    with atomic_file(target, durable=False) as partial:  # A file of many, and quickly made again.
         partial.write_bytes(content)
 
 
@@ -118,8 +118,8 @@ def _write_tree(
         return
     root.mkdir(parents=True, exist_ok=True)
     with locked_folder(root, f"{root}: is being written by another process"):
-        for leftover in root.rglob(".*.partial"):
-            leftover.unlink()
+        for folder, _, _ in os.walk(root):
+            sweep(Path(folder))
         record = json.dumps({"generator": GENERATOR, **settings}, indent=2) + "\n"
         _write(root / _STARTED, record.encode())
         write_patient = functools.partial(_write_patient, root=root, plan=plan)
@@ -148,7 +148,7 @@ def _is_complete(root: Path, settings: dict[str, str | int]) -> bool:
                     f"delete {root} or choose another folder"
                 )
             return name == RECORD
-    if root.is_dir() and any(not path.name.endswith(".partial") for path in root.iterdir()):
+    if root.is_dir() and any(not is_partial_name(path.name) for path in root.iterdir()):
         raise UserError(
             f"{root}: contains files that are not synthetic radiographs; choose an empty folder"
         )

@@ -6,7 +6,12 @@
 from elbow_jax.porting.checkpoints.provenance import architecture_beside, hub_commit
 from elbow_jax.porting.checkpoints.published import PUBLISHED, download
 from elbow_jax.porting.checkpoints.state_dicts import select_weights
-from elbow_jax.porting.checkpoints.tensor_files import TensorFile, read_tensors, write_tensors
+from elbow_jax.porting.checkpoints.tensor_files import (
+    TensorFile,
+    read_tensors,
+    require_own_file,
+    write_tensors,
+)
 
 __all__ = [
     "PUBLISHED",
@@ -15,6 +20,7 @@ __all__ = [
     "download",
     "hub_commit",
     "read_tensors",
+    "require_own_file",
     "select_weights",
     "write_tensors",
 ]

@@ -2,7 +2,6 @@
 
 import pickle
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +11,18 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from elbow_core.errors import UserError
-from elbow_core.files import atomic_file
-from elbow_jax.porting.checkpoints.state_dicts import AVERAGED, PLAIN, select_weights
+from elbow_core.errors import UserError, library_reason
+from elbow_core.files import atomic_file, require_output_file
+from elbow_jax.porting.checkpoints.state_dicts import select_weights
 
 # Types of weights, by safetensors' names; counters may be integers.
 _FLOATS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
+_OWN_METADATA = ("elbow_jax.network", "weights_sha256")  # of a file that the command wrote
 _COUNTERS = ("num_batches_tracked", "n_averaged")
 
 # torch's words for a pickle that holds more than tensors.
 _OBJECTS = re.compile(r"(?:GLOBAL|function|but got)(?: <\w+ '?| )([\w.]+)")
 _BLOCKED = "is blocked"  # a function that no checkpoint needs, such as os.system
-_SAFE_COPY = (
-    "import torch; f = lambda v: v.state_dict() if hasattr(v, 'state_dict') else v; "
-    "c = f(torch.load({source!r}, map_location='cpu', weights_only=False)); "
-    "torch.save({{k: f(v) for k, v in c.items() if torch.is_tensor(v) or k in {keys!r}}}, {copy!r})"
-)
 
 
 @dataclass(frozen=True)
@@ -64,11 +59,27 @@ def read_tensors(file: Path) -> TensorFile:
     except UserError:
         raise
     except Exception as error:  # torch's reader raises any kind for a file that is not its own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{file}: not a file of weights ({reason})") from error
+        raise UserError(f"{file}: not a file of weights ({library_reason(error)})") from error
     stated = [source.get(key) for source in (content, metadata) for key in ("architecture", "arch")]
     architecture = next((name for name in stated if isinstance(name, str) and name), None)
     return TensorFile(tensors, metadata, architecture, str(selection))
+
+
+def require_own_file(path: Path) -> None:
+    """Raise `UserError` unless a file of tensors is absent or was written by this package.
+
+    The file to port may lie in the folder that the result is written to, under the same name.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    require_output_file(path)
+    try:
+        with safe_open(path, framework="numpy") as opened:
+            own = any(key in _OWN_METADATA for key in opened.metadata() or {})
+    except Exception:  # of the format's reader, for a file of another kind
+        own = False
+    if not own:
+        raise UserError(f"{path}: exists and was not written by this command; name another --out")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -140,10 +151,8 @@ def _code_inside(file: Path, name: str) -> str:
 
 
 def _objects_inside(file: Path, kind: str) -> str:
-    copy = str(file.with_name(f"{file.stem}_weights{file.suffix}"))
-    code = _SAFE_COPY.format(source=str(file), keys=("arch", *AVERAGED, *PLAIN), copy=copy)
     return (
         f"{file}: not a file of weights alone: it also holds Python objects ({kind}), and reading "
-        "them could run any code; if you trust its source, write a file of its tensors with "
-        f"`python -c {shlex.quote(code)}` and give that one"
+        "them could run any code; ask its author for the tensors alone, written by "
+        "`torch.save(model.state_dict(), FILE)` or as .safetensors"
     )

@@ -1,5 +1,7 @@
 """Values, keys and files that are refused in one line."""
 
+import os
+
 import pytest
 
 from elbow_core.config import (
@@ -114,3 +116,13 @@ def test_missing_folder_and_binary_files_are_named(tmp_path):
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="is not UTF-8 text"):
         load_config(Run, tmp_path / "b.yaml")
+
+
+def test_configuration_is_a_regular_file_of_limited_size(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ConfigError, match=r"pipe\.yaml: cannot be read: is not a regular file"):
+        load_config(Run, tmp_path / "pipe.yaml")
+    with (tmp_path / "long.yaml").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ConfigError, match=r"long\.yaml: cannot be read: has more than 1048576"):
+        load_config(Run, tmp_path / "long.yaml")

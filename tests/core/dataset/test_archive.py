@@ -13,7 +13,7 @@ from elbow_core.dataset import (
     write_archive,
     write_segment,
 )
-from elbow_core.errors import ArchiveError
+from elbow_core.errors import ArchiveError, UserError
 from tests.support.tiny_images import make_image
 
 RECORDS = "images-00000.array_record"
@@ -212,8 +212,8 @@ def test_no_archive_needs_more_than_256_files():
     assert lengths == [64, 64, 64, 157, 3907]
 
 
-def test_segment_that_cannot_be_written_is_an_archive_error(tmp_path):
-    with pytest.raises(ArchiveError, match=r"no/a: cannot be written: "):
+def test_segment_that_cannot_be_written_is_an_error_of_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"no/a: cannot be written: "):
         write_segment(tmp_path / "no" / "a", 32, [("a", IMAGES[0])])
 
 

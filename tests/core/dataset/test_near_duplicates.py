@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from elbow_core.dataset import (
+    HASHES_FILE,
     MAX_NEAR_BITS,
     between_patients,
     check_leakage,
     find_near_duplicates,
     find_near_duplicates_between,
     perceptual_hash,
+    read_hashes,
     split_patients,
     write_near_duplicates,
 )
-from elbow_core.errors import ManifestError
+from elbow_core.errors import ArchiveError, ManifestError
 from elbow_core.sources.synthetic import render_radiograph
 from tests.support.tiny_images import row
 
@@ -177,3 +179,41 @@ def test_real_radiographs_that_were_published_twice_are_found(real_radiographs):
     hashes = np.stack([perceptual_hash(np.asarray(image)) for image in images])
     # By inspection: two images published twice with retouched markers, and two different hands.
     assert [pair[:2] for pair in find_near_duplicates(hashes).tolist()] == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((4, 32), np.uint8), "does not hold the perceptual hashes of 5 images"),
+        (np.zeros((5, 31), np.uint8), "does not hold the perceptual hashes of 5 images"),
+        (np.zeros((5, 32), np.int8), "does not hold the perceptual hashes of 5 images"),
+        (np.zeros((5, 32), object), "does not hold the perceptual hashes of 5 images"),
+        (b"", "is damaged"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr': [", "is damaged"),
+        (b"PK\x03\x04", "is damaged"),
+        (bytes(10_000), "has more than 4256 bytes"),
+    ],
+)
+def test_damaged_file_of_hashes_is_refused(tmp_path, array, message):
+    if isinstance(array, bytes):
+        (tmp_path / HASHES_FILE).write_bytes(array)
+    else:
+        np.save(tmp_path / HASHES_FILE, array, allow_pickle=True)
+    with pytest.raises(ArchiveError, match=message):
+        read_hashes(tmp_path, 5)
+
+
+def test_hashes_are_read_and_may_be_missing(tmp_path):
+    assert read_hashes(tmp_path, 5) is None
+    hashes = np.random.default_rng(0).integers(0, 256, (5, 32), np.uint8)
+    np.save(tmp_path / HASHES_FILE, hashes)
+    np.testing.assert_array_equal(read_hashes(tmp_path, 5), hashes)
+
+
+def test_truncated_file_of_hashes_is_refused(tmp_path):
+    np.save(tmp_path / HASHES_FILE, np.zeros((5, 32), np.uint8))
+    content = (tmp_path / HASHES_FILE).read_bytes()
+    for length in range(0, len(content), 7):
+        (tmp_path / HASHES_FILE).write_bytes(content[:length])
+        with pytest.raises(ArchiveError, match="is damaged"):
+            read_hashes(tmp_path, 5)

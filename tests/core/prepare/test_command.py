@@ -11,6 +11,7 @@ from elbow_core import cli
 from elbow_core.config import dump_config
 from elbow_core.prepare import DataConfig
 from elbow_core.prepare.__main__ import main
+from elbow_core.tables import read_csv_table
 from tests.support.paths import ROOT, names_in
 from tests.support.prepare_folders import FILES, write_images
 
@@ -35,6 +36,26 @@ def test_command_prints_the_table_of_the_paper_and_whether_it_was_already_prepar
     assert capsys.readouterr().out.startswith(
         f"{config.out}: already prepared with these settings\nSet"
     )
+
+
+def test_files_that_are_not_used_are_counted_by_reason_with_the_first_name(config, capsys):
+    path = config.out.with_name("data.yaml")
+    path.write_text(dump_config(config))
+    for name in ("normal/b.txt", "normal/a\x1b[31m.txt", "injury/=1.txt"):
+        (config.root / name).write_text("text")
+    (config.root / "normal/linked").symlink_to(config.root / "injury")
+    assert main(["--config", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    lines = printed.splitlines()[7:]
+    assert len(lines) == 3
+    assert lines[0].startswith("  2 times: has no image suffix (.png, .jpg, .jpeg, .dcm)")
+    assert lines[0].endswith("(such as injury/=1.txt)")
+    assert {line[:10] for line in lines[1:]} == {"  1 times:"}
+    rejected = (config.out / "rejected.csv").read_text()
+    assert "'normal/a\\x1b[31m.txt" in rejected
+    table = read_csv_table(config.out / "rejected.csv")
+    assert "normal/a\x1b[31m.txt" in [row.cells["path"] for row in table.rows]
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -73,7 +73,7 @@ def test_bad_files_are_rejected_with_the_reason_and_without_the_machines_paths(c
     assert rejected(config) == {
         "normal/p00_0.png": "is not an image: neither PNG, JPEG nor DICOM",
         "injury/p01_1.jpg": "is cut short: the end of the JPEG is missing",
-        "normal/p02_0.png": "is a damaged PNG: it cannot be decoded",
+        "normal/p02_0.png": "is a damaged PNG: its image data cannot be inflated",
         "normal/p04_0.png": "is empty",
         "normal/notes.txt": "has no image suffix (.png, .jpg, .jpeg, .dcm) and is not DICOM",
     }
@@ -156,14 +156,29 @@ def test_empty_folder_may_be_the_output(config):
     assert prepare(config)
 
 
-def test_leftovers_of_a_killed_run_are_removed(config):
+def test_partial_folder_without_our_mark_is_refused_and_not_touched(config):
     partial = config.out.with_name(".out.partial")
     partial.mkdir()
-    (partial / "images-00000.array_record").write_bytes(b"half")
-    (partial / "other").write_bytes(b"half")
-    prepare(config)
+    (partial / "thesis.tex").write_text("mine")
+    with pytest.raises(UserError, match=r"\.out\.partial: holds files that this program"):
+        prepare(config)
+    assert (partial / "thesis.tex").read_text() == "mine"
+    partial.rename(config.out.with_name("mine"))
+    partial.symlink_to("mine")
+    with pytest.raises(UserError, match=r"\.out\.partial: is a link"):
+        prepare(config)
+    assert (partial / "thesis.tex").read_text() == "mine"
+
+
+def test_link_to_a_folder_stands_for_it_and_a_broken_one_is_refused(config):
+    config.out.symlink_to("real")
+    with pytest.raises(UserError, match="out: is a link to real, which does not exist"):
+        prepare(config)
+    config.out.with_name("real").mkdir()
+    assert prepare(config)
+    assert config.out.is_symlink()
     assert names_in(config.out) == FILES
-    assert names_in(config.out.parent) == ["out", "root"]
+    assert not prepare(config)
 
 
 def test_output_inside_the_data_root_is_refused(config):

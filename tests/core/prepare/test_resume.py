@@ -1,21 +1,27 @@
 """Interrupted runs of prepare, and the runs that resume them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from elbow_core.config import dump_config
+from elbow_core.dataset import read_manifest
+from elbow_core.errors import UserError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import FolderSource
+from tests.support.killed_writers import leave_half_file
 from tests.support.paths import ROOT, names_in
+from tests.support.prepare_folders import write_images
 from tests.support.tiny_images import encode, write
 
 IMAGES = 300  # Five segments.
@@ -94,17 +100,26 @@ def await_finished_files(config: DataConfig, process: subprocess.Popen[str]) -> 
         time.sleep(0.001)
 
 
+def kill_in_the_middle(config: DataConfig, attempts: int = 20) -> bool:
+    """Kill a prepare that has finished some of its five segments; False if it was always faster."""
+    for _ in range(attempts):
+        process = start(config)
+        next(await_finished_files(config, process), None)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if 1 <= len(finished_files(config)) < 5:
+            return True
+        for folder in (config.out, config.out.with_name(".out.partial")):
+            shutil.rmtree(folder, ignore_errors=True)
+    return False
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_resumed_run_after_a_kill_is_byte_identical_to_an_uninterrupted_one(
     config, uninterrupted, workers
 ):
     config = config.model_copy(update={"workers": workers})
-    process = start(config)
-    next(await_finished_files(config, process), None)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    done = finished_files(config)
-    assert 1 <= len(done) < 5, "the run ended before it could be killed"
+    assert kill_in_the_middle(config), "the run ended before it could be killed"
     assert not config.out.exists()
     assert prepare(config.model_copy(update={"workers": 0}))
     assert contents(config.out) == uninterrupted
@@ -151,19 +166,41 @@ def test_resumed_run_decodes_only_unfinished_segments(config, uninterrupted, mon
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 3 * 64
     assert contents(config.out) == uninterrupted
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in lines] == ["prepare: 299 of 299"]
-    assert "192 of them in an earlier run" in lines[0]
+    assert [line.split(",")[0] for line in lines] == ["read: 300 of 300", "prepare: 299 of 299"]
+    assert "192 of them in an earlier run" in lines[1]
 
 
 def test_truncated_segment_is_written_again(config, uninterrupted, monkeypatch):
     interrupt(config, monkeypatch, after=200)
     partial = config.out.with_name(".out.partial")
-    cut = partial / "images-00001.array_record"
+    cut = partial / "data/images-00001.array_record"
     cut.write_bytes(cut.read_bytes()[:-100])
     (partial / "work/segment-00002.json").write_text("{")
-    (partial / ".images-00003.array_record.4711.partial").write_bytes(b"half")
+    leave_half_file(partial / "data/images-00003.array_record")
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 64
     assert contents(config.out) == uninterrupted
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["[]", "{}", '{"images": 3, "segment": {}}', '{"images": [], "segment": {}}', "[" * 99_999],
+)
+def test_damaged_record_of_a_segment_is_written_again(tmp_path, monkeypatch, record):
+    from elbow_core.prepare import pipeline
+
+    config = write_images(tmp_path)
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "write_manifest", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(config)
+    (path,) = finished_files(config)
+    path.write_text(record)
+    assert prepare(config)
+    assert len(read_manifest(config.out / "manifest.csv")) == 48
 
 
 def test_changed_radiograph_or_setting_starts_again(config, monkeypatch, radiographs):
@@ -172,9 +209,61 @@ def test_changed_radiograph_or_setting_starts_again(config, monkeypatch, radiogr
     assert count_decoded(other, monkeypatch) == IMAGES - 1
     other.out.rename(other.out.with_name("done"))
     interrupt(config, monkeypatch, after=200)
-    image = radiographs / "normal/p000.png"
-    os.utime(image, ns=(1, 1))
+    replace_unnoticed(radiographs / "normal/p000.png", seed=1)
     assert count_decoded(config, monkeypatch) == IMAGES - 1
+    replace_unnoticed(radiographs / "normal/p000.png", seed=0)
+
+
+def replace_unnoticed(image: Path, seed: int) -> None:
+    """Replace an image by another of equal length, and give it the former one's time."""
+    time_before, data = image.stat().st_mtime_ns, image.read_bytes()
+    grey = np.random.default_rng(seed).integers(0, 256, (40, 40), np.uint8)
+    other = encode(grey)
+    assert len(other) == len(data)
+    image.write_bytes(other)
+    os.utime(image, ns=(time_before, time_before))
+
+
+def test_touched_radiograph_is_the_same_content(config, monkeypatch, radiographs):
+    interrupt(config, monkeypatch, after=200)
+    os.utime(radiographs / "normal/p000.png", ns=(1, 1))
+    assert count_decoded(config, monkeypatch) == IMAGES - 1 - 3 * 64
+
+
+def test_replaced_radiograph_of_equal_length_is_no_longer_prepared(tmp_path):
+    config = write_images(tmp_path)
+    image = config.root / "normal/p00_0.png"
+    prepare(config)
+    assert not prepare(config)
+    data = bytearray(image.read_bytes())
+    data[-5] ^= 0xFF
+    status = image.stat()
+    image.write_bytes(data)
+    os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(UserError, match="other settings or from other files"):
+        prepare(config)
+
+
+def test_radiograph_replaced_between_the_passes_is_noticed(tmp_path, monkeypatch):
+    from elbow_core.prepare import pipeline
+
+    config = write_images(tmp_path)
+    image = config.root / "normal/p00_0.png"
+    original = image.read_bytes()
+    digest_images = pipeline.digest_images
+
+    def digest_and_replace(*arguments: Any) -> Any:
+        files = digest_images(*arguments)
+        image.write_bytes((config.root / "normal/p02_0.png").read_bytes())
+        return files
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "digest_images", digest_and_replace)
+        with pytest.raises(UserError, match=r"p00_0\.png: changed while it was prepared"):
+            prepare(config)
+    assert names_in(tmp_path) == ["root"]
+    image.write_bytes(original)
+    assert prepare(config)
 
 
 def test_full_disk_is_one_line_that_names_the_finished_part(config, uninterrupted):
@@ -202,9 +291,9 @@ def test_second_run_into_the_same_folder_is_refused_and_the_first_continues(conf
     )
     process.send_signal(signal.SIGCONT)
     _, errors = process.communicate()
-    assert (second.returncode, second.stderr) == (
+    assert (second.returncode, second.stderr.splitlines()[-1]) == (
         2,
-        f"error: {config.out}: is being prepared by another process\n",
+        f"error: {config.out}: is being prepared by another process",
     )
     assert process.returncode == 0, errors
     assert contents(config.out) == uninterrupted

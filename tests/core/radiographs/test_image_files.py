@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from elbow_core.errors import MachineError
 from elbow_core.radiographs import IMAGE_SUFFIXES, counts_as_image, list_image_files
+from tests.support.processes import linux
 
 DICOM = bytes(128) + b"DICM"
 
@@ -32,3 +34,9 @@ def test_images_of_a_folder_are_listed_at_any_depth_and_sorted(tmp_path):
     (tmp_path / "folder.png").mkdir()
     files = [path.relative_to(tmp_path).as_posix() for path in list_image_files(tmp_path)]
     assert files == ["b.png", "deep/IM1", "deep/er/a.JPG"]
+
+
+@linux
+def test_file_of_another_name_that_cannot_be_read_may_be_dicom():
+    with pytest.raises(MachineError, match="/proc/self/mem: cannot be read: Input/output error"):
+        counts_as_image(Path("/proc/self/mem"))

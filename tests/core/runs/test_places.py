@@ -67,7 +67,15 @@ def test_data_of_another_run_are_refused(project, tmp_path):
 def test_run_without_a_record_counts_from_the_working_directory(project):
     (project / "run/run.json").unlink()
     assert locate(Path("run"), Path("data")) == Path("data")
-    require_data(Path("run"), Path("data"))
+
+
+@pytest.mark.parametrize("record", [None, {}, {"data_fingerprint": None}])
+def test_run_that_does_not_record_its_data_is_compared_with_none(project, record):
+    (project / "run/run.json").unlink()
+    if record is not None:
+        (project / "run/run.json").write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match=r"run\.json: .*; restore it"):
+        require_data(Path("run"), Path("data"))
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])

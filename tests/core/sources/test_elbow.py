@@ -148,7 +148,7 @@ def test_dicom_without_a_suffix_counts_as_an_image(tmp_path):
 def test_name_with_control_characters_is_rejected(tmp_path):
     tree(tmp_path, "p1_s1_normal.png", "p2_s1_normal\n.png")
     (rejected,) = scan(tmp_path, SOURCE).rejected
-    assert rejected.path == "p2_s1_normal?.png"
+    assert rejected.path == "p2_s1_normal\n.png"
     assert "control characters" in rejected.reason
 
 

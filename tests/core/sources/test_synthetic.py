@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from elbow_core.errors import UserError
-from elbow_core.locks import locked_folder
+from elbow_core.files import locked_folder
 from elbow_core.sources.synthetic import (
     FINDINGS,
     VIEWS,
@@ -17,6 +17,7 @@ from elbow_core.sources.synthetic import (
     write_mura_tree,
 )
 from elbow_core.sources.synthetic.trees import RECORD
+from tests.support.killed_writers import leave_half_file
 
 NAME = re.compile(r"p(\d{4,})_s([12])_(.+)_(ap|lateral)\.(png|jpg)")
 SIZE = 64
@@ -115,12 +116,12 @@ def test_a_killed_run_is_resumed(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     write_elbow_tree(whole, patients=4, seed=0, size=SIZE)
     write_elbow_tree(killed, patients=4, seed=0, size=SIZE)
-    # A kill leaves the record under its first name, missing files and one partial file.
+    # A kill leaves the record under its first name, missing files and one partial folder.
     (killed / RECORD).rename(killed / f"{RECORD}.started")
     missing = sorted(killed.glob("p*"))[3:]
     for path in missing:
         path.unlink()
-    (killed / f".{missing[0].name}.4711.partial").write_bytes(b"half")
+    leave_half_file(missing[0])
     write_elbow_tree(killed, patients=4, seed=0, size=SIZE)
     assert contents(killed) == contents(whole)
 

@@ -14,6 +14,7 @@ import torch
 import torchvision
 from safetensors.torch import load_file, save_file
 
+from elbow_core.dataset import NOTHING_SEEN
 from elbow_core.errors import UserError
 from elbow_core.radiographs import Preprocessing
 from elbow_jax.models import ModelConfig, build_model
@@ -83,6 +84,7 @@ def test_trained_run_loads_strictly_into_the_torch_twin_and_gives_equal_logits(t
     write_released(
         tmp_path / "run" / "model",
         variables,
+        NOTHING_SEEN,
         architecture=config,
         preprocessing=Preprocessing(size=64),
         thresholds={"default": 0.5},

@@ -10,8 +10,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from elbow_core import files
 from elbow_core.errors import ConfigError
+from elbow_core.files import atomic as files
 from elbow_jax.optimizer import sgd
 from elbow_jax.steps import create_state
 from elbow_jax.training import integrity

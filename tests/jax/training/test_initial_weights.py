@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from elbow_core.dataset import NOTHING_SEEN
 from elbow_core.errors import UserError
 from elbow_core.radiographs import Preprocessing
 from elbow_jax.models import ModelConfig, build_model
@@ -49,6 +50,7 @@ def finished_run(folder: Path, config: ModelConfig, seed: int) -> dict[str, Any]
     write_released(
         folder / "model",
         variables,
+        NOTHING_SEEN,
         architecture=config,
         preprocessing=Preprocessing(size=64),
         thresholds={"default": 0.5},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from elbow_core.interruption import INTERRUPTED_STATUS
+from elbow_core.processes import INTERRUPTED_STATUS
 from elbow_jax import train
 from elbow_jax.data import position_of
 from tests.support.processes import assert_gone, children_of, command_of, linux
@@ -54,7 +54,8 @@ def complete_checkpoints(run: Path) -> list[int]:
 def leftovers(run: Path) -> list[str]:
     """Files of the run's directory that are neither results nor complete checkpoints."""
     inside = [path.name for path in (run / "checkpoints").iterdir() if not path.name.isdigit()]
-    known = {"config.yaml", "run.json", "metrics.jsonl", "checkpoints", "model"}
+    results = {"config.yaml", "run.json", "local.json", "seen_images.csv", "metrics.jsonl"}
+    known = results | {"checkpoints", "model"}
     beside = [path.name for path in run.parent.iterdir() if path.name.startswith(".")]
     return inside + beside + [path.name for path in run.iterdir() if path.name not in known]
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from elbow_core.config import load_config
+from elbow_core.dataset import NOTHING_SEEN
 from elbow_core.dataset.near_duplicates import HASHES_FILE
 from elbow_core.dataset.prepared import open_prepared
 from elbow_jax.config import TrainConfig
@@ -24,7 +25,7 @@ def write_set(folder: Path, seed: int, init: object = None) -> np.ndarray:
     hashes = np.random.default_rng(seed).integers(0, 256, (sum(SPLITS.values()), 32), np.uint8)
     np.save(folder / "data" / HASHES_FILE, hashes)
     config = load_config(TrainConfig, write_config(folder, init=init))
-    create_run(config, open_prepared(config.data.prepared))
+    create_run(config, open_prepared(config.data.prepared), NOTHING_SEEN)
     return hashes
 
 
@@ -115,7 +116,7 @@ def test_run_directory_lists_the_pairs(sets, capsys):
         write_config(folders[2], init=str(folders[1] / "run"), run=str(folders[2] / "listed")),
     )
     data = open_prepared(config.data.prepared)
-    run = create_run(config, data)
+    run = create_run(config, data, NOTHING_SEEN)
     record_near_duplicates(config, data, run)
     assert capsys.readouterr().out.startswith(
         "1 images of the validation or test set are near-duplicates of images that trained"

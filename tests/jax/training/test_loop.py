@@ -15,6 +15,7 @@ from elbow_jax import train
 from elbow_jax.training import loop
 from elbow_jax.training.tensorboard import Curves, contact_sheet
 from tests.support import tolerances
+from tests.support.paths import names_in
 from tests.support.small_data import write_prepared
 from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
 
@@ -120,6 +121,23 @@ def test_tensorboard_shows_the_rows_of_the_log_and_a_sheet_of_images(folder):
         f"validation/{name}" for name in validation
     }
     assert images == [(1, 3 * 32, 3 * 32)]  # eight images of a batch on a sheet of nine
+
+
+def test_event_files_name_no_host(tmp_path, monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "planted-host")
+    for name in ("events.out.tfevents.17.planted-host", "events.out.tfevents.17.elbow", "notes"):
+        (tmp_path / name).write_text(name)
+    Curves(tmp_path, 0, enabled=True).write({"step": 1, "loss": 1.0, "learning_rate": 0.1})
+    renamed = tmp_path / "events.out.tfevents.18.elbow"
+    assert renamed.read_text() == "events.out.tfevents.17.planted-host"
+    kept = tmp_path / "events.out.tfevents.17.elbow"
+    assert kept.read_text() == kept.name
+    names = names_in(tmp_path)
+    assert len(names) == 4
+    assert "notes" in names
+    assert not any("planted" in name for name in names)
+    (written,) = set(names) - {renamed.name, kept.name, "notes"}
+    assert b"planted" not in (tmp_path / written).read_bytes()
 
 
 def test_contact_sheet_is_filled_row_by_row():

@@ -12,7 +12,7 @@ import jax
 import pytest
 
 from elbow_core.config import load_config
-from elbow_core.dataset import open_prepared
+from elbow_core.dataset import NOTHING_SEEN, open_prepared
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.runs import lock_run
 from elbow_jax import train
@@ -59,7 +59,7 @@ def test_run_lengthened_without_its_first_weights_equals_one_that_was_long_from_
     record = json.loads((tmp_path / "run/run.json").read_text())
     card = json.loads((runs / "pre/model/model.json").read_text())
     assert record["initial_weights"] == {
-        "source": str(tmp_path / "pre"),
+        "source": "pre",
         "step": card["step"],
         "sha256": card["weights_sha256"],
     }
@@ -101,7 +101,7 @@ def test_change_that_cannot_alter_the_result_is_accepted(runs, tmp_path, changes
     path = configure(runs, tmp_path, init=str(tmp_path / "copy"))
     data = open_prepared(tmp_path / "data")
     origin = {"sha256": json.loads((runs / "pre/model/model.json").read_text())["weights_sha256"]}
-    create_run(load_config(TrainConfig, path), data, origin)
+    create_run(load_config(TrainConfig, path), data, NOTHING_SEEN, origin)
     text = json.dumps(changes).replace("{folder}", str(tmp_path)).replace("{name}", tmp_path.name)
     if "moved" in text:
         shutil.rmtree(tmp_path / "copy")
@@ -122,7 +122,7 @@ def test_change_that_cannot_alter_the_result_is_accepted(runs, tmp_path, changes
 def test_change_that_alters_the_result_is_refused(runs, tmp_path, changes, message):
     path = configure(runs, tmp_path, init=str(runs / "pre"))
     data = open_prepared(tmp_path / "data")
-    create_run(load_config(TrainConfig, path), data, {"sha256": "0" * 64})
+    create_run(load_config(TrainConfig, path), data, NOTHING_SEEN, {"sha256": "0" * 64})
     shutil.copytree(runs / "long", tmp_path / "other")
     text = json.dumps(changes).replace("{folder}", str(tmp_path))
     changed = ONE_EPOCH | {"init": str(runs / "pre")} | json.loads(text)
@@ -137,7 +137,7 @@ def test_second_trainer_of_a_run_is_refused_before_it_does_anything(runs, tmp_pa
     before = sorted(tmp_path.rglob("*"))
     with (
         lock_run(tmp_path / "run"),
-        pytest.raises(UserError, match="is being trained by another process"),
+        pytest.raises(UserError, match="another process writes into this run"),
     ):
         train.main(["--config", str(config), "--resume"])
     assert sorted(tmp_path.rglob("*")) == before
@@ -147,7 +147,7 @@ def test_other_precision_of_products_is_named_on_resuming(runs, tmp_path):
     config = load_config(TrainConfig, configure(runs, tmp_path))
     data = open_prepared(tmp_path / "data")
     with jax.default_matmul_precision("highest"):
-        create_run(config, data)
+        create_run(config, data, NOTHING_SEEN)
         assert check_resume(config, data) == {}
     with pytest.raises(ConfigError, match=r"JAX_DEFAULT_MATMUL_PRECISION is unset and .*highest"):
         check_resume(config, data)

@@ -7,10 +7,16 @@ from typing import Any
 
 from elbow_core.config import StrictYamlError, parse_yaml
 from elbow_core.errors import ConfigError
+from elbow_core.files import parse_json, read_regular
+from elbow_core.runs import without_paths
+
+_MAX_BYTES = 1 << 24  # a record grows with every resumption
 
 
 def read_run(directory: Path | None) -> dict[str, Any]:
     """Read ``config``, ``run`` and ``model`` of a run's directory, those that exist.
+
+    A checklist is for others: the paths in these files are cut to their last part.
 
     Raises `ConfigError` for a directory with none of them, or a file that cannot be read.
     """
@@ -18,16 +24,19 @@ def read_run(directory: Path | None) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     for name, path, parse in (
-        ("config", directory / "config.yaml", parse_yaml),
-        ("run", directory / "run.json", json.loads),
-        ("model", directory / "model" / "model.json", json.loads),
+        ("config", directory / "config.yaml", lambda content: parse_yaml(content.decode())),
+        ("run", directory / "run.json", parse_json),
+        ("model", directory / "model" / "model.json", parse_json),
     ):
-        if not path.is_file():
+        if not path.exists():
             continue
         try:
-            found[name] = parse(path.read_text(encoding="utf-8"))
+            content = parse(read_regular(path, _MAX_BYTES))
         except (OSError, ValueError, StrictYamlError) as error:
             raise ConfigError(f"{path}: cannot be read: {error}") from None
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path}: is not the file of a run; restore it")
+        found[name] = without_paths(content)
     if not found:
         raise ConfigError(f"{directory}: holds no config.yaml, run.json or model/model.json")
     return found

@@ -7,7 +7,7 @@ import lazy_loader
 if TYPE_CHECKING:
     from elbow_core.evaluation.report.content.comparisons import compare_models
     from elbow_core.evaluation.report.content.flow import image_flow, read_rejected
-    from elbow_core.evaluation.report.content.metrics_json import metrics_json
+    from elbow_core.evaluation.report.content.metrics_json import is_metrics_json, metrics_json
     from elbow_core.evaluation.report.content.structure import (
         CalibrationBin,
         Comparison,
@@ -33,6 +33,7 @@ __all__ = [
     "WorstError",
     "compare_models",
     "image_flow",
+    "is_metrics_json",
     "metrics_json",
     "model_summary",
     "read_rejected",
@@ -43,7 +44,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "comparisons": ["compare_models"],
         "flow": ["image_flow", "read_rejected"],
-        "metrics_json": ["metrics_json"],
+        "metrics_json": ["is_metrics_json", "metrics_json"],
         "structure": [
             "CalibrationBin",
             "Comparison",

@@ -1,16 +1,17 @@
 """The flow of images: how many were found, rejected and used."""
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from elbow_core.csv_tables import read_csv_table
 from elbow_core.dataset import SPLITS, ManifestRow
 from elbow_core.errors import ManifestError
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.content.structure import ImageFlow, SplitCounts
 from elbow_core.identity import normalise_id, normalise_image_id
+from elbow_core.tables import read_csv_table
 
 MOST_REASONS = 12
 
@@ -53,11 +54,22 @@ def image_flow(
 
 
 def _reasons(rejected: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
-    counted = Counter(reason for _, reason in rejected).most_common()
+    counted = Counter(_without_names(reason) for _, reason in rejected).most_common()
     if len(counted) <= MOST_REASONS:
         return counted
     shown, others = counted[: MOST_REASONS - 1], counted[MOST_REASONS - 1 :]
     return [*shown, ("other reasons", sum(files for _, files in others))]
+
+
+def _without_names(reason: str) -> str:
+    """Return a reason without the names of files and the texts of their headers.
+
+    A report is for others, and ``rejected.csv`` is not: its reasons quote what a header says, and
+    name the image that a file contradicts.
+    """
+    reason = re.sub(r"is identical to .+, which has", "is identical to an image that has", reason)
+    reason = re.sub(r"(?<!\w)(?P<quote>['\"]).*(?P=quote)(?!\w)", "a text", reason)
+    return re.sub(r"\S*[/\\]\S*", "a file", reason)
 
 
 def _split_counts(split: str, rows: Sequence[ManifestRow], used: Container[str]) -> SplitCounts:

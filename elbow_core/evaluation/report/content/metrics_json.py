@@ -42,6 +42,17 @@ def metrics_json(content: ReportContent) -> dict[str, Any]:
     )
 
 
+def is_metrics_json(content: Any) -> bool:
+    """Return whether the content of a JSON file is that of a metrics.json of ours."""
+    return (
+        isinstance(content, dict)
+        and type(content.get("schema")) is int
+        and 1 <= content["schema"] <= SCHEMA
+        and content.keys() >= {"images", "injured", "normal", "draws", "seed", "models"}
+        and isinstance(content["models"], dict)
+    )
+
+
 def _model(model: ModelSummary) -> dict[str, Any]:
     written: dict[str, Any] = {
         **model.overall,

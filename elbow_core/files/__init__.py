@@ -1,0 +1,86 @@
+"""Files and folders: atomic, locked, bounded, and never another's.
+
+`atomic_file` and `atomic_folder` write outputs whole or not at all; `require_output_file` and
+`require_output_folder` say, before the work, whether an output may be written; `read_regular` reads
+a file of ours under a limit; locks keep a second process out.
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from elbow_core.files.atomic import (
+        apply_umask,
+        atomic_file,
+        atomic_folder,
+        sha256_of,
+        sync_tree,
+    )
+    from elbow_core.files.bounded import read_regular
+    from elbow_core.files.disk import is_full, require_room, require_utf8_name, require_writable
+    from elbow_core.files.locks import locked_file, locked_folder, locked_output
+    from elbow_core.files.outputs import output_folder, require_output_file, require_output_folder
+    from elbow_core.files.partial_folders import (
+        MARK,
+        is_partial_name,
+        marked_folder,
+        remove_abandoned,
+        remove_content,
+        remove_marked,
+        sweep,
+    )
+    from elbow_core.files.strict_json import SMALL_FILE, parse_json, read_json
+    from elbow_core.files.system_files import reason_to_leave_out
+
+__all__ = [
+    "MARK",
+    "SMALL_FILE",
+    "apply_umask",
+    "atomic_file",
+    "atomic_folder",
+    "is_full",
+    "is_partial_name",
+    "locked_file",
+    "locked_folder",
+    "locked_output",
+    "marked_folder",
+    "output_folder",
+    "parse_json",
+    "read_json",
+    "read_regular",
+    "reason_to_leave_out",
+    "remove_abandoned",
+    "remove_content",
+    "remove_marked",
+    "require_output_file",
+    "require_output_folder",
+    "require_room",
+    "require_utf8_name",
+    "require_writable",
+    "sha256_of",
+    "sweep",
+    "sync_tree",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "atomic": ["apply_umask", "atomic_file", "atomic_folder", "sha256_of", "sync_tree"],
+        "bounded": ["read_regular"],
+        "disk": ["is_full", "require_room", "require_utf8_name", "require_writable"],
+        "locks": ["locked_file", "locked_folder", "locked_output"],
+        "outputs": ["output_folder", "require_output_file", "require_output_folder"],
+        "partial_folders": [
+            "MARK",
+            "is_partial_name",
+            "marked_folder",
+            "remove_abandoned",
+            "remove_content",
+            "remove_marked",
+            "sweep",
+        ],
+        "strict_json": ["SMALL_FILE", "parse_json", "read_json"],
+        "system_files": ["reason_to_leave_out"],
+    },
+)

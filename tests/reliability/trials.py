@@ -1,0 +1,92 @@
+"""Compare a disturbed command with an undisturbed one."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.reliability.commands import KEPT, Case, digest
+from tests.reliability.disturbed import NOTHING, Command, Disturbance, Outcome
+
+
+class Trials:
+    """Runs of one command in copies of one folder, against an undisturbed one."""
+
+    def __init__(self, case: Case, folder: Path, command: Command) -> None:
+        self.case = case
+        self.command = command
+        self.folder = folder / "trial"
+        self._before = folder / "before"
+        self._after = folder / "after"
+        case.write_folder(self._before)
+        self.undisturbed = self.run()
+        assert self.undisturbed.status == 0, self.undisturbed.text
+        shutil.copytree(self.folder, self._after, symlinks=True)
+        for name in case.outputs:
+            assert digest(self._after / name) != digest(self._before / name), f"{name}: not written"
+
+    def new_folder(self) -> Path:
+        """Make a new copy of the command's folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self._before, self.folder, symlinks=True)
+        return self.folder
+
+    def run(self, disturbance: Disturbance = NOTHING) -> Outcome:
+        """Run the command in a new copy of its folder."""
+        return self.command.run(self.new_folder(), self.case.arguments, disturbance)
+
+    def check(self) -> None:
+        """Check what a command has left, and that repeating it gives the same results."""
+        assert (self.folder / KEPT).read_text() == "mine"
+        complete = []
+        for name in self.case.outputs:
+            found = digest(self.folder / name)
+            old, new = digest(self._before / name), digest(self._after / name)
+            assert found in (old, new), f"{name} is neither the old nor the new one"
+            complete.append(found == new)
+        if not all(complete):
+            again = self.command.run(self.folder, self.case.arguments)
+            assert again.status == 0, f"again: {again.text}"
+        for name in (*self.case.outputs, *self.case.results):
+            assert digest(self.folder / name) == digest(self._after / name), f"{name} differs"
+        if not all(complete):
+            left = set(names_of(self.folder)) ^ set(names_of(self._after))
+            assert not left, f"leftovers: {left}"
+
+
+class Problems:
+    """Failed checks of many trials, which are all made before the test fails."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    @contextmanager
+    def at(self, moment: str) -> Iterator[None]:
+        """A context for the checks of one trial."""
+        try:
+            yield
+        except AssertionError as error:
+            self._found.append(f"{moment}: {str(error)[:800]}")
+
+    def assert_none(self) -> None:
+        """Fail with all problems, if there are any."""
+        assert not self._found, "\n\n".join(self._found)
+
+
+def names_of(folder: Path) -> list[str]:
+    """Return all names below a folder, except those in checkpoints, which may be random."""
+    names = (str(path.relative_to(folder)) for path in folder.rglob("*"))
+    return sorted(name for name in names if "checkpoints/" not in name)
+
+
+def assert_success_or_one_line(outcome: Outcome) -> None:
+    """Check that a command ended with status 0, or with 2 and one line for the error."""
+    assert_no_traceback(outcome)
+    errors = [line for line in outcome.text.splitlines() if line.startswith("error: ")]
+    assert (outcome.status, len(errors)) in ((0, 0), (2, 1)), f"{outcome.status} {outcome.text}"
+
+
+def assert_no_traceback(outcome: Outcome) -> None:
+    """Check that nothing of the program's inside was printed."""
+    for words in ("Traceback", "Exception ignored", "Error in atexit"):
+        assert words not in outcome.text, outcome.text[-2000:]
