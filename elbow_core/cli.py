@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from elbow_core.errors import UserError
-from elbow_core.files import is_full
+from elbow_core.files import is_full, is_of_the_system
 from elbow_core.printable import one_line
 from elbow_core.processes import (
     CTRL_C_LINE,
@@ -79,9 +79,10 @@ def _call(main: Callable[[Sequence[str]], int]) -> int:
         reason = one_line(str(error))
         print(f"error: not enough memory{': ' if reason else ''}{reason}", file=sys.stderr)
     except Exception as error:
-        if not is_full(error):
+        if not is_of_the_system(error):
             raise
-        print(f"error: cannot be written: {one_line(str(error))}", file=sys.stderr)
+        refusal = "cannot be written" if is_full(error) else "cannot be read or written"
+        print(f"error: {refusal}: {one_line(str(error))}", file=sys.stderr)
     return 2
 
 

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
         sync_tree,
     )
     from elbow_core.files.bounded import read_regular
-    from elbow_core.files.disk import is_full, require_room, require_utf8_name, require_writable
+    from elbow_core.files.disk import (
+        is_full,
+        is_of_the_system,
+        require_room,
+        require_utf8_name,
+        require_writable,
+    )
     from elbow_core.files.locks import locked_file, locked_folder, locked_output
     from elbow_core.files.outputs import output_folder, require_output_file, require_output_folder
     from elbow_core.files.partial_folders import (
@@ -40,6 +46,7 @@ __all__ = [
     "atomic_file",
     "atomic_folder",
     "is_full",
+    "is_of_the_system",
     "is_partial_name",
     "locked_file",
     "locked_folder",
@@ -68,7 +75,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "atomic": ["apply_umask", "atomic_file", "atomic_folder", "sha256_of", "sync_tree"],
         "bounded": ["read_regular"],
-        "disk": ["is_full", "require_room", "require_utf8_name", "require_writable"],
+        "disk": [
+            "is_full",
+            "is_of_the_system",
+            "require_room",
+            "require_utf8_name",
+            "require_writable",
+        ],
         "locks": ["locked_file", "locked_folder", "locked_output"],
         "outputs": ["output_folder", "require_output_file", "require_output_folder"],
         "partial_folders": [

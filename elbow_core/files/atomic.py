@@ -1,6 +1,8 @@
 """Atomic files and folders, their permissions, and digests of files."""
 
 import hashlib
+import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -136,9 +138,20 @@ def apply_umask(path: Path) -> None:
     ]
     if not private:
         return
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        probe = Path(folder) / "probe"
-        probe.touch()
-        mode = probe.stat().st_mode & 0o666
+    mode = _mode_of_new_files(path.parent)
     for entry in private:
         entry.chmod(mode | (mode & 0o444) >> 2 if entry.is_dir() else mode)
+
+
+def _mode_of_new_files(folder: Path) -> int:
+    """Return the permissions that the umask leaves; it cannot be read without changing it."""
+    probe = folder / f".elbow-{secrets.token_hex(8)}"
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666)  # a file without a name
+    except (AttributeError, OSError):  # not on Linux, or on a file system without such files
+        descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        probe.unlink()
+    try:
+        return os.fstat(descriptor).st_mode & 0o666
+    finally:
+        os.close(descriptor)

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.errors import UserError
@@ -59,10 +60,22 @@ def is_full(error: BaseException, path: Path | None = None) -> bool:
     """
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _FULL
-    words = [text for code in _FULL for text in (os.strerror(code), f"os error {code}")]
-    if any(text.lower() in str(error).lower() for text in words):
+    if _names(error, _FULL):
         return True
     return path is not None and shutil.disk_usage(_existing(path)).free < _NO_ROOM
+
+
+def is_of_the_system(error: BaseException) -> bool:
+    """Return whether an error of a library says that the system refuses or fails to read or write.
+
+    Libraries in other languages raise errors of their own, with the system's words or number.
+    """
+    return _names(error, (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE))
+
+
+def _names(error: BaseException, codes: Sequence[int]) -> bool:
+    words = [text for code in codes for text in (os.strerror(code), f"(os error {code})")]
+    return any(text.lower() in str(error).lower() for text in words)
 
 
 def _existing(path: Path) -> Path:

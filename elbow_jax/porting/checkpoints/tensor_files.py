@@ -70,9 +70,10 @@ def require_own_file(path: Path) -> None:
 
     The file to port may lie in the folder that the result is written to, under the same name.
     """
-    if not path.exists() and not path.is_symlink():
+    if path.parent.is_dir():
+        require_output_file(path)
+    if not path.exists():
         return
-    require_output_file(path)
     try:
         with safe_open(path, framework="numpy") as opened:
             own = any(key in _OWN_METADATA for key in opened.metadata() or {})

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from elbow_core.errors import UserError
-from elbow_core.files.disk import is_full, require_room, require_writable
+from elbow_core.files.disk import is_full, is_of_the_system, require_room, require_writable
 from tests.support.paths import names_in
 
 
@@ -40,6 +40,20 @@ def test_disk_without_room_is_named_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match=r"the next checkpoint needs [\d,.]+ MiB, and its disk has"):
         require_room(tmp_path / "deep" / "new", 2**80, "the next checkpoint")
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "of_the_system"),
+    [
+        (RuntimeError("I/O error: Permission denied (os error 13)"), True),
+        (ValueError("[/run] Input/output error"), True),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), True),
+        (ValueError("shape (os error 131)"), False),
+        (ValueError("x"), False),
+    ],
+)
+def test_errors_of_the_system_are_recognised_in_the_words_of_libraries(error, of_the_system):
+    assert is_of_the_system(error) == of_the_system
 
 
 @pytest.mark.parametrize(
