@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elbow_core.errors import UserError
+from elbow_core.files import read_regular
 from elbow_core.identity import has_outer_blanks
 from elbow_core.tables.cells import restore
 
@@ -24,6 +25,7 @@ MAX_CELL = 2**15 - 1
 """Characters, as in a spreadsheet; a path of Linux fits, with each of its bytes escaped."""
 MAX_PADDED = 2**27
 """Rows times characters of the longest cell: in an array of text, each row has that room."""
+_OPENED_BY_THE_SHELL = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 _MAX_LINE = 2**17  # below the limit of the module csv, which counts quoted line ends too
 _LINE_END = re.compile(r"\r\n|\r|\n|\Z")
 
@@ -138,10 +140,20 @@ def _split_lines(text: str, path: Path, error: type[UserError]) -> Iterator[str]
         position = end.end()
 
 
+def _read_bytes(path: Path) -> bytes:
+    """Return the content of a file, or of a pipe that the shell has opened for the command.
+
+    At most one byte more than a table may have. Another pipe might never end.
+    """
+    if str(path).startswith(_OPENED_BY_THE_SHELL):
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    return read_regular(path, MAX_BYTES + 1)
+
+
 def _read_text(path: Path, error: type[UserError]) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = _read_bytes(path)
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror}") from problem
     if len(data) > MAX_BYTES:

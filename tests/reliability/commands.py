@@ -166,7 +166,9 @@ def _stopped_fine_tuning(folder: Path) -> None:
 
 def _half_answered(folder: Path) -> None:
     _fine_tuned(folder)
-    _kill_once(folder / "run/answers_test.jsonl", 3, "vlm_torch.predict", "--run", "run")
+    answers = folder / "run/.predictions_test.jsonl"
+    _kill_once(folder, answers, 3, "vlm_torch.predict", "--run", "run", "--batch-size", "2")
+    assert answers.is_file()
 
 
 def _prepared(folder: Path) -> None:
@@ -176,20 +178,21 @@ def _prepared(folder: Path) -> None:
 
 def _half_prepared(folder: Path) -> None:
     _data_folder(folder)
-    command = ["elbow_core.prepare", "--config", "data.yaml"]
-    _kill_once(folder / ".out.partial/work/digests.json", 1, *command)
+    work = folder / ".out.partial/work"
+    while not work.is_dir():  # a fast one has ended before it was killed
+        shutil.rmtree(folder / "out", ignore_errors=True)
+        _kill_once(folder, work / "key", 0, "elbow_core.prepare", "--config", "data.yaml")
 
 
-def _kill_once(file: Path, lines: int, module: str, *arguments: str) -> None:
+def _kill_once(folder: Path, file: Path, lines: int, module: str, *arguments: str) -> None:
     """Start a command and kill it once it has written some lines of a file."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=file.parents[1])
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=folder)
     while process.poll() is None:
         if file.is_file() and file.read_text().count("\n") >= lines:
             break
         time.sleep(0.0005)
     process.kill()
     process.wait()
-    assert file.is_file()
 
 
 def _age(*files: Path) -> None:
@@ -340,6 +343,8 @@ RECORDS = {
         (*_PREPARED, *_RUN, "run/metrics.jsonl", "run/checkpoints/checkpoint-3/*"),
     ),
     "vlm predict": Records(CASES["vlm predict"], (*_PREPARED, *_RUN, *_ADAPTER)),
-    "vlm predict on": Records(_with("vlm predict", _half_answered), ("run/answers_test.jsonl",)),
+    "vlm predict on": Records(
+        _with("vlm predict", _half_answered), ("run/.predictions_test.jsonl",)
+    ),
     "merge": Records(CASES["merge"], (*_RUN, *_ADAPTER)),
 }

@@ -1,5 +1,6 @@
 """The one reader of tables: what it takes as it stands, and what it refuses with file and line."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_fault_is_one_line_with_file_and_line(tmp_path, content, message):
 def test_missing_file_and_folder_are_named(tmp_path):
     with pytest.raises(ManifestError, match=r"no\.csv: cannot be read: No such file"):
         read_csv_table(tmp_path / "no.csv", ManifestError)
-    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+    with pytest.raises(UserError, match="cannot be read: is not a regular file"):
         read_csv_rows(tmp_path)
 
 
@@ -259,3 +260,20 @@ def test_table_of_too_many_rows_is_refused_with_its_place(tmp_path, monkeypatch)
 def test_cell_at_the_limit_is_read(tmp_path):
     (row,) = cells(write(tmp_path / "t.csv", f"a,b\n1,{'ü' * 32_767}\n"))
     assert len(row["b"]) == 32_767
+
+
+def test_pipe_in_place_of_a_table_is_refused_and_does_not_wait(tmp_path):
+    path = tmp_path / "table.csv"
+    os.mkfifo(path)
+    with pytest.raises(UserError, match="cannot be read: is not a regular file"):
+        read_csv_table(path)
+
+
+def test_table_is_read_from_a_pipe_that_the_shell_opened():
+    read, write = os.pipe()
+    os.write(write, b"a,b\n1,2\n")
+    os.close(write)
+    try:
+        assert read_csv_table(Path(f"/dev/fd/{read}")).rows[0].cells == {"a": "1", "b": "2"}
+    finally:
+        os.close(read)
