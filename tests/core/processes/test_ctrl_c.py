@@ -32,7 +32,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.parametrize(("module", "at"), zip(COMMANDS, range(10, 80, 10), strict=True))
+@pytest.mark.parametrize(("module", "at"), list(zip(COMMANDS, range(10, 80, 10), strict=True)))
 def test_ctrl_c_while_a_command_imports_is_one_line(module, at):
     command = [sys.executable, "-c", PROGRAM, module, str(at)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
