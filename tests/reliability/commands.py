@@ -319,9 +319,7 @@ _ADAPTER = ("run/adapter/*",)
 
 RECORDS = {
     "prepare again": Records(_with("prepare", _prepared), ("out/*",)),
-    "prepare on": Records(
-        _with("prepare", _half_prepared), (".out.partial/*", ".out.partial/work/*")
-    ),
+    "prepare on": Records(_with("prepare", _half_prepared), (".out.partial/**/*",)),
     "train": Records(CASES["train"], _PREPARED),
     "train on": Records(
         _with("train", _stopped_training),
