@@ -1,11 +1,11 @@
-"""The commands of `commands.CASES`, each with its folder, under the preloaded library."""
+"""The commands of `cases.CASES`, each with its folder, under the preloaded library."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.reliability.commands import CASES
+from tests.reliability.cases import CASES
 from tests.reliability.disturbed import Command, compile_shim
 from tests.reliability.trials import Trials
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.reliability.commands import CASES
+from tests.reliability.cases import CASES
 from tests.reliability.disturbed import Disturbance, distinct_points, find_compiler
 from tests.reliability.trials import (
     Problems,

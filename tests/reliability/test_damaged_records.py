@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.commands import KEPT, RECORDS
+from tests.reliability.cases import KEPT
 from tests.reliability.disturbed import Command, Disturbance, find_compiler
+from tests.reliability.records import RECORDS
 from tests.reliability.trials import Problems, assert_success_or_one_line
 
 SECONDS = 60.0  # in which every command has ended

@@ -1,11 +1,12 @@
 """Compare a disturbed command with an undisturbed one."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.reliability.commands import KEPT, Case, digest
+from tests.reliability.cases import KEPT, Case
 from tests.reliability.disturbed import NOTHING, Command, Disturbance, Outcome
 
 
@@ -71,6 +72,18 @@ class Problems:
     def assert_none(self) -> None:
         """Fail with all problems, if there are any."""
         assert not self._found, "\n\n".join(self._found)
+
+
+def digest(path: Path) -> str:
+    """Return a digest of a file, or of all names and files of a folder; empty if it is absent."""
+    if not path.exists():
+        return ""
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    whole = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes() if file.is_file() else b""
+        whole.update(f"{file.relative_to(path)} {len(content)}\n".encode() + content)
+    return whole.hexdigest()
 
 
 def names_of(folder: Path) -> list[str]:
