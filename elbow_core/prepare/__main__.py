@@ -58,13 +58,17 @@ def format_table(rows: Sequence[ManifestRow]) -> str:
 
 
 def describe_reasons(rejected: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return a line for each of the most frequent reasons: its number of files, and the first."""
+    """Return a line for each of the most frequent reasons: its file, or their number and one."""
     first: dict[str, str] = {}
     for line in rejected:
         first.setdefault(line["reason"], line["path"])
     counts = Counter(line["reason"] for line in rejected)
     lines = [
-        one_line(f"{number} times: {reason} (such as {first[reason]})")
+        one_line(
+            f"{first[reason]}: {reason}"
+            if number == 1
+            else f"{number} files, such as {first[reason]}: {reason}"
+        )
         for reason, number in counts.most_common(_REASONS)
     ]
     return lines + ["..."] * (len(counts) > _REASONS)

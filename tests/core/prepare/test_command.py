@@ -49,9 +49,11 @@ def test_files_that_are_not_used_are_counted_by_reason_with_the_first_name(confi
     assert "\x1b" not in printed
     lines = printed.splitlines()[7:]
     assert len(lines) == 3
-    assert lines[0].startswith("  2 times: has no image suffix (.png, .jpg, .jpeg, .dcm)")
-    assert lines[0].endswith("(such as injury/=1.txt)")
-    assert {line[:10] for line in lines[1:]} == {"  1 times:"}
+    assert lines[0].startswith("  2 files, such as injury/=1.txt: has no image suffix (.png, ")
+    assert sorted(line.partition(": ")[0] for line in lines[1:]) == [
+        "  normal/a\\x1b[31m.txt",
+        "  normal/linked",
+    ]
     rejected = (config.out / "rejected.csv").read_text()
     assert "'normal/a\\x1b[31m.txt" in rejected
     table = read_csv_table(config.out / "rejected.csv")
