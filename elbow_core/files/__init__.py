@@ -11,7 +11,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_core.files.atomic import atomic_file, atomic_folder
-    from elbow_core.files.bounded import read_regular
+    from elbow_core.files.bounded import NotRegularError, open_regular, read_regular
     from elbow_core.files.digests import sha256_of
     from elbow_core.files.disk import (
         is_full,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARK",
     "SMALL_FILE",
+    "NotRegularError",
     "apply_umask",
     "atomic_file",
     "atomic_folder",
@@ -50,6 +51,7 @@ __all__ = [
     "locked_folder",
     "locked_output",
     "marked_folder",
+    "open_regular",
     "output_folder",
     "parse_json",
     "partial_of",
@@ -73,7 +75,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "atomic": ["atomic_file", "atomic_folder"],
-        "bounded": ["read_regular"],
+        "bounded": ["NotRegularError", "open_regular", "read_regular"],
         "digests": ["sha256_of"],
         "disk": [
             "is_full",
