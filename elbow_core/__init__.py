@@ -1,8 +1,8 @@
 """The data and evaluation core that `elbow_jax` and `vlm_torch` share, without JAX and torch.
 
-`config`, `radiographs`, `sources`, `dataset`, `prepare` and `evaluation` are its wings; the modules
-beside them are their common base: errors, commands, signals, worker processes, atomic files,
-progress, run directories.
+`files`, `tables`, `processes`, `config`, `runs`, `radiographs`, `sources`, `dataset`, `prepare` and
+`evaluation` are its wings; the modules beside them are their common base: errors, commands, text
+and streams without control characters, progress, identities, surroundings.
 """
 
 import sys

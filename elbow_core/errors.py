@@ -1,4 +1,7 @@
-"""Errors that a user can fix: each is one line that names the cause and says what to do."""
+"""Errors that a user can fix: each is one line that names the cause and says what to do.
+
+`library_reason` turns an error of a library into such a cause.
+"""
 
 import re
 

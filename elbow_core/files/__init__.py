@@ -10,14 +10,9 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.files.atomic import (
-        apply_umask,
-        atomic_file,
-        atomic_folder,
-        sha256_of,
-        sync_tree,
-    )
-    from elbow_core.files.bounded import read_regular
+    from elbow_core.files.atomic import atomic_file, atomic_folder
+    from elbow_core.files.bounded import NotRegularError, open_regular, read_regular
+    from elbow_core.files.digests import sha256_of
     from elbow_core.files.disk import (
         is_full,
         is_of_the_system,
@@ -31,17 +26,21 @@ if TYPE_CHECKING:
         MARK,
         is_partial_name,
         marked_folder,
+        partial_of,
         remove_abandoned,
         remove_content,
         remove_marked,
         sweep,
     )
+    from elbow_core.files.permissions import apply_umask
     from elbow_core.files.strict_json import SMALL_FILE, parse_json, read_json
+    from elbow_core.files.syncing import sync_tree
     from elbow_core.files.system_files import reason_to_leave_out
 
 __all__ = [
     "MARK",
     "SMALL_FILE",
+    "NotRegularError",
     "apply_umask",
     "atomic_file",
     "atomic_folder",
@@ -52,8 +51,10 @@ __all__ = [
     "locked_folder",
     "locked_output",
     "marked_folder",
+    "open_regular",
     "output_folder",
     "parse_json",
+    "partial_of",
     "read_json",
     "read_regular",
     "reason_to_leave_out",
@@ -73,8 +74,9 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "atomic": ["apply_umask", "atomic_file", "atomic_folder", "sha256_of", "sync_tree"],
-        "bounded": ["read_regular"],
+        "atomic": ["atomic_file", "atomic_folder"],
+        "bounded": ["NotRegularError", "open_regular", "read_regular"],
+        "digests": ["sha256_of"],
         "disk": [
             "is_full",
             "is_of_the_system",
@@ -88,12 +90,15 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "MARK",
             "is_partial_name",
             "marked_folder",
+            "partial_of",
             "remove_abandoned",
             "remove_content",
             "remove_marked",
             "sweep",
         ],
+        "permissions": ["apply_umask"],
         "strict_json": ["SMALL_FILE", "parse_json", "read_json"],
+        "syncing": ["sync_tree"],
         "system_files": ["reason_to_leave_out"],
     },
 )

@@ -1,8 +1,5 @@
-"""Atomic files and folders, their permissions, and digests of files."""
+"""Files and folders that are written whole or not at all."""
 
-import hashlib
-import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,13 +11,15 @@ from elbow_core.files.outputs import output_file, output_folder
 from elbow_core.files.partial_folders import (
     MARK,
     marked_folder,
+    partial_of,
     remove_content,
     remove_marked,
     temporary_folder,
 )
-from elbow_core.files.renaming import exchange, sync, sync_tree
+from elbow_core.files.permissions import apply_umask
+from elbow_core.files.renaming import exchange
+from elbow_core.files.syncing import sync, sync_tree
 
-_PRIVATE = 0o077  # mode bits that a file written through a temporary one lacks
 _NEW, _FORMER = "new", "former"  # in a partial folder
 
 
@@ -75,7 +74,7 @@ def atomic_folder(
     Raises `UserError` if the folder cannot be created, or another process is writing it.
     """
     target = output_folder(path)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = partial_of(target)
     with marked_folder(partial, f"{path}: is being written by another process"):
         new, former = partial / _NEW, partial / _FORMER
         try:
@@ -114,44 +113,3 @@ def _restore(former: Path, target: Path) -> None:
     """Give a former folder its name back if nothing has that name."""
     if former.is_dir() and not target.exists():
         former.rename(target)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal; raises `OSError`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def apply_umask(path: Path) -> None:
-    """Give a file, or all that a folder contains, the permissions that the umask leaves.
-
-    Libraries that write through temporary files leave them readable by their owner alone. Only
-    files and folders without any permission for others are changed; links are not followed.
-
-    Reference: mkstemp(3), umask(2).
-    """
-    entries = [path, *path.rglob("*")]
-    private = [
-        entry
-        for entry in entries
-        if not entry.is_symlink() and entry.exists() and not entry.stat().st_mode & _PRIVATE
-    ]
-    if not private:
-        return
-    mode = _mode_of_new_files(path.parent)
-    for entry in private:
-        entry.chmod(mode | (mode & 0o444) >> 2 if entry.is_dir() else mode)
-
-
-def _mode_of_new_files(folder: Path) -> int:
-    """Return the permissions that the umask leaves; it cannot be read without changing it."""
-    probe = folder / f".elbow-{secrets.token_hex(8)}"
-    try:
-        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666)  # a file without a name
-    except (AttributeError, OSError):  # not on Linux, or on a file system without such files
-        descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        probe.unlink()
-    try:
-        return os.fstat(descriptor).st_mode & 0o666
-    finally:
-        os.close(descriptor)

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.errors import UserError
-
-PREFIX, SUFFIX = ".elbow-", ".partial"
-"""Of temporary folders, which `elbow_core.files.sweep` removes after a kill."""
+from elbow_core.files.partial_folders import partial_of
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_ROOM_FOR_PARTIAL = len("..partial")  # `elbow_core.files.atomic_folder`
+_ROOM_FOR_PARTIAL = len(partial_of(Path("x")).name) - 1
 _NO_ROOM = 2**16  # bytes free on a disk that is full
 
 

@@ -186,7 +186,7 @@ def _probe_device(path: Path) -> None:
 
 
 def _require_short(path: Path) -> None:
-    """Raise `UserError` for a name that the file system cannot hold, with the room of a partial."""
+    """Raise `UserError` for a name that the file system cannot hold."""
     folder = path.absolute().parent
     while not folder.is_dir():
         folder = folder.parent

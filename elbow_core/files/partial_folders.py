@@ -16,11 +16,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from elbow_core.errors import UserError
-from elbow_core.files.disk import PREFIX, SUFFIX
 from elbow_core.files.locks import locked_folder
 
+_PREFIX, _SUFFIX = ".elbow-", ".partial"
+"""Of temporary folders, which `sweep` removes after a kill."""
 MARK = "partial_of_elbow_radiographs"
 _CONTENT = b"Unfinished output of elbow-radiographs, format 1; its next run removes this folder.\n"
+
+
+def partial_of(output: Path) -> Path:
+    """Return the partial folder, of a fixed name, of an output that is a folder."""
+    return output.with_name(f".{output.name}{_SUFFIX}")
 
 
 @contextmanager
@@ -82,7 +88,7 @@ def sweep(parent: Path) -> None:
 
 def is_partial_name(name: str) -> bool:
     """Return whether a folder of this name may be one of `temporary_folder`."""
-    return name.startswith(PREFIX) and name.endswith(SUFFIX)
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
 
 
 def remove_abandoned(partial: Path) -> None:
@@ -121,7 +127,7 @@ def remove_content(folder: Path, keep: str = "") -> None:
 def _new_locked_folder(parent: Path, lock: ExitStack) -> Path:
     """Create a partial folder; the lock, which `sweep` respects, is held until ``lock`` closes."""
     while True:
-        partial = Path(tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=parent))
+        partial = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=parent))
         with suppress(FileNotFoundError), ExitStack() as attempt:
             is_free = attempt.enter_context(_lock_if_free(partial))
             # Another process may have taken it for a leftover before it was locked.
@@ -160,7 +166,7 @@ def _foreign(partial: Path) -> str | None:
     if found.st_uid == os.geteuid():
         return None
     # Some network file systems show our own folders under another number.
-    probe = Path(tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=partial.parent))
+    probe = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=partial.parent))
     try:
         return None if probe.lstat().st_uid == found.st_uid else "belongs to another user"
     finally:

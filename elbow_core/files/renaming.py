@@ -1,10 +1,9 @@
-"""Names of files and folders that change at once, and content that has reached the disk."""
+"""Names of files and folders that are exchanged at once."""
 
 import ctypes
 import errno
 import functools
 import os
-import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,32 +31,6 @@ def exchange(first: Path, second: Path) -> bool:
     if number in _UNSUPPORTED:
         return False
     raise OSError(number, os.strerror(number), str(first), None, str(second))
-
-
-def sync(path: Path) -> None:
-    """Wait until the content of a file, or the names in a folder, are on the disk.
-
-    Raises `OSError`, but not where a file system cannot do this for folders.
-
-    Reference: fsync(2).
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED or not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(folder: Path) -> None:
-    """Wait until a folder and all that it contains are on the disk; links are not followed."""
-    for parent, _, files in os.walk(folder, topdown=False):
-        for path in (Path(parent, name) for name in files):
-            if stat.S_ISREG(path.lstat().st_mode):
-                sync(path)
-        sync(Path(parent))
 
 
 @functools.cache

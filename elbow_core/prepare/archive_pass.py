@@ -1,7 +1,6 @@
 """The second pass over the files of a data set: decode, preprocess and archive each image."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from elbow_core.dataset import (
     write_segment,
 )
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError
+from elbow_core.files import parse_json
 from elbow_core.prepare.rejections import reason_of
 from elbow_core.prepare.resumable_folder import write_json
 from elbow_core.processes import WorkerPool
@@ -135,10 +135,7 @@ def _prepared_images(
 
 
 def _collect(rows: Sequence[ManifestRow], work: Path, segments: int) -> ArchivedImages:
-    records = [
-        json.loads(_record_path(work, number).read_text(encoding="utf-8"))
-        for number in range(segments)
-    ]
+    records = [_read_record(work, number) for number in range(segments)]
     outcomes = [outcome for record in records for outcome in record["images"]]
     archived, rejected, hashes = [], [], bytearray()
     for row, outcome in zip(rows, outcomes, strict=True):
@@ -164,11 +161,11 @@ def _count_images(pool: WorkerPool, prepare: Any, tasks: Sequence[_Task]) -> Ite
 def _is_finished(directory: Path, work: Path, task: _Task) -> bool:
     """Return whether a segment and its record are whole; not all that is written reaches a disk."""
     try:
-        record = json.loads(_record_path(work, task.number).read_text(encoding="utf-8"))
+        record = _read_record(work, task.number)
         if [_is_outcome(outcome) for outcome in record["images"]] != [True] * len(task.files):
             return False
         check_segment(segment_path(directory, task.number), Segment(**record["segment"]))
-    except (FileNotFoundError, ArchiveError, ValueError, KeyError, TypeError, RecursionError):
+    except (FileNotFoundError, ArchiveError, ValueError, KeyError, TypeError):
         return False
     return True
 
@@ -180,6 +177,10 @@ def _is_outcome(value: Any) -> bool:
         case {"height": int(), "width": int(), "hash": str(digest)}:
             return len(value) == 3 and _HASH.fullmatch(digest) is not None
     return False
+
+
+def _read_record(work: Path, number: int) -> Any:
+    return parse_json(_record_path(work, number).read_bytes())
 
 
 def _record_path(work: Path, number: int) -> Path:

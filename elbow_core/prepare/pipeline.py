@@ -163,11 +163,8 @@ def _fingerprint(
 
 def _refuse_foreign(out: Path) -> None:
     """Raise `UserError` if the output is neither missing, an empty folder nor a prepared one."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        if not (out / INDEX_FILE).is_file():
-            raise UserError(f"{out}: exists and is not a prepared data set; choose another out")
-    else:
-        require_writable(out)
+    if out.exists() and any(out.iterdir()) and not (out / INDEX_FILE).is_file():
+        raise UserError(f"{out}: exists and is not a prepared data set; choose another out")
 
 
 def _is_prepared(out: Path, fingerprint: str) -> bool:

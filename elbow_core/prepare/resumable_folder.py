@@ -12,6 +12,7 @@ from elbow_core.files import (
     atomic_file,
     marked_folder,
     output_folder,
+    partial_of,
     remove_abandoned,
     remove_content,
     remove_marked,
@@ -37,7 +38,7 @@ def resumable_folder(out: Path, key: str) -> Iterator[tuple[Path, Path]]:
     partial folder is not ours (`elbow_core.files.partial_folders`).
     """
     target = output_folder(out)
-    partial = _partial(target)
+    partial = partial_of(target)
     try:
         with marked_folder(partial, f"{out}: is being prepared by another process"):
             require_output_folder(partial)
@@ -59,7 +60,7 @@ def resumable_folder(out: Path, key: str) -> Iterator[tuple[Path, Path]]:
 
 def remove_finished(out: Path) -> None:
     """Remove the partial folder of a complete ``out``, which a kill at the very end leaves."""
-    partial = _partial(output_folder(out))
+    partial = partial_of(output_folder(out))
     if partial.is_dir():
         remove_abandoned(partial)
 
@@ -68,10 +69,6 @@ def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, atomically."""
     with atomic_file(path) as partial:
         partial.write_text(json.dumps(value), encoding="utf-8")
-
-
-def _partial(target: Path) -> Path:
-    return target.with_name(f".{target.name}.partial")
 
 
 def _resume(partial: Path, key: str) -> tuple[Path, Path]:

@@ -1,7 +1,6 @@
 """Decode a radiograph file into one grey array, or raise an error that names the file."""
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from elbow_core.errors import MachineError, RadiographError
+from elbow_core.files import NotRegularError, open_regular
 from elbow_core.radiographs.dicom import decode_dicom, read_dicom_header
 from elbow_core.radiographs.file_types import is_dicom, read_header
 from elbow_core.radiographs.grey_levels import row_strips, scale_to_8_bits
@@ -51,13 +51,14 @@ def read_bytes(path: Path | str) -> bytes:
     give: it is missing, may not be read, or its disk fails.
     """
     try:
-        # Without O_NONBLOCK, a pipe waits for its writer.
-        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        opened = open_regular(path)
         try:
             with memory_trouble(f"{path}: not enough memory to read it"):
-                data = _read_regular(opened, path)
+                data = _read_opened(opened, path)
         finally:
             os.close(opened)
+    except NotRegularError as error:
+        raise RadiographError(f"{path}: is not a file") from error
     except OSError as error:  # The text of the error itself repeats the path.
         raise MachineError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -67,15 +68,13 @@ def read_bytes(path: Path | str) -> bytes:
     return data
 
 
-def _read_regular(opened: int, path: Path | str) -> bytes:
-    status = os.fstat(opened)
-    if not stat.S_ISREG(status.st_mode):
-        raise RadiographError(f"{path}: is not a file")
-    if status.st_size > MAX_FILE_BYTES:
-        raise RadiographError(f"{path}: has {status.st_size} bytes, too many for a radiograph")
+def _read_opened(opened: int, path: Path | str) -> bytes:
+    size = os.fstat(opened).st_size
+    if size > MAX_FILE_BYTES:
+        raise RadiographError(f"{path}: has {size} bytes, too many for a radiograph")
     with os.fdopen(opened, "rb", closefd=False) as file:
-        data = file.read(status.st_size + 1)
-    if len(data) != status.st_size:
+        data = file.read(size + 1)
+    if len(data) != size:
         raise MachineError(f"{path}: changed while it was read; give the command again")
     return data
 

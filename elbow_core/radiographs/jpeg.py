@@ -25,8 +25,7 @@ _APPLICATIONS = frozenset(range(0xE0, 0xF0)) | {0xFE}  # and comments
 _WHOLE_BLOCK = b"\0\x3f\0"  # first and last coefficient, and bits, of a sequential scan
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _MAX_REPAIRS = 100
-MAX_SCANS = 100
-"""Encoders write some ten; each costs a pass over the picture, however short it is."""
+_MAX_SCANS = 100  # encoders write some ten; each costs a pass over the picture
 _MAX_SCANNED_PIXELS = 2_000_000_000  # 100 megapixels in 20 scans
 _MAX_REPAIRED_PIXELS = 500_000_000  # each repair decodes the picture again
 _MAX_SEGMENTS = 2**14  # 255 of a colour profile, tables before each scan, and many comments
@@ -75,8 +74,8 @@ def read_segments(data: bytes) -> Iterator[Segment]:
         image_data: bytes | memoryview = b""
         if marker == _SCAN:
             scans += 1
-            if scans > MAX_SCANS:
-                raise HeaderError(f"is a JPEG of more than {MAX_SCANS} scans")
+            if scans > _MAX_SCANS:
+                raise HeaderError(f"is a JPEG of more than {_MAX_SCANS} scans")
             after = _SCAN_END.search(data, end)
             if after is None:
                 break
@@ -193,10 +192,8 @@ class _Stream:
 
     @staticmethod
     def _decides_colour(segment: Segment) -> bool:
-        known = {_JFIF: b"JFIF\0", _ADOBE: b"Adobe"}
-        return (
-            segment.content.startswith(known.get(segment.marker, b"?")) and segment.marker in known
-        )
+        name = {_JFIF: b"JFIF\0", _ADOBE: b"Adobe"}.get(segment.marker)
+        return name is not None and segment.content.startswith(name)
 
     def encode(self) -> bytes:
         """Return the bytes of the stream."""

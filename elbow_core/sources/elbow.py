@@ -97,12 +97,7 @@ def scan(root: Path, config: ElbowSource) -> ScanResult:
 
 
 def _first(rules: tuple[Rule, ...], stem: str, key: str) -> Rule | None:
-    numbered = enumerate(rules)
-    return next(
-        (
-            rule
-            for number, rule in numbered
-            if search_pattern(rule.pattern, stem, f"{key}.{number}")
-        ),
-        None,
-    )
+    for number, rule in enumerate(rules):
+        if search_pattern(rule.pattern, stem, f"{key}.{number}"):
+            return rule
+    return None

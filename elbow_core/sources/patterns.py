@@ -24,9 +24,8 @@ def _check_pattern(pattern: str) -> str:
     _refuse_repetitions(pattern)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error"
-            )  # Of sets in sets, which `re` and `regex` read otherwise.
+            # Of sets in sets, which `re` and `regex` read differently.
+            warnings.simplefilter("error")
             re.compile(_composed(pattern), re.IGNORECASE)
             _compile(pattern)
     except (re.error, regex.error, OverflowError, RecursionError, Warning) as error:

@@ -1,6 +1,7 @@
 """Commands of the project, run in this process as the shell does."""
 
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -9,11 +10,16 @@ from elbow_core import cli
 
 
 def status_of(module: Any, *arguments: str) -> int:
-    """Run a command; return its exit status."""
+    """Run the command of a module; return its exit status."""
+    return exit_status(module.main, *arguments)
+
+
+def exit_status(main: Callable[[Sequence[str]], int], *arguments: str) -> int:
+    """Run a command by its function; return its exit status."""
     original_argv, sys.argv = sys.argv, ["command", *arguments]
     try:
         with pytest.raises(SystemExit) as exit_info:
-            cli.run(module.main)
+            cli.run(main)
     finally:
         sys.argv = original_argv
     assert isinstance(exit_info.value.code, int)

@@ -121,8 +121,13 @@ def run_length(pixels: np.ndarray) -> bytes:
                 literal = row[start : start + 128].tobytes()
                 encoded += bytes([len(literal) - 1]) + literal
         segments.append(bytes(encoded) + b"\0" * (len(encoded) % 2))
-    offsets = np.cumsum([64] + [len(segment) for segment in segments])[:-1].tolist()
-    header = struct.pack("<16L", len(segments), *offsets, *[0] * (15 - len(segments)))
+    return run_length_frame(segments)
+
+
+def run_length_frame(segments: list[bytes]) -> bytes:
+    """Return segments as a frame, after the header with their places."""
+    starts = np.cumsum([64, *map(len, segments)])[:-1].tolist()
+    header = struct.pack("<16I", len(segments), *starts, *[0] * (15 - len(segments)))
     return header + b"".join(segments)
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
@@ -149,8 +149,7 @@ def _answer(requests: IO[bytes], answers: IO[str]) -> None:
             resource.setrlimit(resource.RLIMIT_AS, (limit, _ADDRESS_SPACE))
         reading = _measure(data)
         resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
-        line = {"outcome": reading.outcome, "seconds": reading.seconds, "peak": reading.peak}
-        answers.write(json.dumps(line) + "\n")
+        answers.write(json.dumps(asdict(reading)) + "\n")
         answers.flush()
 
 

@@ -2,15 +2,13 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from elbow_core import cli
+from tests.support.commands import exit_status
 from tests.support.small_data import SIZE
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.lora import AdapterCard
@@ -74,14 +72,7 @@ def refused(
 
     ``other_lines`` allows further lines, which are no errors, on standard error.
     """
-    sys_argv = sys.argv
-    sys.argv = ["command", *arguments]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.run(main)
-    finally:
-        sys.argv = sys_argv
-    assert ended.value.code == 2
+    assert exit_status(main, *arguments) == 2
     written = capsys.readouterr().err.splitlines()
     lines = [line for line in written if line.startswith("error: ")]
     assert len(lines) == 1

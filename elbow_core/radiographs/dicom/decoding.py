@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, UInt8
 from pydicom import Dataset
-from pydicom.dataelem import RawDataElement
 
 from elbow_core.radiographs.dicom.levels import Levels, apply_modality, apply_voi, read_window
+from elbow_core.radiographs.dicom.padding import find_shown
 from elbow_core.radiographs.dicom.parsing import DicomFile, parse_dicom
 from elbow_core.radiographs.dicom.pixels import (
     PixelFormat,
@@ -18,12 +18,7 @@ from elbow_core.radiographs.dicom.pixels import (
     decode_words,
     read_pixel_format,
 )
-from elbow_core.radiographs.dicom.values import (
-    describe_tag,
-    read_integer,
-    read_number,
-    unpack,
-)
+from elbow_core.radiographs.dicom.values import read_integer, read_number
 from elbow_core.radiographs.grey_levels import row_strips, scale_levels
 from elbow_core.radiographs.header import NOT_OF_THE_FILE, HeaderError, ImageHeader
 
@@ -79,7 +74,7 @@ class _Pipeline:
         pixels = self.form.pixels_of(words)
         levels, limits = apply_modality(pixels, self.form.limits, self.dataset)
         image = apply_voi(levels, limits, self.dataset)
-        shown = _find_shown(words, pixels, self.form, self.dataset)
+        shown = find_shown(words, pixels, self.form, self.dataset)
         return levels, -image if self.inverted else image, shown
 
 
@@ -186,44 +181,3 @@ class _DicomHeader(ImageHeader):
     """The header of a grey DICOM image."""
 
     photometric: str
-
-
-def _find_shown(
-    words: Words, pixels: Words, form: PixelFormat, dataset: Dataset
-) -> Bool[np.ndarray, "..."] | None:
-    """Return the mask of pixels that are not padding, or None if no padding is declared.
-
-    The padding has the type of the pixels. One that their bits cannot hold stands in the whole
-    word (PS3.3 C.7.5.1.1.2).
-    """
-    ends = [
-        _read_padding(dataset, name, form)
-        for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")
-    ]
-    padding, limit = ends[0], ends[0] if ends[1] is None else ends[1]
-    if padding is None or limit is None:
-        return None
-    low, high = min(padding, limit), max(padding, limit)
-    lowest, highest = form.limits
-    if low < lowest or high > highest:
-        whole = PixelFormat(
-            form.rows, form.columns, form.allocated, form.allocated, form.allocated - 1, form.signed
-        )
-        pixels = whole.pixels_of(words)
-    return (pixels < low) | (pixels > high)
-
-
-def _read_padding(dataset: Dataset, keyword: str, form: PixelFormat) -> int | None:
-    element = dataset.get_item(keyword)
-    if not isinstance(element, RawDataElement) or not element.value:
-        return None
-    values = unpack(element, "H", keyword)
-    if len(values) != 1:
-        raise HeaderError(f"is a DICOM file whose {describe_tag(keyword)} has {len(values)} values")
-    (value,) = values
-    if not form.signed:
-        return value
-    if value >= 32768:
-        return value - 65536
-    is_short = form.limits[1] < value < 1 << form.stored  # the sign is not repeated above its bit
-    return value - (1 << form.stored) if is_short else value

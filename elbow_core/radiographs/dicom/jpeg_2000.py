@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from elbow_core.radiographs.header import HeaderError
 
-_CODESTREAM = b"\xff\x4f\xff\x51"
-_JP2 = b"\0\0\0\x0cjP  "
+CODESTREAM_START = b"\xff\x4f\xff\x51"
+JP2_START = b"\0\0\0\x0cjP  "
 _SIZ, _COD, _COC, _SOT, _SOD, _EOC = 0xFF51, 0xFF52, 0xFF53, 0xFF90, 0xFF93, 0xFFD9
 # Where a decoder's memory comes from, beside the pixels: openjpeg keeps some 7 kB a tile, some 600
 # bytes a code block, and a flag for each layer and precinct of a tile.
@@ -38,9 +38,9 @@ def read_jpeg_2000(stream: bytes) -> Jpeg2000Stream:
     Reference: ITU-T T.800, annexes A.4 to A.6, B.6, B.7 and I.5.
     """
     image_header, codestream = None, stream
-    if stream.startswith(_JP2):
+    if stream.startswith(JP2_START):
         image_header, codestream = _open_jp2(stream)
-    if not codestream.startswith(_CODESTREAM) or len(codestream) < 45:
+    if not codestream.startswith(CODESTREAM_START) or len(codestream) < 45:
         raise HeaderError("is a DICOM file whose JPEG 2000 stream has no header")
     segments = _read_headers(codestream)
     _, size = next(segments)

@@ -20,7 +20,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from elbow_core.radiographs.dicom.jpeg_2000 import read_jpeg_2000
+from elbow_core.radiographs.dicom.jpeg_2000 import CODESTREAM_START, JP2_START, read_jpeg_2000
 from elbow_core.radiographs.dicom.parsing import DicomFile
 from elbow_core.radiographs.dicom.values import describe_tag, read_integer
 from elbow_core.radiographs.header import HeaderError
@@ -34,8 +34,8 @@ _JPEG_2000 = (JPEG2000, JPEG2000Lossless)
 # The first bytes of a frame, by which a fragment that begins another one is recognised.
 _FRAME_STARTS = (
     b"\xff\xd8\xff",
-    b"\xff\x4f\xff\x51",
-    b"\0\0\0\x0cjP  ",
+    CODESTREAM_START,
+    JP2_START,
     *(bytes((segments, 0, 0, 0, 64, 0, 0, 0)) for segments in (1, 2, 4)),
 )
 _MAX_FRAGMENTS = 2**16  # 256 MiB in fragments of 4 KiB

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from elbow_core.errors import UserError
-from elbow_core.files import atomic_file, is_partial_name, locked_folder, sweep
+from elbow_core.files import atomic_file, is_partial_name, locked_folder, read_json, sweep
 from elbow_core.processes import WorkerPool
 from elbow_core.sources.synthetic.anatomy import sample_anatomy
 from elbow_core.sources.synthetic.plans import (
@@ -139,8 +139,8 @@ def _is_complete(root: Path, settings: dict[str, str | int]) -> bool:
         record = root / name
         if record.exists():
             try:
-                found = json.loads(record.read_text())
-            except json.JSONDecodeError:
+                found = read_json(record)
+            except ValueError:
                 raise UserError(f"{record}: is not JSON; delete {root} and run again") from None
             if found != wanted:
                 raise UserError(

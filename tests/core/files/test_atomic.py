@@ -1,15 +1,14 @@
-import hashlib
 import os
-import tempfile
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from elbow_core.errors import UserError
-from elbow_core.files.atomic import apply_umask, atomic_file, atomic_folder, sha256_of
-from elbow_core.files.partial_folders import remove_content
+from elbow_core.files.atomic import atomic_file, atomic_folder
 from tests.support.lock_holders import hold, kill
-from tests.support.paths import names_in
+from tests.support.paths import ROOT, names_in
 
 ERRORS = [ValueError, KeyboardInterrupt]
 
@@ -67,34 +66,6 @@ def test_failed_block_leaves_no_folder(tmp_path, error, may_replace):
     assert names_in(tmp_path) == []
 
 
-def test_replace_keeps_the_former_folder_until_the_new_one_is_complete(tmp_path):
-    path = tmp_path / "folder"
-    path.mkdir()
-    (path / "old.txt").write_text("old")
-    with atomic_folder(path, may_replace=accept) as partial:
-        (partial / "new.txt").write_text("new")
-        assert names_in(path) == ["old.txt"]
-    assert names_in(path) == ["new.txt"]
-    assert names_in(tmp_path) == ["folder"]
-
-
-@pytest.mark.parametrize("error", ERRORS)
-def test_failed_replacement_leaves_the_former_folder(tmp_path, error):
-    path = tmp_path / "folder"
-    path.mkdir()
-    (path / "old.txt").write_text("old")
-
-    def write_half() -> None:
-        with atomic_folder(path, may_replace=accept) as partial:
-            (partial / "new.txt").write_text("half")
-            raise error
-
-    with pytest.raises(error):
-        write_half()
-    assert names_in(path) == ["old.txt"]
-    assert names_in(tmp_path) == ["folder"]
-
-
 def test_folder_with_content_is_not_overwritten_without_replace(tmp_path):
     path = tmp_path / "folder"
     path.mkdir()
@@ -134,29 +105,6 @@ def test_second_writer_is_refused_and_the_leftover_of_a_killed_one_is_removed(tm
     assert names_in(tmp_path) == ["folder"]
 
 
-def test_content_is_removed_without_following_links(tmp_path):
-    folder, outside = tmp_path / "folder", tmp_path / "outside"
-    for path in (folder / "deep/a.txt", folder / "b.txt", outside / "kept.txt"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
-    (folder / "link").symlink_to(outside)
-    remove_content(folder)
-    assert names_in(folder) == []
-    assert names_in(outside) == ["kept.txt"]
-
-
-@pytest.mark.parametrize("content", [b"", b"abc", bytes(range(256)) * 12_288], ids=["0", "3", "3M"])
-def test_digest_is_the_sha256_of_the_content(tmp_path, content):
-    path = tmp_path / "a"
-    path.write_bytes(content)
-    assert sha256_of(path) == hashlib.sha256(content).hexdigest()
-
-
-def test_digest_of_a_missing_file_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        sha256_of(tmp_path / "no")
-
-
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_output_that_becomes_something_else_meanwhile_is_not_replaced(tmp_path, kind):
     path, mine = tmp_path / "a.txt", tmp_path / "mine"
@@ -176,39 +124,24 @@ def test_output_that_becomes_something_else_meanwhile_is_not_replaced(tmp_path, 
     assert names_in(tmp_path) == ["a.txt", "mine"]
 
 
-def mode(path: Path) -> int:
-    return path.stat().st_mode & 0o777
+WRITE = """
+import sys
+from pathlib import Path
+from elbow_core.files.atomic import atomic_file
+for number in range(40):
+    with atomic_file(Path(sys.argv[1])) as partial:
+        with partial.open("w") as file:
+            for _ in range(200):
+                file.write(sys.argv[2] * 100)
+"""
 
 
-@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
-def test_files_written_through_temporary_ones_get_the_permissions_of_the_umask(
-    tmp_path, umask, expected
-):
-    before = os.umask(umask)
-    try:
-        with atomic_folder(tmp_path / "folder") as partial:
-            (partial / "plain").touch()
-            for folder in (partial, Path(tempfile.mkdtemp(dir=partial))):
-                descriptor, _ = tempfile.mkstemp(dir=folder)
-                os.close(descriptor)
-            (partial / "link").symlink_to("nowhere")
-        with atomic_file(tmp_path / "file") as partial:
-            descriptor, name = tempfile.mkstemp(dir=tmp_path)
-            os.close(descriptor)
-            Path(name).replace(partial)
-    finally:
-        os.umask(before)
-    written = [tmp_path / "file", *(tmp_path / "folder").rglob("*")]
-    files = [path for path in written if path.is_file()]
-    assert len(files) == 4
-    assert {mode(path) for path in files} == {expected}
-    (inner,) = (path for path in written if path.is_dir())
-    assert mode(inner) == expected | (expected & 0o444) >> 2
-    assert names_in(tmp_path) == ["file", "folder"]
-
-
-def test_permissions_for_others_are_left_as_they_are(tmp_path):
-    (tmp_path / "script").touch(mode=0o750)
-    (tmp_path / "script").chmod(0o750)
-    apply_umask(tmp_path / "script")
-    assert mode(tmp_path / "script") == 0o750
+def test_two_processes_that_write_one_file_leave_the_text_of_one(tmp_path):
+    path = tmp_path / "x"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", WRITE, str(path), letter], cwd=ROOT)
+        for letter in "ab"
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert path.read_text() in ("a" * 20_000, "b" * 20_000)
+    assert names_in(tmp_path) == ["x"]

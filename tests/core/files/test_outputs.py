@@ -142,7 +142,6 @@ def public_folder() -> Iterator[Path]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_permissions_of_another_user_are_seen_before_the_work(public_folder):
-    public_folder = public_folder
     (public_folder / "file").write_text("ours")
     (public_folder / "open").mkdir(mode=0o777)
     (public_folder / "open").chmod(0o1777)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from elbow_core import cli
 from elbow_core.config import dump_config
 from elbow_core.prepare import DataConfig
+from elbow_core.prepare import __main__ as prepare_module
 from elbow_core.prepare.__main__ import main
 from elbow_core.tables import read_csv_table
+from tests.support.commands import refusal_of
 from tests.support.paths import ROOT, names_in
 from tests.support.prepare_folders import FILES, write_images
 
@@ -91,17 +92,12 @@ def test_command_with_workers_runs_in_a_process(config):
         (["--split.train=0.9"], "they must sum to 1"),
     ],
 )
-def test_usage_errors_are_one_line_and_status_2(config, arguments, message, monkeypatch, capsys):
+def test_usage_errors_are_one_line_and_status_2(config, arguments, message, capsys):
     path = config.out.with_name("data.yaml")
     path.write_text(dump_config(config))
-    monkeypatch.setattr(sys, "argv", ["prepare", "--config", str(path), *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.run(main)
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert message in error
-    assert error.count("\n") == 1
+    line = refusal_of(capsys, prepare_module, "--config", str(path), *arguments)
+    assert line.startswith("error: ")
+    assert message in line
     assert names_in(config.out.parent) == ["data.yaml", "root"]
 
 

@@ -15,7 +15,7 @@ from elbow_core.processes.read_ahead import ReadAhead
 from tests.support.namespaces import (
     READ_ONLY_SHARED_MEMORY,
     SMALL_SHARED_MEMORY,
-    in_namespace,
+    run_in_namespace,
 )
 from tests.support.paths import ROOT
 from tests.support.processes import assert_gone, is_alive, linux
@@ -207,13 +207,6 @@ def test_end_of_the_program_does_not_wait_for_stalled_workers(reader):
     "mount", [SMALL_SHARED_MEMORY, READ_ONLY_SHARED_MEMORY], ids=["small", "read-only"]
 )
 def test_no_shared_memory_is_used_that_a_kill_could_leave(tmp_path, mount):
-    script = tmp_path / "reader.py"
-    script.write_text(READER)
-    done = subprocess.run(
-        [*in_namespace(mount), sys.executable, str(script)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_in_namespace(mount, tmp_path, READER)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

@@ -1,7 +1,5 @@
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -14,9 +12,8 @@ from elbow_core.processes.worker_pool import WorkerPool
 from tests.support.namespaces import (
     READ_ONLY_SHARED_MEMORY,
     SMALL_SHARED_MEMORY,
-    in_namespace,
+    run_in_namespace,
 )
-from tests.support.paths import ROOT
 
 
 def square(number: int) -> int:
@@ -142,16 +139,7 @@ if __name__ == "__main__":
     ids=["small", "read-only"],
 )
 def test_small_shared_memory_suffices_and_none_is_one_line(tmp_path, mount, error):
-    script = tmp_path / "pool.py"
-    script.write_text(USE_POOL)
-    done = subprocess.run(
-        [*in_namespace(mount), sys.executable, str(script)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
+    done = run_in_namespace(mount, tmp_path, USE_POOL)
     assert done.stderr.startswith(error)
     assert len(done.stderr.splitlines()) == bool(error)
     assert (done.returncode, done.stdout) == ((2, "") if error else (0, "[3]\n"))

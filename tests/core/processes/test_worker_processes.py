@@ -25,9 +25,8 @@ def test_parent_that_stops_while_it_receives_leaves_no_traceback_of_the_worker(c
     address, _ = ours.recv()
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(address)
-    with socket.socket(
-        socket.AF_UNIX
-    ) as client:  # served after the first, whose error thus is over
+    # Served after the first, whose error is over then.
+    with socket.socket(socket.AF_UNIX) as client:
         client.connect(address)
         client.recv(1)
     ours.send(None)

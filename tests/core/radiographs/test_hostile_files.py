@@ -11,7 +11,13 @@ import pytest
 from elbow_core.errors import MachineError
 from elbow_core.radiographs import read_radiograph
 from tests.support.dicom_files import dicom
-from tests.support.hostile_files import BOMBS, LARGEST, jpeg_2000, of_jpeg_2000, run_length
+from tests.support.hostile_files import (
+    BOMBS,
+    LARGEST,
+    jpeg_2000,
+    of_jpeg_2000,
+    of_run_lengths,
+)
 from tests.support.measured_reading import Reader
 from tests.support.processes import linux
 from tests.support.tiny_images import encode, make_image
@@ -67,7 +73,7 @@ def _sound_files() -> dict[str, bytes]:
         "jpeg": encode(image, ".jpg"),
         "jpeg in colour": encode(np.dstack([image] * 3), ".jpg"),
         "dicom": dicom(words, 12),
-        "dicom by run length": run_length(literal, words[:, :1499]),
+        "dicom by run length": of_run_lengths(literal, words[:, :1499]),
         "dicom of jpeg 2000": of_jpeg_2000(jpeg_2000(words), words),
     }
 

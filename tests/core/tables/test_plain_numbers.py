@@ -43,6 +43,3 @@ def test_whole_numbers_are_digits_alone(text):
         parse_whole_number(text)
     assert parse_whole_number("0") == 0
     assert parse_whole_number("999999999") == 999_999_999
-
-
-# One sound table of each kind: its file, reader and error. Every fault below is tried on each.

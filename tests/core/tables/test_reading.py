@@ -118,6 +118,7 @@ HEADER = "image_id,patient_id,study_id,label,score,prediction,model\n"
 MANIFEST = "a,a.png,1,test,p,p/1,ap,elbow,x,elbow,,1,1\n"
 FRACATLAS = "image_id,hand,fractured,hardware,frontal,lateral,oblique\nIMG1.jpg,1,0,0,1,0,0\n"
 SCORES = {"image_id": "file", "label": "truth", "score": "probability"}
+# One sound table of each kind, and its reader. Every fault below is tried on each.
 TABLES = {
     "predictions": (HEADER + "a,p1,s1,1,0.75,1,m\n", read_predictions),
     "manifest": (",".join(COLUMNS) + "\n" + MANIFEST, read_manifest),
