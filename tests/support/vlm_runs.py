@@ -1,16 +1,12 @@
-"""Configurations of tiny LoRA runs, and commands that must fail, for the tests of vlm_torch."""
+"""Configurations and copies of tiny LoRA runs, for the tests of vlm_torch."""
 
 import json
 import shutil
-import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from elbow_core import cli
 from tests.support.small_data import SIZE
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.lora import AdapterCard
@@ -65,25 +61,3 @@ def edit_card(folder: Path, **changes: Any) -> None:
     content = json.loads(file.read_text()) | changes
     card = AdapterCard.model_validate_json(json.dumps(content))
     file.write_text(json.dumps(content | {"card_sha256": card.digest()}))
-
-
-def refused(
-    capsys, main: Callable[[Sequence[str]], int], *arguments: str, other_lines: bool = True
-) -> str:
-    """Run a command, which must exit with status 2 and one error line; return that line.
-
-    ``other_lines`` allows further lines, which are no errors, on standard error.
-    """
-    sys_argv = sys.argv
-    sys.argv = ["command", *arguments]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.run(main)
-    finally:
-        sys.argv = sys_argv
-    assert ended.value.code == 2
-    written = capsys.readouterr().err.splitlines()
-    lines = [line for line in written if line.startswith("error: ")]
-    assert len(lines) == 1
-    assert other_lines or written == lines, written
-    return lines[0]
