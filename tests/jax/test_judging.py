@@ -16,7 +16,7 @@ from elbow_jax.scoring import images_seen_by, read_card
 from elbow_jax.training.leakage import seen_before
 from tests.support.commands import refusal_of, status_of
 from tests.support.finished_runs import write_finished_run
-from tests.support.prepare_folders import edit_manifest, prepare_and_open, write_images
+from tests.support.prepare_folders import KEY, edit_manifest, prepare_and_open, write_images
 from tests.support.small_data import write_prepared
 from tests.support.training import write_config
 
@@ -206,7 +206,7 @@ def test_fusion_lists_what_each_backbone_learnt_from(sources, tmp_path):
 
 
 def test_keyed_data_are_judged_under_their_key_alone(sources, tmp_path, capsys):
-    (tmp_path / "key").write_bytes(bytes(range(32)))
+    (tmp_path / "key").write_bytes(KEY)
     keyed = sources.model_copy(update={"id_key": tmp_path / "key"})
     run = write_finished_run(tmp_path, prepare_and_open(keyed, tmp_path / "data").directory)
     content = (run / "model/seen_images.csv").read_text()

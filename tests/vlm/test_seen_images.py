@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from elbow_core.dataset import open_prepared, read_manifest, write_manifest
+from elbow_core.dataset import open_prepared
 from elbow_core.runs import data_fingerprint
 from tests.support.commands import error_of
+from tests.support.prepare_folders import edit_manifest
 from tests.support.small_data import write_prepared
 from tests.support.vlm_runs import copy_run, write_config
 from vlm_torch import finetune, merge, predict
@@ -20,9 +21,10 @@ from vlm_torch.lora.card import read_card, read_merged_card
 def edit_splits(data: Path, first: str, second: str) -> None:
     """Exchange two splits in a manifest."""
     exchanged = {first: second, second: first}
-    rows = read_manifest(data / "manifest.csv")
-    rows = [replace(row, split=exchanged.get(row.split, row.split)) for row in rows]
-    write_manifest(data / "manifest.csv", rows)
+    edit_manifest(
+        data,
+        lambda rows: [replace(row, split=exchanged.get(row.split, row.split)) for row in rows],
+    )
 
 
 @pytest.fixture
