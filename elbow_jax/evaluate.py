@@ -18,6 +18,8 @@ from elbow_jax.config import TrainConfig
 def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None = None) -> Path:
     """Write the predictions and the report of a finished run; return the report's directory.
 
+    The caller holds the lock of the run: see `lock_run`.
+
     Operating points are those of the released model; calibration is fitted on the validation set,
     whose predictions are written too.
 
@@ -33,8 +35,6 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
             in the split that the model learnt from.
     """
     run = training.RunDirectory(directory)
-    if not run.config.is_file():
-        raise ConfigError(f"{run.path}: is not a run (config.yaml is missing)")
     require_utf8_name(run.path)
     parts = dict.fromkeys(("validation", split))
     tables = {part: run.path / f"predictions_{part}.csv" for part in parts}

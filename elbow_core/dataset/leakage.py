@@ -43,11 +43,9 @@ def check_disjoint(
     """
     target = list(target_rows)
     pretraining = list(pretraining_rows)
-    for row in (*pretraining, *target):
-        if not row.sha256:
-            raise ManifestError(f"{row.image_id}: has no sha256; use prepared manifests")
+    require_digests((*pretraining, *target))
     images = {row.sha256: row for row in target}
-    patients = {_patient(row): row for row in target}
+    patients = {patient_of(row): row for row in target}
     copies = [
         f"{row.image_id} is {images[row.sha256].image_id}"
         for row in pretraining
@@ -57,9 +55,9 @@ def check_disjoint(
         raise ManifestError(f"leak: {first_few('pretraining images in the target set', copies)}")
     shared = sorted(
         {
-            _spellings((row, patients[_patient(row)]))
+            _spellings((row, patients[patient_of(row)]))
             for row in pretraining
-            if _patient(row) in patients
+            if patient_of(row) in patients
         }
     )
     if shared:
@@ -79,8 +77,22 @@ def find_contradictions(rows: Iterable[ManifestRow]) -> dict[str, str]:
     }
 
 
-def _patient(row: ManifestRow) -> tuple[str, str]:
+def require_digests(rows: Iterable[ManifestRow]) -> None:
+    """Raise `ManifestError` for an image without a digest."""
+    for row in rows:
+        if not row.sha256:
+            raise ManifestError(f"{row.image_id}: has no sha256; use prepared manifests")
+
+
+def patient_of(row: ManifestRow) -> tuple[str, str]:
+    """Return a patient within its source, as patients of two data sets are compared."""
     return normalise_id(row.source), normalise_id(row.patient_id)
+
+
+def first_few(problem: str, found: Sequence[str]) -> str:
+    """Return the number of what was found, its description, and the first few."""
+    more = f"; and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
+    return f"{len(found)} {problem}: {'; '.join(found[:_MAX_NAMED])}{more}"
 
 
 def _spellings(rows: Iterable[ManifestRow]) -> str:
@@ -91,9 +103,3 @@ def _spellings(rows: Iterable[ManifestRow]) -> str:
 
 def _images_by_split(images: Mapping[str, ManifestRow]) -> str:
     return ", ".join(f"{row.image_id} in {split or 'no split'}" for split, row in images.items())
-
-
-def first_few(problem: str, found: Sequence[str]) -> str:
-    """Return the number of what was found, its description, and the first few."""
-    more = f"; and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
-    return f"{len(found)} {problem}: {'; '.join(found[:_MAX_NAMED])}{more}"

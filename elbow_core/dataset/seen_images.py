@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from elbow_core.dataset.leakage import first_few
+from elbow_core.dataset.leakage import first_few, patient_of, require_digests
 from elbow_core.dataset.manifest import ManifestRow
 from elbow_core.dataset.prepared import PreparedData
 from elbow_core.errors import ConfigError, ManifestError
 from elbow_core.files import read_regular
-from elbow_core.identity import normalise_id
 from elbow_core.runs import read_record
 
 SEEN_FILE = "seen_images.csv"
@@ -226,9 +225,8 @@ def _learnt_from(seen: SeenImages, data: PreparedData, key: str, split: str) -> 
 
 
 def patient_digest(row: ManifestRow) -> str:
-    """Return the SHA-256 of a patient within its source, as patients are compared."""
-    text = f"patient\0{normalise_id(row.source)}\0{normalise_id(row.patient_id)}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the SHA-256 of a patient within its source."""
+    return hashlib.sha256("\0".join(("patient", *patient_of(row))).encode()).hexdigest()
 
 
 def _key_of(data: PreparedData) -> str:
@@ -244,7 +242,5 @@ def _image_digests(data: PreparedData, key: str) -> Sequence[str]:
     """Return the digest of each image's file: plain, or under the key of the data."""
     if key:
         return data.archive.digests
-    for row in data.rows:
-        if not row.sha256:
-            raise ManifestError(f"{row.image_id}: has no sha256; use prepared manifests")
+    require_digests(data.rows)
     return [row.sha256 for row in data.rows]

@@ -13,7 +13,7 @@ import lazy_loader
 if TYPE_CHECKING:
     from elbow_core.runs.directory import CONFIG, METRICS, RECORD, begin_run, check_new, lock_run
     from elbow_core.runs.endings import describe_stop, naming_full_disk
-    from elbow_core.runs.local_places import LOCAL, without_paths
+    from elbow_core.runs.local_places import without_paths
     from elbow_core.runs.metrics_log import MetricsLog
     from elbow_core.runs.places import add_data_option, find_data, locate, require_data
     from elbow_core.runs.record import data_fingerprint, describe_run, read_record
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIG",
     "HARMLESS",
-    "LOCAL",
     "METRICS",
     "RECORD",
     "Change",
@@ -50,7 +49,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "directory": ["CONFIG", "METRICS", "RECORD", "begin_run", "check_new", "lock_run"],
         "endings": ["describe_stop", "naming_full_disk"],
-        "local_places": ["LOCAL", "without_paths"],
+        "local_places": ["without_paths"],
         "metrics_log": ["MetricsLog"],
         "places": ["add_data_option", "find_data", "locate", "require_data"],
         "record": ["data_fingerprint", "describe_run", "read_record"],

@@ -7,7 +7,6 @@ run, or resumed it last. That directory is in ``local.json``, of older runs in `
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from elbow_core.errors import ConfigError
 from elbow_core.runs.directory import RECORD
@@ -77,12 +76,8 @@ def require_data(run: Path, directory: Path) -> None:
         )
 
 
-def _recorded(run: Path) -> dict[str, Any]:
-    return read_record(run) if (run / RECORD).exists() else {}
-
-
 def _working_directory(run: Path) -> str | None:
-    record = _recorded(run)
+    record = read_record(run) if (run / RECORD).exists() else {}
     beginnings = [record, *record.get("resumed", []), *read_starts(run)]
     found = [entry["working_directory"] for entry in beginnings if "working_directory" in entry]
     return found[-1] if found else None

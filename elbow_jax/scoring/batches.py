@@ -18,7 +18,7 @@ def score_batches(
     variables: Mapping[str, Any],
     batches: Iterable[dict[str, np.ndarray]],
     mesh: Mesh,
-    name_of: Callable[[int], str] = "image {}".format,
+    name_of: Callable[[int], str],
 ) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
     """Return each image's position in the archive and its logit, without padding.
 

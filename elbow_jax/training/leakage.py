@@ -93,16 +93,19 @@ def seen_before(init: Init | None, origin: Mapping[str, Any] | None) -> SeenImag
     for path in runs:
         listed = _seen_by_model(path)
         seen |= _seen_by_data(path) if listed is None else listed
-    if len(runs) == (len(init) if isinstance(init, Mapping) else 1):
+    if len(runs) == len(_paths_in(init)):
         return seen
     source = (origin or {}).get("ported_source") or init
     return seen if isinstance(source, str) and source in PUBLISHED else seen | UNKNOWN_SEEN
 
 
+def _paths_in(init: Init) -> list[Path]:
+    return [Path(path) for path in (init.values() if isinstance(init, Mapping) else [init])]
+
+
 def _runs_in(init: Init) -> list[Path]:
     """Return the directories in `init`; the rest are published weights, or gone."""
-    paths = map(Path, init.values() if isinstance(init, Mapping) else [init])
-    runs = [path for path in paths if path.is_dir()]
+    runs = [path for path in _paths_in(init) if path.is_dir()]
     for path in runs:
         if not RunDirectory(path).config.is_file():
             raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
@@ -197,13 +200,11 @@ def _earlier_runs(init: Init, nested: bool = False) -> Iterator[tuple[Path, Path
 
     None in their place for one of the latter that was moved or deleted.
     """
-    for path in map(Path, init.values() if isinstance(init, Mapping) else [init]):
-        if not path.is_dir():
-            if nested and str(path) not in PUBLISHED and not path.is_file():
+    if nested:
+        for path in _paths_in(init):
+            if not path.exists() and str(path) not in PUBLISHED:
                 yield path, None
-            continue  # published weights
-        if not RunDirectory(path).config.is_file():
-            raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
+    for path in _runs_in(init):
         config = load_config(TrainConfig, RunDirectory(path).config)
         yield path, locate(path, config.data.prepared)
         if config.init is not None:

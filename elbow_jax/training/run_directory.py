@@ -2,6 +2,7 @@
 
 runs/<name>/config.yaml     resolved configuration
             run.json        versions, commit, devices, seed, settings, digests of data and weights
+            local.json      commands and places on this machine; not to be shared
             seen_images.csv      digests of the images that it and earlier runs learnt from
             near_duplicates.csv  validation and test images that resemble images of an earlier run
             metrics.jsonl   one row a log step and one an epoch

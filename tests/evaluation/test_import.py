@@ -1,13 +1,10 @@
 """Import of another system's scores: a predictions file, or an error with the line."""
 
-import re
-import sys
-
 import pytest
 
-from elbow_core import cli
-from elbow_core.evaluation import read_predictions
+from elbow_core.evaluation import import_scores, read_predictions
 from elbow_core.evaluation.import_scores import main
+from tests.support.commands import status_of
 
 TABLE = "file,truth,probability,who,comment\nx/1.png,fracture,0.9,A,\nx/2.png,none,0.2,B,odd\n"
 OPTIONS = ["--image-id", "file", "--label", "truth", "--score", "probability"]
@@ -71,9 +68,6 @@ def test_fault_is_one_line_with_status_2_and_writes_nothing(
     out = tmp_path / "predictions.csv"
     command = ["scores.csv", *OPTIONS, "--model", "m", "--out", str(out), *options]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["import_scores", *command])
-    with pytest.raises(SystemExit) as stopped:
-        cli.run(main)
-    assert stopped.value.code == 2
-    assert re.search(re.escape(message), capsys.readouterr().err.strip().splitlines()[-1])
+    assert status_of(import_scores, *command) == 2
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]
     assert not out.exists()

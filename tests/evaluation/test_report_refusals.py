@@ -2,18 +2,18 @@
 
 import dataclasses
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from elbow_core import cli
 from elbow_core.dataset import write_archive
 from elbow_core.errors import ConfigError, ManifestError, PredictionsError
 from elbow_core.evaluation import Predictions, ReportInputs, ReportSettings, write_report
+from elbow_core.evaluation.report import __main__ as report
 from elbow_core.evaluation.report.__main__ import main, read_thresholds
 from elbow_core.evaluation.report.folder import report_folder
+from tests.support.commands import status_of
 from tests.support.paths import names_in
 from tests.support.report_inputs import predictions, write_inputs
 
@@ -195,12 +195,8 @@ def test_usage_error_is_one_clear_line_with_status_2(
     inputs, monkeypatch, capsys, arguments, message
 ):
     monkeypatch.chdir(inputs)
-    monkeypatch.setattr(sys, "argv", ["report", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.run(main)
-    assert stopped.value.code == 2
-    last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message in last
+    assert status_of(report, *arguments) == 2
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]
     assert not (inputs / "out").exists()
 
 

@@ -2,20 +2,21 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from elbow_core.dataset import open_prepared, read_manifest, write_manifest
+from elbow_core.dataset import open_prepared
 from elbow_core.errors import ConfigError, ManifestError, UserError
-from elbow_core.prepare import DataConfig, FractionSplit, prepare
+from elbow_core.prepare import DataConfig
 from elbow_core.runs import data_fingerprint
 from elbow_jax import evaluate, train
 from elbow_jax.scoring import images_seen_by, read_card
 from elbow_jax.training.leakage import seen_before
 from tests.support.commands import refusal_of, status_of
 from tests.support.finished_runs import write_finished_run
-from tests.support.prepare_folders import write_images
+from tests.support.prepare_folders import KEY, edit_manifest, prepare_and_open, write_images
 from tests.support.small_data import write_prepared
 from tests.support.training import write_config
 
@@ -26,17 +27,11 @@ def sources(tmp_path_factory) -> DataConfig:
     return write_images(tmp_path_factory.mktemp("sources"))
 
 
-def prepared(config: DataConfig, out: Path, seed: int = 0) -> Path:
-    split = FractionSplit(train=0.5, validation=0.25, test=0.25, seed=seed)
-    prepare(config.model_copy(update={"out": out, "split": split}))
-    return out
-
-
 @pytest.fixture(scope="module")
 def original(sources, tmp_path_factory) -> Path:
     """A finished run on the images, with its data beside it; read-only."""
     folder = tmp_path_factory.mktemp("original")
-    write_finished_run(folder, prepared(sources, folder / "data"))
+    write_finished_run(folder, prepare_and_open(sources, folder / "data").directory)
     return folder
 
 
@@ -56,14 +51,6 @@ def forge_fingerprint(run: Path, data: Path) -> None:
     (run / "run.json").write_text(json.dumps(record))
 
 
-def edit_manifest(data: Path, change) -> None:
-    write_manifest(data / "manifest.csv", change(read_manifest(data / "manifest.csv")))
-
-
-def with_fields(row, **fields):
-    return type(row)(**{**{c: getattr(row, c) for c in row.__slots__}, **fields})
-
-
 def refused(capsys, run: Path, split: str = "test") -> str:
     line = refusal_of(capsys, evaluate, "--run", str(run), "--split", split)
     assert not list(run.glob("predictions_*"))
@@ -73,16 +60,16 @@ def refused(capsys, run: Path, split: str = "test") -> str:
 
 def reprepare(sources: DataConfig, data: Path) -> None:
     shutil.rmtree(data)
-    prepared(sources, data, seed=1)
+    prepare_and_open(sources, data, seed=1)
 
 
 def edit_labels(sources: DataConfig, data: Path) -> None:
-    edit_manifest(data, lambda rows: [with_fields(row, label=1 - row.label) for row in rows])
+    edit_manifest(data, lambda rows: [replace(row, label=1 - row.label) for row in rows])
 
 
 def exchange_splits(sources: DataConfig, data: Path) -> None:
     other = {"train": "test", "test": "train", "validation": "validation"}
-    edit_manifest(data, lambda rows: [with_fields(row, split=other[row.split]) for row in rows])
+    edit_manifest(data, lambda rows: [replace(row, split=other[row.split]) for row in rows])
 
 
 def rename_images(sources: DataConfig, data: Path) -> None:
@@ -93,7 +80,7 @@ def rename_images(sources: DataConfig, data: Path) -> None:
         (root / path.parent.name / f"x{path.name}").write_bytes(path.read_bytes())
     source = sources.source.model_copy(update={"patient": r"(?P<patient>xp\d+)"})
     shutil.rmtree(data)
-    prepared(sources.model_copy(update={"root": root, "source": source}), data, seed=1)
+    prepare_and_open(sources.model_copy(update={"root": root, "source": source}), data, seed=1)
 
 
 def add_an_image(sources: DataConfig, data: Path) -> None:
@@ -102,7 +89,7 @@ def add_an_image(sources: DataConfig, data: Path) -> None:
     file = next(iter(sorted((root / "normal").iterdir())))
     (root / "normal/p99_0.png").write_bytes(file.read_bytes() + b"\0")
     shutil.rmtree(data)
-    prepared(sources.model_copy(update={"root": root}), data, seed=1)
+    prepare_and_open(sources.model_copy(update={"root": root}), data, seed=1)
 
 
 CHANGES = [reprepare, edit_labels, exchange_splits, rename_images, add_an_image]
@@ -171,7 +158,7 @@ def test_model_of_the_former_version_is_judged_with_a_line(sources, finished, ca
 def test_training_on_weights_that_learnt_from_the_test_is_refused(sources, finished, capsys):
     """Also when the earlier run's data are gone, or were prepared with another split since."""
     folder = finished.parent
-    other = prepared(sources, folder / "other", seed=1)
+    other = prepare_and_open(sources, folder / "other", seed=1).directory
     config = write_config(
         folder,
         data={"prepared": str(other), "copies": 1},
@@ -183,20 +170,22 @@ def test_training_on_weights_that_learnt_from_the_test_is_refused(sources, finis
         assert f"leak: init: {finished} learnt from " in line
         assert "images of the split 'validation'" in line
         shutil.rmtree(folder / "data", ignore_errors=True)
-    prepared(sources, folder / "data", seed=1)
+    prepare_and_open(sources, folder / "data", seed=1)
     assert "leak: " in refusal_of(capsys, train, "--config", str(config))
     assert not (folder / "b").exists()
 
 
 def test_deleted_predecessor_is_still_known(sources, tmp_path, capsys):
     """A run on other images stands between the two: its model names those of its predecessor."""
-    first = write_finished_run(tmp_path / "a", prepared(sources, tmp_path / "a/data"))
+    first = write_finished_run(
+        tmp_path / "a", prepare_and_open(sources, tmp_path / "a/data").directory
+    )
     second = write_finished_run(
         tmp_path / "b", write_prepared(tmp_path / "b/data"), init=str(first)
     )
     shutil.rmtree(tmp_path / "a")
     shutil.rmtree(tmp_path / "b/data")
-    other = prepared(sources, tmp_path / "c/data", seed=1)
+    other = prepare_and_open(sources, tmp_path / "c/data", seed=1).directory
     with pytest.raises(ManifestError, match=rf"init: {second} learnt from \d+ images"):
         write_finished_run(tmp_path / "c", other, init=str(second))
 
@@ -217,15 +206,15 @@ def test_fusion_lists_what_each_backbone_learnt_from(sources, tmp_path):
 
 
 def test_keyed_data_are_judged_under_their_key_alone(sources, tmp_path, capsys):
-    (tmp_path / "key").write_bytes(bytes(range(32)))
+    (tmp_path / "key").write_bytes(KEY)
     keyed = sources.model_copy(update={"id_key": tmp_path / "key"})
-    run = write_finished_run(tmp_path, prepared(keyed, tmp_path / "data"))
+    run = write_finished_run(tmp_path, prepare_and_open(keyed, tmp_path / "data").directory)
     content = (run / "model/seen_images.csv").read_text()
     for row in open_prepared(tmp_path / "data").rows:
         assert row.sha256 not in content
     for config, message in ((keyed, "learnt from "), (sources, "prepare these data with that id")):
         shutil.rmtree(tmp_path / "data")
-        forge_fingerprint(run, prepared(config, tmp_path / "data", seed=1))
+        forge_fingerprint(run, prepare_and_open(config, tmp_path / "data", seed=1).directory)
         assert message in refused(capsys, run)
 
 

@@ -12,7 +12,6 @@ import pytest
 from flax.traverse_util import flatten_dict
 from safetensors.numpy import load_file
 
-from elbow_core import cli
 from elbow_core.config import dump_config, load_config
 from elbow_core.dataset import NOTHING_SEEN, open_prepared, read_manifest, write_manifest
 from elbow_jax import train
@@ -21,27 +20,13 @@ from elbow_jax.data import scoring_batches
 from elbow_jax.scoring import images_seen_by, read_card, read_released, write_released
 from elbow_jax.training import build_engine, create_run, validation
 from elbow_jax.training.checkpoints import Checkpoints
+from tests.support.commands import error_of
 from tests.support.paths import names_in
 from tests.support.small_data import write_prepared
 from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
 
 EPOCHS = 3
 ADDED_BY_WRITER = ("schema_version", "weights_sha256", "seen_images_sha256")
-
-
-def fail(capsys, *arguments: str) -> str:
-    """Run the command, which must exit with status 2 and one line; return the line."""
-    original_argv = sys.argv
-    sys.argv = ["train", *arguments]
-    try:
-        with pytest.raises(SystemExit) as exit_info:
-            cli.run(train.main)
-    finally:
-        sys.argv = original_argv
-    assert exit_info.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    return lines[0]
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +130,7 @@ def test_loss_that_is_not_finite_stops_the_run_and_names_the_images(finished, tm
     huge = jax.tree.map(lambda array: array * np.float32(1e30), released.variables)
     write_released(tmp_path / "huge/model", huge, NOTHING_SEEN, **card)
     config = write_config(tmp_path, init=str(tmp_path / "huge"))
-    message = fail(capsys, "--config", str(config))
+    message = error_of(capsys, train, "--config", str(config))
     assert "step 1: loss" in message
     assert "the last good checkpoint is none" in message
     assert message.count("train_") == 8
@@ -174,13 +159,13 @@ def test_weights_that_are_not_finite_are_not_released(finished, tmp_path, capsys
         return replace(state, params=jax.tree.map(lambda x: x * np.nan, state.params)), host
 
     monkeypatch.setattr(Checkpoints, "restore", restore_damaged)
-    message = fail(capsys, "--config", str(tmp_path / "train.yaml"), "--resume")
+    message = error_of(capsys, train, "--config", str(tmp_path / "train.yaml"), "--resume")
     assert "the network gives nan and no score" in message
     assert not (tmp_path / "run/model").exists()
 
 
 def test_second_run_into_the_same_directory_is_refused(finished, capsys):
-    message = fail(capsys, "--config", str(finished / "train.yaml"))
+    message = error_of(capsys, train, "--config", str(finished / "train.yaml"))
     assert "already contains a run" in message
     assert "--resume" in message
 
@@ -189,13 +174,13 @@ def test_directory_that_is_not_a_run_is_refused(finished, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("text")
     config = write_config(tmp_path, data={"prepared": str(finished / "data")})
-    assert "is not a run" in fail(capsys, "--config", str(config))
+    assert "is not a run" in error_of(capsys, train, "--config", str(config))
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
 def test_resuming_with_a_changed_configuration_names_the_key(finished, capsys):
     arguments = ["--config", str(finished / "train.yaml"), "--resume"]
-    message = fail(capsys, *arguments, "--optimizer.momentum", "0.7")
+    message = error_of(capsys, train, *arguments, "--optimizer.momentum", "0.7")
     assert "optimizer.momentum is 0.7 and the run began with 0.8" in message
 
 
@@ -206,7 +191,7 @@ def test_resuming_with_newly_prepared_data_is_refused(finished, tmp_path, capsys
     for name in ("manifest.csv", "images-00000.array_record", "index.json"):
         (tmp_path / "data" / name).unlink()
     write_prepared(tmp_path / "data", seed=5)
-    assert "prepared again" in fail(capsys, "--config", str(path), "--resume")
+    assert "prepared again" in error_of(capsys, train, "--config", str(path), "--resume")
 
 
 @pytest.mark.parametrize(
@@ -238,7 +223,7 @@ def test_wrong_configuration_is_named_and_nothing_is_written(
 ):
     (tmp_path / "data").symlink_to(finished / "data")
     config = write_config(tmp_path, **changes)
-    assert message in fail(capsys, "--config", str(config))
+    assert message in error_of(capsys, train, "--config", str(config))
     assert names_in(tmp_path) == ["data", "train.yaml"]
 
 
@@ -246,7 +231,7 @@ def test_starting_from_another_network_is_refused(finished, tmp_path, capsys):
     write_prepared(tmp_path / "data", seed=1)
     model = {"backbone": "mobilenetv3_large", "variant": "small", "cbam": False}
     config = write_config(tmp_path, init=str(finished / "run"), model=model)
-    assert "is of another network" in fail(capsys, "--config", str(config))
+    assert "is of another network" in error_of(capsys, train, "--config", str(config))
 
 
 def test_starting_from_an_unfinished_run_is_refused(finished, tmp_path, capsys):
@@ -255,7 +240,7 @@ def test_starting_from_an_unfinished_run_is_refused(finished, tmp_path, capsys):
     for name in ("config.yaml", "run.json"):
         (tmp_path / "started" / name).write_bytes((finished / "run" / name).read_bytes())
     config = write_config(tmp_path, init=str(tmp_path / "started"))
-    assert "is not finished" in fail(capsys, "--config", str(config))
+    assert "is not finished" in error_of(capsys, train, "--config", str(config))
 
 
 def test_pretraining_on_an_image_of_the_test_set_is_refused(finished, tmp_path, capsys):
@@ -265,7 +250,7 @@ def test_pretraining_on_an_image_of_the_test_set_is_refused(finished, tmp_path, 
     rows[-1] = replace(rows[-1], sha256=trained_on.sha256)
     write_manifest(tmp_path / "data/manifest.csv", rows)
     config = write_config(tmp_path, init=str(finished / "run"))
-    message = fail(capsys, "--config", str(config))
+    message = error_of(capsys, train, "--config", str(config))
     assert "leak" in message
     assert rows[-1].image_id in message
 

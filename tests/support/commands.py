@@ -1,7 +1,6 @@
 """Commands of the project, run in this process as the shell does."""
 
 import sys
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,15 +10,10 @@ from elbow_core import cli
 
 def status_of(module: Any, *arguments: str) -> int:
     """Run the command of a module; return its exit status."""
-    return exit_status(module.main, *arguments)
-
-
-def exit_status(main: Callable[[Sequence[str]], int], *arguments: str) -> int:
-    """Run a command by its function; return its exit status."""
     original_argv, sys.argv = sys.argv, ["command", *arguments]
     try:
         with pytest.raises(SystemExit) as exit_info:
-            cli.run(main)
+            cli.run(module.main)
     finally:
         sys.argv = original_argv
     assert isinstance(exit_info.value.code, int)
@@ -27,10 +21,22 @@ def exit_status(main: Callable[[Sequence[str]], int], *arguments: str) -> int:
 
 
 def refusal_of(capsys: Any, module: Any, *arguments: str) -> str:
-    """Run a command that must end with status 2 and one line; return the line."""
+    """Run a command that must end with status 2 and one line, its error; return the line."""
     capsys.readouterr()
     status = status_of(module, *arguments)
     lines = capsys.readouterr().err.splitlines()
     assert (status, len(lines)) == (2, 1), (status, lines)
+    assert lines[0].startswith("error: ")
     assert len(lines[0]) < 1000
     return lines[0]
+
+
+def error_of(capsys: Any, module: Any, *arguments: str) -> str:
+    """Run a command that must end with status 2 and one error; return the error's line.
+
+    Other lines, such as those of its progress, may stand before it.
+    """
+    assert status_of(module, *arguments) == 2
+    written = capsys.readouterr().err.splitlines()
+    (line,) = [line for line in written if line.startswith("error: ")]
+    return line

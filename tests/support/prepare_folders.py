@@ -1,9 +1,18 @@
 """A small folder of images to prepare, and the files of a prepared folder."""
 
 import csv
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from elbow_core.prepare import DataConfig, FractionSplit
+from elbow_core.dataset import (
+    ManifestRow,
+    PreparedData,
+    open_prepared,
+    read_manifest,
+    write_manifest,
+)
+from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import FolderSource
 from tests.support.tiny_images import make_image, write
@@ -16,6 +25,8 @@ FILES = [
     "perceptual_hashes.npy",
     "rejected.csv",
 ]
+KEY = bytes(range(32))
+"""A key of hashed ids."""
 
 
 def write_images(folder: Path) -> DataConfig:
@@ -37,6 +48,37 @@ def write_images(folder: Path) -> DataConfig:
         split=FractionSplit(train=0.5, validation=0.25, test=0.25),
         workers=0,
     )
+
+
+def prepare_and_open(
+    config: DataConfig, out: Path, seed: int = 0, key: bytes | None = None
+) -> PreparedData:
+    """Prepare images into ``out``, with the split of a seed, and with hashed ids if a key is given.
+
+    The key is written beside ``out``.
+    """
+    changes = {"out": out, "split": FractionSplit(train=0.5, validation=0.25, test=0.25, seed=seed)}
+    if key is not None:
+        out.with_suffix(".key").write_bytes(key)
+        changes["id_key"] = out.with_suffix(".key")
+    prepare(config.model_copy(update=changes))
+    return open_prepared(out)
+
+
+def edit_manifest(
+    prepared: Path, change: Callable[[list[ManifestRow]], Sequence[ManifestRow]]
+) -> None:
+    """Replace the rows in the manifest of a prepared folder by those that ``change`` returns."""
+    write_manifest(prepared / "manifest.csv", change(read_manifest(prepared / "manifest.csv")))
+
+
+def edited(
+    data: PreparedData, folder: Path, change: Callable[[list[ManifestRow]], Sequence[ManifestRow]]
+) -> Path:
+    """Copy prepared data into a new folder, with an edited manifest; return the folder."""
+    shutil.copytree(data.directory, folder)
+    edit_manifest(folder, change)
+    return folder
 
 
 def rejected(config: DataConfig) -> dict[str, str]:

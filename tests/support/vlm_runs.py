@@ -1,14 +1,12 @@
-"""Configurations of tiny LoRA runs, and commands that must fail, for the tests of vlm_torch."""
+"""Configurations and copies of tiny LoRA runs, for the tests of vlm_torch."""
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.support.commands import exit_status
 from tests.support.small_data import SIZE
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.lora import AdapterCard
@@ -63,18 +61,3 @@ def edit_card(folder: Path, **changes: Any) -> None:
     content = json.loads(file.read_text()) | changes
     card = AdapterCard.model_validate_json(json.dumps(content))
     file.write_text(json.dumps(content | {"card_sha256": card.digest()}))
-
-
-def refused(
-    capsys, main: Callable[[Sequence[str]], int], *arguments: str, other_lines: bool = True
-) -> str:
-    """Run a command, which must exit with status 2 and one error line; return that line.
-
-    ``other_lines`` allows further lines, which are no errors, on standard error.
-    """
-    assert exit_status(main, *arguments) == 2
-    written = capsys.readouterr().err.splitlines()
-    lines = [line for line in written if line.startswith("error: ")]
-    assert len(lines) == 1
-    assert other_lines or written == lines, written
-    return lines[0]

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from elbow_core.files import sha256_of
-from tests.support.vlm_runs import copy_run, edit_card, refused
+from tests.support.commands import refusal_of
+from tests.support.vlm_runs import copy_run, edit_card
 from vlm_torch import finetune, merge, predict
 
 one_architecture = pytest.mark.parametrize("workspace", ["medgemma"], indirect=True)
@@ -96,8 +97,8 @@ def damage(adapter: Path, kind: str) -> None:
 )
 def test_changed_adapter_is_refused_in_one_line(run, capsys, kind, message):
     damage(run / "adapter", kind)
-    for command in (predict.main, merge.main):
-        assert message in refused(capsys, command, "--run", str(run), other_lines=False)
+    for command in (predict, merge):
+        assert message in refusal_of(capsys, command, "--run", str(run))
     assert not (run / "merged").exists()
 
 
@@ -114,7 +115,7 @@ def test_changed_configuration_is_refused(run, capsys, before, after, message):
     text = (run / "config.yaml").read_text()
     assert before in text
     (run / "config.yaml").write_text(text.replace(before, after))
-    assert message in refused(capsys, predict.main, "--run", str(run), other_lines=False)
+    assert message in refusal_of(capsys, predict, "--run", str(run))
 
 
 @one_architecture
@@ -138,7 +139,7 @@ def test_settings_with_a_card_that_names_them_must_still_be_those_of_an_adapter(
 ):
     edit_json(run / "adapter/adapter_config.json", **changes)
     name_files_anew(run / "adapter")
-    assert message in refused(capsys, predict.main, "--run", str(run), other_lines=False)
+    assert message in refusal_of(capsys, predict, "--run", str(run))
 
 
 @one_architecture
@@ -152,7 +153,7 @@ def test_weight_that_is_not_finite_is_refused_by_name(run, capsys, value):
 
     edit_weights(run / "adapter/adapter_model.safetensors", spoil)
     name_files_anew(run / "adapter")
-    message = refused(capsys, predict.main, "--run", str(run), other_lines=False)
+    message = refusal_of(capsys, predict, "--run", str(run))
     assert f"{changed[0]} holds numbers that are not finite" in message
 
 
@@ -162,11 +163,11 @@ def test_missing_and_surplus_tensors_are_refused_by_name(run, capsys):
     removed = []
     edit_weights(weights, lambda tensors: removed.append(tensors.popitem()))
     name_files_anew(run / "adapter")
-    message = refused(capsys, predict.main, "--run", str(run), other_lines=False)
+    message = refusal_of(capsys, predict, "--run", str(run))
     assert f"{removed[0][0]} is missing (1 tensors differ)" in message
     edit_weights(weights, lambda tensors: tensors.update([removed[0], ("a.b", torch.zeros(2))]))
     name_files_anew(run / "adapter")
-    message = refused(capsys, predict.main, "--run", str(run), other_lines=False)
+    message = refusal_of(capsys, predict, "--run", str(run))
     assert "a.b has no place in the model" in message
 
 
@@ -176,7 +177,7 @@ def test_base_model_with_another_tokenizer_or_processor_is_refused(run, capsys):
     content = json.loads(file.read_text())
     content["image_processor"]["image_mean"] = [0.1, 0.1, 0.1]
     file.write_text(json.dumps(content))
-    message = refused(capsys, predict.main, "--run", str(run), other_lines=False)
+    message = refusal_of(capsys, predict, "--run", str(run))
     assert "is not the base model of" in message
 
 
@@ -188,11 +189,11 @@ def test_merged_checkpoint_is_whole_or_refused(run, capsys):
     for name in ("model.safetensors", "config.json", "tokenizer.json", "generation_config.json"):
         before = (merged / name).read_bytes()
         (merged / name).write_bytes(before + b" ")
-        message = refused(capsys, predict.main, "--run", str(run), "--merged", other_lines=False)
+        message = refusal_of(capsys, predict, "--run", str(run), "--merged")
         assert f"{merged / name}: is not the file that card.json names" in message
         (merged / name).write_bytes(before)
     (merged / "tokenizer_config.json").unlink()
-    message = refused(capsys, predict.main, "--run", str(run), "--merged", other_lines=False)
+    message = refusal_of(capsys, predict, "--run", str(run), "--merged")
     assert f"{merged / 'tokenizer_config.json'}: does not exist" in message
     assert "merge the run again" in message
 

@@ -4,8 +4,9 @@ import pytest
 
 from elbow_core.config import load_config
 from elbow_core.errors import ConfigError
+from tests.support.commands import error_of
 from tests.support.paths import ROOT
-from tests.support.vlm_runs import refused, write_config
+from tests.support.vlm_runs import write_config
 from vlm_torch import finetune
 from vlm_torch.config import FinetuneConfig
 
@@ -68,7 +69,7 @@ def test_hub_id_must_name_an_owner(tmp_path):
 
 def test_command_names_a_wrong_value_before_any_work(tmp_path, capsys):
     path = write_config(tmp_path, "medgemma")
-    message = refused(capsys, finetune.main, "--config", str(path), "--lora.rank", "0")
+    message = error_of(capsys, finetune, "--config", str(path), "--lora.rank", "0")
     assert "lora.rank (from the command line): 0 is below 1" in message
     assert not (tmp_path / "run").exists()
 

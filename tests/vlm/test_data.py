@@ -11,8 +11,9 @@ from elbow_core.radiographs import (
     apply_affine,
     sample_affine,
 )
+from tests.support.commands import error_of
 from tests.support.small_data import SPLITS, write_prepared
-from tests.support.vlm_runs import refused, write_config
+from tests.support.vlm_runs import write_config
 from vlm_torch import finetune
 from vlm_torch.inputs import require_images
 from vlm_torch.training.dataset import RadiographDataset, WholeBatchSampler
@@ -76,7 +77,7 @@ def test_damaged_image_is_reported_before_training(data, tmp_path, capsys):
     position = int(data.positions("train")[9])
     damage(tmp_path / "data", position, 64)
     config = write_config(tmp_path, "medgemma")
-    message = refused(capsys, finetune.main, "--config", str(config))
+    message = error_of(capsys, finetune, "--config", str(config))
     assert "image train_09: " in message
     assert "damaged" in message
     assert not (tmp_path / "run").exists()

@@ -10,9 +10,10 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from tests.support.commands import error_of
 from tests.support.paths import ROOT
 from tests.support.small_data import write_prepared
-from tests.support.vlm_runs import refused, settings, write_config
+from tests.support.vlm_runs import settings, write_config
 from vlm_torch import finetune
 
 LOSS = 1e-4
@@ -62,5 +63,5 @@ def test_accumulate_that_is_no_multiple_of_the_processes_is_refused(tmp_path, ca
     write_prepared(tmp_path / "data")
     config = write_config(tmp_path, "medgemma")
     monkeypatch.setenv("WORLD_SIZE", "3")
-    message = refused(capsys, finetune.main, "--config", str(config))
+    message = error_of(capsys, finetune, "--config", str(config))
     assert "accumulate: 2 is not a multiple of the 3 processes" in message

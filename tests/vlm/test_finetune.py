@@ -14,9 +14,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from elbow_core.runs import lock_run
+from tests.support.commands import error_of
 from tests.support.paths import names_in
 from tests.support.small_data import SPLITS, write_prepared
-from tests.support.vlm_runs import WORKSPACE_EPOCHS, copy_run, edit_card, refused, write_config
+from tests.support.vlm_runs import WORKSPACE_EPOCHS, copy_run, edit_card, write_config
 from vlm_torch import finetune, predict
 
 STEPS = WORKSPACE_EPOCHS * SPLITS["train"] // 8
@@ -64,18 +65,18 @@ def test_resuming_a_finished_run_changes_nothing(workspace, capsys):
 
 
 def test_second_run_into_the_same_directory_is_refused(workspace, capsys):
-    message = refused(capsys, finetune.main, "--config", str(workspace / "finetune.yaml"))
+    message = error_of(capsys, finetune, "--config", str(workspace / "finetune.yaml"))
     assert "already contains a run" in message
 
 
 def test_resuming_with_a_changed_configuration_names_the_key(workspace, capsys):
     arguments = ["--config", str(workspace / "finetune.yaml"), "--resume", "--lora.alpha", "32"]
-    assert "lora.alpha is 32" in refused(capsys, finetune.main, *arguments)
+    assert "lora.alpha is 32" in error_of(capsys, finetune, *arguments)
 
 
 def test_lengthening_is_refused_since_every_rate_would_change(workspace, capsys):
     arguments = ["--config", str(workspace / "finetune.yaml"), "--resume", "--epochs", "99"]
-    message = refused(capsys, finetune.main, *arguments)
+    message = error_of(capsys, finetune, *arguments)
     assert f"epochs is 99 and the run began with {WORKSPACE_EPOCHS}" in message
     assert "its learning rate falls to 0 over all epochs" in message
 
@@ -95,7 +96,7 @@ def test_second_process_of_a_run_is_refused(workspace, tmp_path, capsys):
     shutil.rmtree(run / "adapter")
     config = ["--config", str(workspace / "finetune.yaml"), "--run", str(run), "--resume"]
     with lock_run(run):
-        message = refused(capsys, finetune.main, *config)
+        message = error_of(capsys, finetune, *config)
     assert "another process writes into this run" in message
 
 
@@ -110,7 +111,7 @@ def test_adapter_of_another_release_is_refused(workspace, tmp_path, capsys):
     run = copy_run(workspace, tmp_path / "copy")
     versions = json.loads((run / "adapter/card.json").read_text())["versions"]
     edit_card(run / "adapter", versions=versions | {"transformers": "5.5.0"})
-    message = refused(capsys, predict.main, "--run", str(run))
+    message = error_of(capsys, predict, "--run", str(run))
     assert "was trained under transformers 5.5.0" in message
     assert "pip install transformers==5.5.0" in message
 
@@ -122,7 +123,7 @@ def test_wrong_base_for_an_adapter_is_refused(workspace, tmp_path, capsys):
     name = next(name for name in weights if "q_proj" in name)
     weights[name] = weights[name] + 1
     save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
-    message = refused(capsys, predict.main, "--run", str(run), "--base", str(base))
+    message = error_of(capsys, predict, "--run", str(run), "--base", str(base))
     assert "is not the base model of" in message
     assert str(base) in message
 
@@ -132,13 +133,13 @@ def test_damaged_adapter_is_refused(workspace, tmp_path, capsys):
     with (run / "adapter/adapter_model.safetensors").open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"\x01")
-    assert "adapter_model.safetensors" in refused(capsys, predict.main, "--run", str(run))
+    assert "adapter_model.safetensors" in error_of(capsys, predict, "--run", str(run))
 
 
 def test_prediction_with_an_unfinished_run_is_refused(workspace, tmp_path, capsys):
     run = copy_run(workspace, tmp_path / "copy")
     shutil.rmtree(run / "adapter")
-    assert "holds no adapter" in refused(capsys, predict.main, "--run", str(run))
+    assert "holds no adapter" in error_of(capsys, predict, "--run", str(run))
 
 
 def test_differently_prepared_data_is_refused(workspace, tmp_path, capsys):
@@ -146,7 +147,7 @@ def test_differently_prepared_data_is_refused(workspace, tmp_path, capsys):
     write_prepared(tmp_path / "other", size=48)
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace(str(workspace / "data"), str(tmp_path / "other")))
-    assert "the model needs" in refused(capsys, predict.main, "--run", str(run))
+    assert "the model needs" in error_of(capsys, predict, "--run", str(run))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_bfloat16_base_trains_in_float32_with_checkpointing(tmp_path):
 def test_training_set_smaller_than_a_batch_is_refused(tmp_path, capsys):
     write_prepared(tmp_path / "data")
     config = write_config(tmp_path, "medgemma", batch_size=32)
-    message = refused(capsys, finetune.main, "--config", str(config))
+    message = error_of(capsys, finetune, "--config", str(config))
     assert "24 training images, copies included, do not fill a batch of 32" in message
 
 
@@ -197,6 +198,6 @@ def test_loss_that_is_not_finite_stops_the_run_and_leaves_no_adapter(tmp_path, c
     write_prepared(tmp_path / "data")
     config = write_config(tmp_path, "medgemma", log_every=1)
     arguments = ["--config", str(config), "--optimizer.learning_rate", "1e30"]
-    message = refused(capsys, finetune.main, *arguments)
+    message = error_of(capsys, finetune, *arguments)
     assert "is not finite; the last good checkpoint is none" in message
     assert not (tmp_path / "run/adapter").exists()

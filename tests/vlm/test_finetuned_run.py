@@ -15,8 +15,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from elbow_core.dataset import open_prepared
 from elbow_core.evaluation import UNPARSED, Predictions, read_predictions, write_predictions
 from elbow_core.evaluation.report.__main__ import main as report_main
+from tests.support.commands import error_of
 from tests.support.small_data import SPLITS, write_prepared
-from tests.support.vlm_runs import copy_run, edit_card, refused, write_config
+from tests.support.vlm_runs import copy_run, edit_card, write_config
 from vlm_torch import finetune, merge, predict, scoring
 from vlm_torch.lora import load_adapter, open_finetuned_run
 from vlm_torch.models import load_base, read_input_format
@@ -138,7 +139,7 @@ def test_merged_checkpoint_of_another_release_of_transformers_is_refused(merged,
     run = copy_run(merged.parent, tmp_path / "copy")
     versions = json.loads((run / "merged/card.json").read_text())["versions"]
     edit_card(run / "merged", versions=versions | {"transformers": "5.5.0"})
-    message = refused(capsys, predict.main, "--run", str(run), "--merged")
+    message = error_of(capsys, predict, "--run", str(run), "--merged")
     assert "was trained under transformers 5.5.0" in message
 
 
@@ -146,13 +147,13 @@ def test_prediction_of_moved_data(workspace, tmp_path, capsys):
     run = copy_run(workspace, tmp_path / "copy")
     text = (run / "config.yaml").read_text().replace(str(workspace / "data"), "/nowhere/data")
     (run / "config.yaml").write_text(text)
-    assert "with --data DIR" in refused(capsys, predict.main, "--run", str(run))
+    assert "with --data DIR" in error_of(capsys, predict, "--run", str(run))
     before = (run / "predictions_test.csv").read_bytes()
     arguments = ["--run", str(run), "--data", str(workspace / "data"), "--batch-size", "4"]
     assert predict.main(arguments) == 0
     assert (run / "predictions_test.csv").read_bytes() == before
     write_prepared(tmp_path / "other", seed=7)
-    message = refused(capsys, predict.main, "--run", str(run), "--data", str(tmp_path / "other"))
+    message = error_of(capsys, predict, "--run", str(run), "--data", str(tmp_path / "other"))
     assert "is not the data that" in message
 
 

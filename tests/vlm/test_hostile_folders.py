@@ -13,10 +13,11 @@ import yaml
 
 from elbow_core.errors import ConfigError
 from tests.support import llava_rad_release as release
+from tests.support.commands import refusal_of
 from tests.support.paths import ROOT
 from tests.support.small_data import write_prepared
 from tests.support.unsafe_advice import advises_unsafe_loading
-from tests.support.vlm_runs import copy_run, make_config, refused, write_config
+from tests.support.vlm_runs import copy_run, make_config, write_config
 from vlm_torch import finetune
 from vlm_torch.config import FolderBase
 from vlm_torch.models import FAMILIES, base_checkpoint, find_base, load_base, read_input_format
@@ -65,7 +66,7 @@ def test_checkpoint_with_code_is_refused_in_one_line(tmp_path, capsys, base, nam
     model = {"architecture": "medgemma", "base": {"kind": "folder", "path": str(base)}}
     config = write_config(tmp_path, "medgemma", model=model)
     capsys.readouterr()  # of writing the checkpoint
-    message = refused(capsys, finetune.main, "--config", str(config), other_lines=False)
+    message = refusal_of(capsys, finetune, "--config", str(config))
     assert f"{base / name}: auto_map names Python code" in message
     assert not advises_unsafe_loading(message)
     assert not (tmp_path / "ran").exists()

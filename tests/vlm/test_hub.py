@@ -11,8 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from elbow_core.errors import ConfigError, UserError
+from tests.support.commands import error_of
 from tests.support.small_data import write_prepared
-from tests.support.vlm_runs import make_config, refused, write_config
+from tests.support.vlm_runs import make_config, write_config
 from vlm_torch import finetune
 from vlm_torch.config import FolderBase
 from vlm_torch.models import FAMILIES, find_base
@@ -64,7 +65,7 @@ def test_offline_error_says_which_terms_to_accept_and_how_to_use_a_folder(
     write_prepared(tmp_path / "data")
     model = {"architecture": "medgemma", "base": HUB}
     path = write_config(tmp_path, "medgemma", model=model)
-    message = refused(capsys, finetune.main, "--config", str(path))
+    message = error_of(capsys, finetune, "--config", str(path))
     assert "google/medgemma-4b-it" in message
     assert "Health AI Developer Foundations" in message
     assert "https://huggingface.co/google/medgemma-4b-it" in message
@@ -141,7 +142,7 @@ def test_incomplete_folder_is_named(tmp_path, capsys, name):
     base = {"kind": "folder", "path": str(tmp_path / "base")}
     model = {"architecture": "medgemma", "base": base, "dtype": "float32"}
     path = write_config(tmp_path, "medgemma", model=model)
-    message = refused(capsys, finetune.main, "--config", str(path))
+    message = error_of(capsys, finetune, "--config", str(path))
     assert str(tmp_path / "base") in message
     assert not (tmp_path / "run").exists()
 
@@ -151,5 +152,5 @@ def test_four_bits_without_bitsandbytes_say_what_to_install(tmp_path, capsys):
         pytest.skip("bitsandbytes is installed")
     write_prepared(tmp_path / "data")
     path = write_config(tmp_path, "medgemma")
-    message = refused(capsys, finetune.main, "--config", str(path), "--model.four_bit", "true")
+    message = error_of(capsys, finetune, "--config", str(path), "--model.four_bit", "true")
     assert "[vlm,qlora]" in message

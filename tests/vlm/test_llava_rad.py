@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.support import llava_rad_release as release
+from tests.support.commands import refusal_of
 from tests.support.paths import names_in
 from tests.support.tolerances import NETWORK
-from tests.support.vlm_runs import refused
 from vlm_torch import assemble_llava_rad
 from vlm_torch.config import FolderBase, ModelSection, PromptSection
 from vlm_torch.models import find_base, load_base, read_input_format
@@ -35,7 +35,7 @@ def assemble(parts: Path, out: Path, *more: str) -> Path:
 
 def assembly_error(capsys, *arguments: str) -> str:
     """Run the command, which must exit with status 2 and print one line; return the line."""
-    return refused(capsys, assemble_llava_rad.main, *arguments, other_lines=False)
+    return refusal_of(capsys, assemble_llava_rad, *arguments)
 
 
 def published_weights(

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import llava_rad_release as release
+from tests.support.commands import error_of
 from tests.support.paths import ROOT, names_in
-from tests.support.vlm_runs import copy_run, refused
+from tests.support.vlm_runs import copy_run
 from vlm_torch import predict
 
 one_architecture = pytest.mark.parametrize("workspace", ["medgemma"], indirect=True)
@@ -65,7 +66,7 @@ def test_second_prediction_is_refused_and_a_killed_one_resumes_byte_identically(
     process = start("predict", *arguments, "--split", "train")
     with stopped_when(process, lambda: lines_in(run / ".predictions_train.jsonl") > 4):
         for split in ("train", "test"):
-            message = refused(capsys, predict.main, *arguments, "--split", split)
+            message = error_of(capsys, predict, *arguments, "--split", split)
             assert message.startswith(f"error: {run}: {REFUSAL}")
         process.kill()
     process.communicate()

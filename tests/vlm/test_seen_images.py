@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from elbow_core.dataset import open_prepared, read_manifest, write_manifest
+from elbow_core.dataset import open_prepared
 from elbow_core.runs import data_fingerprint
+from tests.support.commands import error_of
+from tests.support.prepare_folders import edit_manifest
 from tests.support.small_data import write_prepared
-from tests.support.vlm_runs import copy_run, refused, write_config
+from tests.support.vlm_runs import copy_run, write_config
 from vlm_torch import finetune, merge, predict
 from vlm_torch.lora import images_seen_by
 from vlm_torch.lora.card import read_card, read_merged_card
@@ -19,9 +21,10 @@ from vlm_torch.lora.card import read_card, read_merged_card
 def edit_splits(data: Path, first: str, second: str) -> None:
     """Exchange two splits in a manifest."""
     exchanged = {first: second, second: first}
-    rows = read_manifest(data / "manifest.csv")
-    rows = [replace(row, split=exchanged.get(row.split, row.split)) for row in rows]
-    write_manifest(data / "manifest.csv", rows)
+    edit_manifest(
+        data,
+        lambda rows: [replace(row, split=exchanged.get(row.split, row.split)) for row in rows],
+    )
 
 
 @pytest.fixture
@@ -46,14 +49,14 @@ def test_data_with_another_split_are_refused_even_with_a_forged_fingerprint(copi
     data = copied.parent / "data"
     edit_splits(data, "train", "test")
     arguments = ["--run", str(copied), "--data", str(data), "--split", "test"]
-    assert "is not the data that" in refused(capsys, predict.main, *arguments)
+    assert "is not the data that" in error_of(capsys, predict, *arguments)
     record = json.loads((copied / "run.json").read_text())
     record["data_fingerprint"] = data_fingerprint(data)
     (copied / "run.json").write_text(json.dumps(record))
-    line = refused(capsys, predict.main, *arguments)
+    line = error_of(capsys, predict, *arguments)
     assert f"leak: {copied / 'adapter'} learnt from 24 images of the split 'test'" in line
     (copied / "run.json").unlink()
-    assert "restore it" in refused(capsys, predict.main, *arguments)
+    assert "restore it" in error_of(capsys, predict, *arguments)
 
 
 def test_list_that_was_changed_or_removed_is_refused(copied, capsys):
@@ -61,9 +64,9 @@ def test_list_that_was_changed_or_removed_is_refused(copied, capsys):
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(lines[:-1]))
     arguments = ["--run", str(copied), "--data", str(copied.parent / "data")]
-    assert "seen_images.csv: is not the file that" in refused(capsys, predict.main, *arguments)
+    assert "seen_images.csv: is not the file that" in error_of(capsys, predict, *arguments)
     file.unlink()
-    assert "seen_images.csv: does not exist" in refused(capsys, predict.main, *arguments)
+    assert "seen_images.csv: does not exist" in error_of(capsys, predict, *arguments)
 
 
 def test_merged_base_model_brings_its_list(copied, tmp_path, capsys):
@@ -85,7 +88,7 @@ def test_merged_base_model_brings_its_list(copied, tmp_path, capsys):
     shutil.copytree(copied.parent / "data", folder / "data")
     edit_splits(folder / "data", "train", "test")
     config = write_config(folder, architecture, model=model)
-    line = refused(capsys, finetune.main, "--config", str(config))
+    line = error_of(capsys, finetune, "--config", str(config))
     assert f"leak: model.base: {base} learnt from 24 images of the split 'test'" in line
     assert not (folder / "run").exists()
 

@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import LoraConfig, PeftModel
 from peft.utils import get_peft_model_state_dict
 from safetensors import safe_open
@@ -17,7 +16,7 @@ from elbow_core.files import atomic_folder
 from vlm_torch.config import LoraSection
 from vlm_torch.lora.card import installed_versions, write_card
 from vlm_torch.lora.layers import without_deprecation_warnings
-from vlm_torch.models import BaseCheckpoint, read_config
+from vlm_torch.models import BaseCheckpoint, not_finite, read_config
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 # Fields of peft's configuration that `add_lora` chooses, or that peft writes into the file; all
@@ -77,7 +76,9 @@ def load_adapter(model: Any, folder: Path, lora: LoraSection) -> PeftModel:
         expected = get_peft_model_state_dict(adapted).keys()
         with safe_open(weights, framework="pt") as opened:
             found = set(opened.keys())
-            _require_finite(weights, opened)
+            tensors = ((name, opened.get_tensor(name)) for name in sorted(found))
+            if name := not_finite(tensors):
+                raise UserError(f"{weights}: {name} holds numbers that are not finite")
     except (UserError, MemoryError):
         raise
     except Exception as error:  # peft and safetensors raise any kind
@@ -114,9 +115,3 @@ def _read_settings(file: Path, lora: LoraSection) -> LoraConfig:
         if settings.get(key) != value:
             raise UserError(f"{file}: {key} is {settings.get(key)!r}, and the card says {value}")
     return LoraConfig(**{key: settings[key] for key in (*_OURS, *_NAMES) if key in settings})
-
-
-def _require_finite(file: Path, opened: Any) -> None:
-    for name in opened.keys():  # noqa: SIM118 safetensors' files are no mappings
-        if not torch.isfinite(opened.get_tensor(name)).all():
-            raise UserError(f"{file}: {name} holds numbers that are not finite")

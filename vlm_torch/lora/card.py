@@ -75,8 +75,8 @@ class AdapterCard(StrictModel):
 def write_card(folder: Path, fields: Mapping[str, Any]) -> None:
     """Write the card of a folder, with the digests of all files in it.
 
-    ``fields`` are those of `AdapterCard` without version and digests. The place of a base model is
-    left out: a card is for others too.
+    ``fields`` are those of `AdapterCard`; version and digests are set here. The place of a base
+    model is left out: a card is for others too.
     """
     model: ModelSection = fields["model"]
     if isinstance(model.base, FolderBase):

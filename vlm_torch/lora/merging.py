@@ -14,7 +14,7 @@ from vlm_torch.lora.card import write_card
 from vlm_torch.lora.finetuned_run import FinetunedRun
 from vlm_torch.lora.layers import without_deprecation_warnings
 from vlm_torch.lora.seen_images import images_seen_by
-from vlm_torch.models import INPUT_FILES, load_base
+from vlm_torch.models import INPUT_FILES, load_base, not_finite
 
 
 def merge(run: FinetunedRun, out: Path, dtype: str) -> None:
@@ -32,18 +32,15 @@ def merge(run: FinetunedRun, out: Path, dtype: str) -> None:
     with without_deprecation_warnings():
         merged = adapted.merge_and_unload()
     merged = merged.to(getattr(torch, dtype))
-    for name, weight in merged.named_parameters():
-        if not torch.isfinite(weight).all():
-            raise UserError(
-                f"{run.path / ADAPTER}: with its base model, {name} holds numbers that are not "
-                f"finite in {dtype}"
-            )
+    if name := not_finite(merged.named_parameters()):
+        raise UserError(
+            f"{run.path / ADAPTER}: with its base model, {name} holds numbers that are not finite "
+            f"in {dtype}"
+        )
     with atomic_folder(out) as partial:
         for name in INPUT_FILES:
             if (run.base.path / name).is_file():
                 shutil.copyfile(run.base.path / name, partial / name)
         merged.save_pretrained(partial)
         shutil.copyfile(run.path / ADAPTER / SEEN_FILE, partial / SEEN_FILE)
-        digests = {"schema_version", "files", "card_sha256"}
-        fields = {name: getattr(run.card, name) for name in type(run.card).model_fields}
-        write_card(partial, {key: value for key, value in fields.items() if key not in digests})
+        write_card(partial, dict(run.card))

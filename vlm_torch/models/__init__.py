@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vlm_torch.models.base_checkpoint import BaseCheckpoint, find_base, read_model_config
     from vlm_torch.models.families import FAMILIES
     from vlm_torch.models.llava_rad_assembly import assemble_llava_rad
-    from vlm_torch.models.loading import InputFormat, load_base, read_input_format
+    from vlm_torch.models.loading import InputFormat, load_base, not_finite, read_input_format
     from vlm_torch.models.local_files import INPUT_FILES, read_config
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "assemble_llava_rad",
     "find_base",
     "load_base",
+    "not_finite",
     "read_config",
     "read_input_format",
     "read_model_config",
@@ -35,7 +36,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "base_checkpoint": ["BaseCheckpoint", "find_base", "read_model_config"],
         "families": ["FAMILIES"],
         "llava_rad_assembly": ["assemble_llava_rad"],
-        "loading": ["InputFormat", "load_base", "read_input_format"],
+        "loading": ["InputFormat", "load_base", "not_finite", "read_input_format"],
         "local_files": ["INPUT_FILES", "read_config"],
     },
 )

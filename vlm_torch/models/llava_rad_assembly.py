@@ -28,6 +28,7 @@ from vlm_torch.models.llava_rad_parts import (
     read_projector,
     read_tower,
 )
+from vlm_torch.models.loading import not_finite
 from vlm_torch.models.local_files import from_folder, require_files, require_plain_folder
 
 
@@ -127,7 +128,6 @@ def _load_strictly(config: Any, state: dict[str, Tensor], dtype: str) -> Any:
                 f"the parts do not fit together: {len(keys)} {kind.replace('_', ' ')}, first "
                 f"{keys[0]}"
             )
-    for name, weight in model.named_parameters():
-        if not torch.isfinite(weight).all():
-            raise UserError(f"the parts: {name} holds numbers that are not finite in {dtype}")
+    if name := not_finite(model.named_parameters()):
+        raise UserError(f"the parts: {name} holds numbers that are not finite in {dtype}")
     return model

@@ -1,10 +1,12 @@
 """Opens a base checkpoint: its processor and prompt format, and its weights."""
 
 import importlib.util
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig, GenerationConfig
 
 from elbow_core.errors import ConfigError
@@ -92,6 +94,11 @@ def load_base(base: BaseCheckpoint, model: ModelSection) -> Any:
                 "the weights do not match config.json"
             )
     return loaded
+
+
+def not_finite(weights: Iterable[tuple[str, Tensor]]) -> str | None:
+    """Return the name of the first weight with a value that is nan or infinite."""
+    return next((name for name, weight in weights if not torch.isfinite(weight).all()), None)
 
 
 def _four_bit_config(model: ModelSection) -> BitsAndBytesConfig:

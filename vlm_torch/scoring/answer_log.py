@@ -14,7 +14,7 @@ from typing import Any
 
 from elbow_core.errors import UserError
 from elbow_core.evaluation import UNPARSED
-from elbow_core.files import atomic_file
+from elbow_core.files import atomic_file, parse_json
 
 SCHEMA = 2
 
@@ -138,8 +138,8 @@ def _line(answer: Answer) -> str:
 
 def _parse(line: str) -> Any:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return parse_json(line.encode())
+    except ValueError:
         return None
 
 

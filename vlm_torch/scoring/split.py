@@ -61,13 +61,13 @@ def predict_split(
     split: str,
     batch_size: int,
     log: AnswerLog,
+    done: int,
 ) -> Predictions:
-    """Return the predictions for a split, in manifest order; answers in the log are reused.
+    """Return the predictions for a split, in manifest order; the first ``done`` are in the log.
 
     Raises `UserError` for a damaged log, and as `answer_batch` does.
     """
     positions = data.positions(split).tolist()
-    done = log.begin(batch_size)
     starts = range(done, len(positions), batch_size)
     model.eval()
     for start in track(starts, -(-len(positions) // batch_size), split, done // batch_size):
@@ -132,13 +132,13 @@ def _predict(run: lora.FinetunedRun, split: str, batch_size: int, prepared: Path
         },
         [data.rows[position].image_id for position in data.positions(split).tolist()],
     )
-    log.begin(batch_size)
+    done = log.begin(batch_size)
     model: Any = load_base(run.base, run.config.model)
     if run.adapter is not None:
         model = lora.load_adapter(model, run.adapter, run.card.lora)
     if torch.cuda.is_available() and not run.config.model.four_bit:
         model = model.to("cuda")
-    predictions = predict_split(model, inputs, run, data, split, batch_size, log)
+    predictions = predict_split(model, inputs, run, data, split, batch_size, log, done)
     write_predictions(path, predictions)
     log.remove()
     _print_unparsed(predictions)

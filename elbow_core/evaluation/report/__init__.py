@@ -1,8 +1,7 @@
 """Prediction files to Markdown, HTML and JSON: `python -m elbow_core.evaluation.report`.
 
 Offered here: `write_report` with its inputs and settings, and the check of its folder before a
-long computation. Its wing `figures` offers the style of
-the project's figures.
+long computation. Its wing `figures` offers the style of the project's figures.
 """
 
 from typing import TYPE_CHECKING

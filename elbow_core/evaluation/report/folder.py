@@ -1,6 +1,5 @@
 """The folder of a report: replaced as a whole; a folder that holds anything else is refused."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation.report.content import is_metrics_json
-from elbow_core.files import atomic_folder, output_folder, require_writable
+from elbow_core.files import atomic_folder, output_folder, read_json, require_writable
 
 MARK = "metrics.json"
 
@@ -79,9 +78,6 @@ def _is_of_report(entry: Path, folder: Path) -> bool:
 def _is_metrics(path: Path) -> bool:
     """Return whether a file is the metrics.json of a report, by its schema and its keys."""
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_BYTES:
-            return False
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return is_metrics_json(read_json(path, _MAX_BYTES))
+    except (OSError, ValueError):
         return False
-    return is_metrics_json(content)

@@ -1,28 +1,22 @@
-"""The directory of a run: what may change on resuming, its record, and its lock."""
+"""The directory of a run: what may change on resuming, and what is recorded where."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from elbow_core.config import StrictModel, load_config
-from elbow_core.errors import ConfigError, UserError
+from elbow_core.errors import ConfigError
 from elbow_core.runs import (
     CONFIG,
-    LOCAL,
     RECORD,
     ResumeRules,
     begin_run,
     locate,
-    lock_run,
     resume_run,
     without_paths,
 )
-from tests.support.paths import ROOT
+from elbow_core.runs.local_places import LOCAL
 
 
 class Inner(StrictModel):
@@ -198,45 +192,3 @@ def test_unreadable_record_is_named(run, text):
     (run / RECORD).write_text(text)
     with pytest.raises(ConfigError, match=r"run\.json"):
         resume(run, Config(init="a"))
-
-
-def test_second_process_is_refused_until_the_first_ends(run):
-    with lock_run(run), pytest.raises(UserError, match="another process"), lock_run(run):
-        pass
-    with lock_run(run):
-        pass
-
-
-HOLD = """
-import os, sys, time
-from pathlib import Path
-from elbow_core.runs import lock_run
-with lock_run(Path(sys.argv[1])):
-    if not os.fork():  # says so once it has closed its copy of the lock
-        print("locked", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_kill_frees_the_lock_though_a_forked_process_lives_on(run):
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(run)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "locked\n"
-        with pytest.raises(UserError, match="another process"), lock_run(run):
-            pass
-        process.kill()
-        process.wait()
-        os.killpg(process.pid, 0)  # the forked one lives
-        with lock_run(run):
-            pass
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        if process.stdout is not None:
-            process.stdout.close()
