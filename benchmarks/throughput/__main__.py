@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.throughput import cases, device
-from benchmarks.throughput.measuring import measure, measure_interleaved
+from benchmarks.throughput.measuring import measure, measure_interleaved, measure_side_by_side
 from benchmarks.throughput.results import page, records, summary
 from elbow_core.cli import run
 from elbow_core.errors import UserError
@@ -56,7 +56,11 @@ def main(arguments: Sequence[str]) -> int:
     record = records.open_record(path, machine, options.quick, options.fresh)
     with tempfile.TemporaryDirectory(prefix="throughput_") as directory:
         seconds = options.seconds or (0.5 if options.quick else 6.0)
-        _Run(record, path, selection.device, seconds, Path(directory)).measure(selection)
+        measuring = _Run(record, path, selection.device, seconds, Path(directory))
+        if options.side_by_side > 1:
+            measuring.measure_side_by_side(selection, options.side_by_side)
+        else:
+            measuring.measure(selection)
     with atomic_file(path.with_suffix(".md")) as partial:
         partial.write_text(page.document(record), encoding="utf-8")
     _plot(record, path.with_suffix(".png"))
@@ -98,6 +102,19 @@ class _Run:
                     records.add_row(self.record, job, metrics)
                     print(f"[{number}/{len(groups)}] {_progress(job, metrics)}", flush=True)
                 records.write(self.record, self.path)
+
+    def measure_side_by_side(self, selection: cases.Selection, parallel: int) -> None:
+        """Measure as `measure` does; up to `parallel` processes compile at the same time."""
+        jobs = list(cases.plan_jobs(selection))
+        missing = records.missing_jobs(self.record, jobs)
+        measured = measure_side_by_side(
+            missing, self.device, self.seconds, self.directory, parallel
+        )
+        for number, (job, metrics) in enumerate(measured, start=1):
+            shared = {"load": os.getloadavg()[0], "side_by_side": parallel}
+            records.add_row(self.record, job, metrics | shared)
+            records.write(self.record, self.path)
+            print(f"[{number}/{len(missing)}] {_progress(job, metrics)}", flush=True)
 
     def _measure_group(
         self, part: str, jobs: list[cases.Job]
@@ -168,12 +185,21 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--mode", nargs="+", choices=known, help="modes to measure (default: all)")
     parser.add_argument("--rounds", type=_positive, help="processes for each mode (3)")
     parser.add_argument("--seconds", type=float, help="timed in each process (6)")
+    parser.add_argument(
+        "--side-by-side",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="processes that compile at once; each is timed while the others are stopped (1)",
+    )
     parser.add_argument("--quick", action="store_true", help="small networks, in separate files")
     parser.add_argument("--fresh", action="store_true", help="discard the rows of the file")
     parser.add_argument(
         "--table", action="store_true", help="rewrite the documents from the records and stop"
     )
     options = parser.parse_args(arguments)
+    if options.side_by_side > 1 and not set(options.part) <= set(cases.TIMED_ALONE):
+        raise UserError(f"--side-by-side: only for --part {' '.join(cases.TIMED_ALONE)}")
     if options.seconds is not None and options.seconds <= 0:
         raise UserError(f"--seconds: {options.seconds} is not above 0")
     return options

@@ -19,6 +19,9 @@ PARTS = (
     "scale",
 )
 
+TIMED_ALONE = ("ceilings", "depthwise", "inference", "train")
+"""Parts of which only the steps are timed, so that their processes may compile side by side."""
+
 WORKS = {
     "depthwise": ("forward", "gradient"),
     "inference": ("inference",),

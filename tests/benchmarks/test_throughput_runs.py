@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import jax
 import numpy as np
@@ -9,9 +10,15 @@ import pytest
 
 from benchmarks.throughput.__main__ import main
 from benchmarks.throughput.cases import Case, Job
-from benchmarks.throughput.measuring.processes import measure, measure_interleaved
+from benchmarks.throughput.measuring.processes import (
+    DISTURBED,
+    measure,
+    measure_interleaved,
+    measure_side_by_side,
+)
 from benchmarks.throughput.measuring.work import random_batch
 from elbow_core.cli import run
+from elbow_core.errors import UserError
 from elbow_jax.models import ModelConfig
 from elbow_jax.steps import make_eval_step, weighted_loss
 
@@ -92,6 +99,26 @@ def test_interleaved_processes_step_in_turns(tmp_path):
         assert min(each["seconds"]) > 0
     assert {len(each["seconds"]) for each in turns.values()} == {8}
     assert "(eager)" in path.with_suffix(".md").read_text()
+
+
+def test_processes_side_by_side_are_timed_one_at_a_time(tmp_path):
+    fields = {"part": "inference", "work": "inference", "size": 64, "variant": "small"}
+    cases = [Case(name="mobilenetv3_large", batch=batch, **fields) for batch in (1, 2)]
+    jobs = [Job(case, "jax", "jit", 0) for case in [*cases, TOO_LARGE]]
+    started = time.monotonic()
+    measured = dict(measure_side_by_side(jobs, "cpu", 1.0, tmp_path, parallel=3))
+    assert time.monotonic() - started > 2.0  # two processes of a second each
+    assert measured.pop(jobs[2]) == {"note": "out of memory"}
+    assert set(measured) == set(jobs[:2])
+    for metrics in measured.values():
+        assert sum(metrics["seconds"]) > 0
+        assert metrics["multiply_adds"] > 0
+        assert not metrics.keys() & set(DISTURBED)
+
+
+def test_only_parts_that_time_steps_run_side_by_side(tmp_path):
+    with pytest.raises(UserError, match="--side-by-side: only for --part ceilings"):
+        benchmark(tmp_path, "--part", "cold_start", "--side-by-side", "2")
 
 
 def test_a_process_whose_opponent_fails_returns_a_note(tmp_path):

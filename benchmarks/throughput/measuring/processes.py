@@ -1,14 +1,16 @@
-"""Measuring processes, run one after the other or in alternating turns."""
+"""Measuring processes, run one after the other, side by side or in alternating turns."""
 
 import json
 import os
+import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +20,8 @@ from benchmarks.throughput.measuring.worker import READY
 
 ROOT = Path(__file__).parents[3]
 TURNS = 8
+DISTURBED = ("trace_s", "compile_s", "from_cache", "first_step_s")
+"""Metrics that other processes on the same cores change."""
 
 
 def measure(job: Job, device: str, seconds: float, directory: Path) -> dict[str, Any]:
@@ -27,7 +31,36 @@ def measure(job: Job, device: str, seconds: float, directory: Path) -> dict[str,
     of a case compiles, later ones load from the cache.
     """
     with ExitStack() as stack:
-        return _Worker(job, device, seconds, directory, stack, in_turns=False).finish()
+        return _Worker(job, device, seconds, directory, stack, "alone").finish()
+
+
+def measure_side_by_side(
+    jobs: Sequence[Job], device: str, seconds: float, directory: Path, parallel: int
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Run up to `parallel` processes at once and time one at a time; yield them as they end.
+
+    Processes build and compile side by side. While one is timed, the others are stopped (SIGSTOP),
+    so that it has the device for itself. Metrics of what ran beside other processes (`trace_s`,
+    `compile_s`, `from_cache`, `first_step_s`) are left out.
+    """
+    waiting = list(jobs)
+    with ExitStack() as stack, selectors.DefaultSelector() as ready:
+        while waiting or ready.get_map():
+            while waiting and len(ready.get_map()) < parallel:
+                worker = _Worker(waiting.pop(0), device, seconds, directory, stack, "side_by_side")
+                stack.callback(worker.end)  # an interrupt does not reach its session
+                ready.register(worker.output, selectors.EVENT_READ, worker)
+            for key, _ in ready.select():
+                ready.unregister(key.fileobj)
+                others = [other.data for other in ready.get_map().values()]
+                with _stopped(others):
+                    if key.data.wait_until_ready():
+                        key.data.take_turn()
+                metrics = key.data.finish()
+                yield (
+                    key.data.job,
+                    {name: value for name, value in metrics.items() if name not in DISTURBED},
+                )
 
 
 def measure_interleaved(
@@ -40,7 +73,7 @@ def measure_interleaved(
     with ExitStack() as stack:
         workers: list[_Worker] = []
         for job in jobs:  # each is ready before the next one starts
-            workers.append(_Worker(job, device, seconds / 6, directory, stack, in_turns=True))
+            workers.append(_Worker(job, device, seconds / 6, directory, stack, "turns"))
             if not workers[-1].wait_until_ready():
                 break
         else:
@@ -49,6 +82,18 @@ def measure_interleaved(
                     worker.take_turn()
         metrics = [worker.finish() for worker in workers]
     return metrics + [{"note": "not run"}] * (len(jobs) - len(metrics))
+
+
+@contextmanager
+def _stopped(workers: Sequence["_Worker"]) -> Iterator[None]:
+    """Stop processes, with those that they have started, and let them go on at the end."""
+    for worker in workers:
+        worker.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.send(signal.SIGCONT)
 
 
 class _Worker:
@@ -61,15 +106,16 @@ class _Worker:
         seconds: float,
         directory: Path,
         stack: ExitStack,
-        in_turns: bool,
+        schedule: str,
     ):
+        self.job = job
         request = {
             "case": asdict(job.case),
             "framework": job.framework,
             "mode": job.mode,
             "device": device,
             "seconds": seconds,
-            "in_turns": in_turns,
+            "schedule": schedule,
             "directory": str(directory),
             "spawned": time.time(),
         }
@@ -87,15 +133,31 @@ class _Worker:
                 stderr=self.errors,
                 text=True,
                 cwd=ROOT,
-                env=_environment(job, device, directory),
+                env=_environment(job, device, directory, schedule),
+                start_new_session=schedule == "side_by_side",
             )
         )
         self.last_line = ""
 
+    @property
+    def output(self) -> IO[str]:
+        """What the process prints."""
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def send(self, number: int) -> None:
+        """Send a signal to the process and to those that it has started; an ended one is left."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def end(self) -> None:
+        """Kill the process, unless it has ended."""
+        if self.process.poll() is None:
+            self.send(signal.SIGKILL)
+
     def wait_until_ready(self) -> bool:
         """Wait until the process waits for its turn; False where it ends before that."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self.output:
             self.last_line = line
             if line.strip() == READY:
                 return True
@@ -111,7 +173,11 @@ class _Worker:
 
     def finish(self) -> dict[str, Any]:
         """Wait for the end of the process and return its metrics."""
-        rest, _ = self.process.communicate()
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        rest = self.output.read()  # `communicate` would pass over what is in the buffer
+        self.process.wait()
         if self.process.returncode == -9:
             return {"note": "out of memory (the system ended the process)"}
         if self.process.returncode:
@@ -122,8 +188,10 @@ class _Worker:
         return json.loads((rest or self.last_line).splitlines()[-1])
 
 
-def _environment(job: Job, device: str, directory: Path) -> dict[str, str]:
+def _environment(job: Job, device: str, directory: Path, schedule: str) -> dict[str, str]:
     environment = dict(os.environ)
+    if schedule == "side_by_side":  # JAX would take three quarters of an accelerator's memory
+        environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     caches = directory / "caches"
     if job.case.part == "cold_start":
         caches = directory / f"cold_{job.case.name}_{job.framework}"

@@ -137,11 +137,11 @@ def _depthwise(case: Case, mode: str) -> Work:
 
 def _ceiling(case: Case) -> Work:
     if case.work == "copy":
-        x = torch.zeros(copy_bytes(ACCELERATED) // 4, device=DEVICE)
+        x = torch.rand(copy_bytes(ACCELERATED) // 4, device=DEVICE)
         y = torch.empty_like(x)
         return _after_first_step(lambda: y.copy_(x), "eager")
     side = matrix_side(ACCELERATED)
-    matrix = torch.full((side, side), 0.5, device=DEVICE, dtype=DTYPE)
+    matrix = torch.randn(side, side, device=DEVICE, dtype=DTYPE)
     out = torch.empty_like(matrix)
     return _after_first_step(lambda: torch.mm(matrix, matrix, out=out), "eager")
 

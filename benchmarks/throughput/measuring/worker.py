@@ -3,8 +3,9 @@
     python -m benchmarks.throughput.measuring.worker JOB
 
 A job in turns prints `READY` when it waits, steps for one turn on each line of its input, and
-prints its metrics at the end of the input. A job that cannot run (no torch, no compiler, too little
-memory) prints a `note` in place of metrics.
+prints its metrics at the end of the input. A job side by side with others prints `READY` when it
+has compiled, is timed after a line of its input, and prints `READY` again. A job that cannot run
+(no torch, no compiler, too little memory) prints a `note` in place of metrics.
 """
 
 import json
@@ -65,18 +66,31 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     metrics = work.metrics | {"first_step_s": time.time() - job["spawned"] - jax_import}
     if case.part == "cold_start":
         return metrics
+    if job["schedule"] == "side_by_side":
+        metrics |= _details(job, case)
+        print(READY, flush=True)
+        sys.stdin.readline()
     timing.reset_peak_memory()
-    if job["in_turns"]:
+    if job["schedule"] == "turns":
         metrics |= timing.time_turns(work.step, work.wait, job["seconds"], _turns())
     else:
         metrics |= timing.time_steps(work.step, work.wait, job["seconds"])
-    if case.part == "ceilings":
-        metrics["ceiling_work"] = ceiling_work(case.work, job["device"] == "gpu")
-    elif job["framework"] == "jax" and case.part != "depthwise":
-        metrics["multiply_adds"] = _multiply_adds(case)
+    if job["schedule"] == "side_by_side":
+        print(READY, flush=True)
+    else:
+        metrics |= _details(job, case)
     device_peak = side.peak_memory_mib()
     metrics["peak_mib"] = timing.peak_memory_mib() if device_peak is None else device_peak
     return metrics
+
+
+def _details(job: dict[str, Any], case: Case) -> dict[str, Any]:
+    """The amount of work in a step, which takes the processor some time to count."""
+    if case.part == "ceilings":
+        return {"ceiling_work": ceiling_work(case.work, job["device"] == "gpu")}
+    if job["framework"] == "jax" and case.part != "depthwise":
+        return {"multiply_adds": _multiply_adds(case)}
+    return {}
 
 
 def _import_jax() -> float:

@@ -104,6 +104,12 @@ def _setting(record: dict[str, Any]) -> list[str]:
             f"Measured peaks: matrix product {peaks['matrix_product'] / 1e9:,.0f} GFLOP/s, copy "
             f"{peaks.get('copy', 0) / 1e9:,.1f} GB/s."
         )
+    parallel = max((row.get("side_by_side", 1) for row in record["rows"]), default=1)
+    if parallel > 1:
+        lines.append(
+            f"Up to {parallel} processes compiled side by side; the others were stopped while one "
+            "was timed."
+        )
     loads = [row["load"] for row in record["rows"]]
     if loads and record["device"] == "cpu":
         lines.append(
