@@ -4,9 +4,14 @@ No framework is imported here, so that `make test-quick` starts at once.
 """
 
 import os
+import signal
 from pathlib import Path
 
 from tests.support.paths import RADIOGRAPHS, ROOT
+
+# A shell starts `make test &` with Ctrl-C ignored, which the commands under test would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before the first import of a framework. Two workers share two cores, so each gets one thread.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -85,7 +85,11 @@ def _range(record: dict[str, Any], work: str) -> str:
         for one in network_comparisons(record["rows"])
         if one.case.work == work and one.case.size == SUMMARY_SIZE and one.ratios()
     ]
-    return f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else "not measured"
+    if not ratios:
+        return "not measured"
+    if len(ratios) == 1:
+        return f"{ratios[0]:.2f} (one network measured)"
+    return f"{min(ratios):.2f} to {max(ratios):.2f}"
 
 
 def _has_gpu(measured: Sequence[dict[str, Any]]) -> bool:
