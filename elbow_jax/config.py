@@ -1,7 +1,7 @@
 """The schema of the configuration files of `elbow_jax.train`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -39,17 +39,44 @@ class WarmRestarts(StrictModel):
     """Factor from one cycle's length to the next."""
 
 
-class OptimizerSection(StrictModel):
-    """Stochastic gradient descent."""
+class _Optimizer(StrictModel):
+    """Fields of every optimiser."""
 
     learning_rate: PositiveFloat | dict[str, PositiveFloat]
     """Rate at the start of a cycle, or one for each top-level group of parameters."""
+    warm_restarts: WarmRestarts
+    """Schedule of the rate."""
+    warm_up_epochs: Annotated[float, Field(ge=0)] = 0.0
+    """Epochs in which the rate rises linearly, before the first cycle."""
+    max_gradient_norm: PositiveFloat | None = None
+    """Gradients of a larger L2 norm, over all parameters, are scaled down to it. None: never."""
+
+
+class SgdSection(_Optimizer):
+    """Stochastic gradient descent, as in the paper."""
+
+    kind: Literal["sgd"]
     momentum: Annotated[float, Field(ge=0, lt=1)]
     """Factor on the running sum of gradients."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-3
     """Factor on the parameters, added to the gradient before momentum."""
-    warm_restarts: WarmRestarts
-    """Schedule of the rate."""
+
+
+class AdamWSection(_Optimizer):
+    """Adam with decoupled weight decay, for training from random weights."""
+
+    kind: Literal["adamw"]
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Decay of the mean of the gradients."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of the mean of the squared gradients."""
+    epsilon: PositiveFloat = 1e-8
+    """Added to the root of that mean."""
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    """Factor on the parameters, which the rate multiplies."""
+
+
+OptimizerSection = Annotated[SgdSection | AdamWSection, Field(discriminator="kind")]
 
 
 class TrainConfig(StrictModel):
@@ -71,7 +98,10 @@ class TrainConfig(StrictModel):
     """Name in timm or torchvision of the network that a file in `init` is of, if the file does not
     say it: mobilenetv3_large_100 and tf_mobilenetv3_large_100 have the same tensors."""
     optimizer: OptimizerSection
-    """The optimiser."""
+    """The optimiser; without `kind`, sgd."""
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay, a step, of an exponential moving average of the weights. It is validated beside the
+    weights after each epoch, and released where its AUROC is higher. None: no average."""
     batch_size: PositiveInt = 32
     """Images in one step, over all devices."""
     accumulate: PositiveInt = 1
@@ -91,6 +121,11 @@ class TrainConfig(StrictModel):
     """Also write curves and a sheet of augmented images for TensorBoard."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the computation; parameters are float32. Auto: bfloat16 on accelerators."""
+
+    @field_validator("optimizer", mode="before")
+    @classmethod
+    def _default_kind(cls, optimizer: Any) -> Any:
+        return {"kind": "sgd", **optimizer} if isinstance(optimizer, dict) else optimizer
 
     @field_validator("init")
     @classmethod

@@ -39,6 +39,8 @@ class TrainState:
         batch_stats: running statistics of batch normalisation, float32; empty if there is none.
         optimizer_state: momentum and step counts of Optax.
         key: raw data of the run's random key; a step folds its number into it.
+        average: exponential moving average of `params` and `batch_stats`, as their dict; None where
+            none is kept.
     """
 
     step: Int32[Array, ""]
@@ -46,6 +48,7 @@ class TrainState:
     batch_stats: Any
     optimizer_state: Any
     key: UInt32[Array, "..."]
+    average: Any = None
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -54,15 +57,24 @@ class TrainState:
 
 
 def create_state(
-    variables: Variables, optimizer: optax.GradientTransformation, seed: int
+    variables: Variables,
+    optimizer: optax.GradientTransformation,
+    seed: int,
+    averaged: bool = False,
 ) -> TrainState:
-    """Return the state before the first step, from a network's variables."""
+    """Return the state before the first step, from a network's variables.
+
+    `averaged` keeps an average of the weights, which begins with them.
+    """
+    params, batch_stats = variables["params"], variables.get("batch_stats", {})
+    start = {"params": params, "batch_stats": batch_stats}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
-        params=variables["params"],
-        batch_stats=variables.get("batch_stats", {}),
-        optimizer_state=optimizer.init(variables["params"]),
+        params=params,
+        batch_stats=batch_stats,
+        optimizer_state=optimizer.init(params),
         key=jax.random.key_data(jax.random.key(seed)),
+        average=jax.tree.map(jnp.copy, start) if averaged else None,
     )
 
 
@@ -94,6 +106,7 @@ def make_train_step(
     dtype: jnp.dtype | type,
     accumulate: int = 1,
     pos_weight: float = 1.0,
+    ema_decay: float | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Return the pure function ``train_step(state, batch) -> (state, metrics)``.
 
@@ -107,6 +120,9 @@ def make_train_step(
             save memory; their gradients are averaged. Batch normalisation uses the statistics of
             one part at a time, as in torch. It divides the batch size.
         pos_weight: factor on the loss of an injured image.
+        ema_decay: of the average of the weights, for a state that keeps one. In step ``s``, counted
+            from 0, the decay is at most ``(1 + s) / (10 + s)``, so that the initial weights are
+            soon forgotten, as in `tf.train.ExponentialMovingAverage`.
     """
 
     def loss_of(
@@ -157,12 +173,19 @@ def make_train_step(
         else:
             (loss, batch_stats), gradients = accumulate_gradients(state, batch, key)
         updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        average = state.average
+        if ema_decay is not None:
+            decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+            new = {"params": params, "batch_stats": batch_stats}
+            average = optax.incremental_update(new, average, 1 - decay)
         advanced = TrainState(
             step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
+            params=params,
             batch_stats=batch_stats,
             optimizer_state=optimizer_state,
             key=state.key,
+            average=average,
         )
         return advanced, {"loss": loss, "gradient_norm": _norm(gradients)}
 

@@ -22,6 +22,8 @@ def train_jax(config: TrainConfig, data: PreparedData) -> tuple[dict[str, Any], 
         state, metrics = engine.train_step(state, batch)
         curve.loss.append(float(metrics["loss"]))
         if not step % engine.steps_per_epoch:
-            labels, logits = score_split(engine, state, data, config.batch_size, "validation")
+            labels, logits = score_split(
+                engine, state.variables, data, config.batch_size, "validation"
+            )
             curve.add_epoch(labels, sigmoid(logits))
     return curve.to_record(), initial

@@ -1,21 +1,22 @@
 """Build the compiled steps, the initial state and the learning-rate schedule of a run."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.sharding import Mesh
 
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
 from elbow_jax import networks
-from elbow_jax.config import TrainConfig
+from elbow_jax.config import AdamWSection, TrainConfig
 from elbow_jax.data import steps_per_epoch
-from elbow_jax.optimizer import WarmRestarts, sgd
+from elbow_jax.optimizer import Rate, WarmRestarts, adamw, sgd
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding
 from elbow_jax.steps import TrainState, create_state, make_eval_step, make_train_step
 from elbow_jax.training.initial_weights import InitialWeights, read_initial_weights
@@ -82,7 +83,11 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
     steps = steps_per_epoch(data, config.data.copies, config.batch_size, config.data.balanced)
     restarts = config.optimizer.warm_restarts
     schedule = functools.partial(
-        WarmRestarts, t_0=restarts.t_0, t_mult=restarts.t_mult, steps_per_epoch=steps
+        WarmRestarts,
+        t_0=restarts.t_0,
+        t_mult=restarts.t_mult,
+        steps_per_epoch=steps,
+        warm_up=round(config.optimizer.warm_up_epochs * steps),
     )
     rate = config.optimizer.learning_rate
     if isinstance(rate, dict):
@@ -95,14 +100,22 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
         logged_schedule = schedules["head"]
     else:
         schedules = logged_schedule = schedule(rate)
-    optimizer = sgd(schedules, config.optimizer.momentum, config.optimizer.weight_decay)
+    optimizer = build_optimizer(config, schedules)
+    averaged = config.ema_decay is not None
     # Jitted as a whole; otherwise the zeros of each shape would be compiled separately.
-    state = jax.jit(lambda variables: create_state(variables, optimizer, config.seed))(variables)
+    state = jax.jit(lambda variables: create_state(variables, optimizer, config.seed, averaged))(
+        variables
+    )
     return Engine(
         mesh=mesh,
         train_step=jax.jit(
             make_train_step(
-                module.apply, optimizer, dtype, config.accumulate, positive_weight(config, data)
+                module.apply,
+                optimizer,
+                dtype,
+                config.accumulate,
+                positive_weight(config, data),
+                config.ema_decay,
             ),
             donate_argnums=0,
         ),
@@ -113,6 +126,23 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
         rate=logged_schedule.at,
         steps_per_epoch=steps,
     )
+
+
+def build_optimizer(
+    config: TrainConfig, rate: Rate | Mapping[str, Rate]
+) -> optax.GradientTransformation:
+    """Return the optimiser of a configuration at a rate, or at one for each group."""
+    section = config.optimizer
+    if isinstance(section, AdamWSection):
+        return adamw(
+            rate,
+            section.beta1,
+            section.beta2,
+            section.epsilon,
+            section.weight_decay,
+            section.max_gradient_norm,
+        )
+    return sgd(rate, section.momentum, section.weight_decay, section.max_gradient_norm)
 
 
 def positive_weight(config: TrainConfig, data: PreparedData) -> float:

@@ -33,8 +33,9 @@ class DamagedCheckpointError(CheckpointError):
 
 
 def state_tree(state: TrainState) -> dict[str, Any]:
-    """Return a state as a dict of its fields."""
-    return {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    """Return a state as a dict of its fields, without an average that is not kept."""
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def make_record(tree: Any, host: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,8 +98,8 @@ def fit(
                 auroc: float | None = None
                 if ends_epoch:
                     validation = validate(engine, state, data, config.batch_size)
-                    rows.append({"step": step, "epoch": epoch, "validation": validation})
-                    auroc = validation["auroc"]
+                    rows.append({"step": step, "epoch": epoch, **validation})
+                    auroc = max(metrics["auroc"] for metrics in validation.values())
                     aurocs = [*aurocs, auroc]
                     progress.epoch(round(epoch), config.epochs, loss, auroc)
                 for row in rows:

@@ -3,6 +3,8 @@
 import contextlib
 
 import jax
+import numpy as np
+from jaxtyping import Float32, Int64
 
 from elbow_core.dataset import (
     PreparedData,
@@ -19,6 +21,7 @@ from elbow_core.runs import check_new, describe_stop, lock_run, naming_full_disk
 from elbow_jax.config import TrainConfig
 from elbow_jax.runtime import Interruption, is_main, wait_for_all
 from elbow_jax.scoring import sigmoid, write_released
+from elbow_jax.steps import TrainState, Variables
 from elbow_jax.training.checkpoints import Checkpoints, has_checkpoint, size_of
 from elbow_jax.training.cost import describe_cost, measure_cost
 from elbow_jax.training.engine import Engine, build_engine
@@ -186,11 +189,14 @@ def release(
         if best is None:
             raise UserError(f"{run.checkpoints}: holds no checkpoint at the end of an epoch")
         state, _ = checkpoints.restore(best, engine.state)
-    labels, logits = score_split(engine, state, data, config.batch_size, "validation")
+    variables = state.variables
+    labels, logits = score_split(engine, variables, data, config.batch_size, "validation")
+    if state.average is not None:
+        variables, logits = better_weights(engine, state, data, config.batch_size, labels, logits)
     if is_main():
         write_released(
             run.model,
-            jax.device_get(state.variables),
+            jax.device_get(variables),
             seen,
             architecture=config.model,
             preprocessing=Preprocessing.model_validate(data.archive.settings),
@@ -200,6 +206,28 @@ def release(
             step=best,
         )
     wait_for_all("released model")
+
+
+def better_weights(
+    engine: Engine,
+    state: TrainState,
+    data: PreparedData,
+    batch_size: int,
+    labels: Int64[np.ndarray, " images"],
+    logits: Float32[np.ndarray, " images"],
+) -> tuple[Variables, Float32[np.ndarray, " images"]]:
+    """Return the average of the weights where its validation AUROC is higher, else the weights.
+
+    `logits` are those of the weights; the second value returned are those of what is returned.
+    """
+    _, averaged = score_split(engine, state.average, data, batch_size, "validation")
+    last, mean = (validation_metrics(labels, each)["auroc"] for each in (logits, averaged))
+    better = mean > last
+    _print_once(
+        f"released: the {'average of the weights' if better else 'weights themselves'} (validation "
+        f"AUROC {mean:.4f} of the average, {last:.4f} of the weights)"
+    )
+    return (state.average, averaged) if better else (state.variables, logits)
 
 
 def record_near_duplicates(config: TrainConfig, data: PreparedData, run: RunDirectory) -> None:

@@ -67,7 +67,11 @@ class Curves:
         if self._file is None:
             return
         if "validation" in row:
-            named = {f"validation/{name}": value for name, value in row["validation"].items()}
+            named = {
+                f"{group}/{name}": value
+                for group in ("validation", "validation_average")
+                for name, value in row.get(group, {}).items()
+            }
         else:
             named = {f"training/{name}": row[name] for name in ("loss", "learning_rate")}
         from tensorboardX.summary import scalar

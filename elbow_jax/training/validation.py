@@ -8,12 +8,12 @@ from elbow_core.evaluation.statistics import auroc
 from elbow_jax.data import scoring_batches
 from elbow_jax.runtime import process
 from elbow_jax.scoring import score_batches, sigmoid
-from elbow_jax.steps import TrainState
+from elbow_jax.steps import TrainState, Variables
 from elbow_jax.training.engine import Engine
 
 
 def score_split(
-    engine: Engine, state: TrainState, data: PreparedData, batch_size: int, split: str
+    engine: Engine, variables: Variables, data: PreparedData, batch_size: int, split: str
 ) -> tuple[Int64[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
     """Return the labels and logits of a split, in manifest order.
 
@@ -22,7 +22,7 @@ def score_split(
     batches = scoring_batches(data, split, batch_size=batch_size, process=process())
     positions, logits = score_batches(
         engine.eval_step,
-        state.variables,
+        variables,
         batches,
         engine.mesh,
         lambda position: data.rows[position].image_id,
@@ -45,6 +45,15 @@ def validation_metrics(
 
 def validate(
     engine: Engine, state: TrainState, data: PreparedData, batch_size: int
-) -> dict[str, float]:
-    """Return the metrics of a state on the validation set."""
-    return validation_metrics(*score_split(engine, state, data, batch_size, "validation"))
+) -> dict[str, dict[str, float]]:
+    """Return the metrics on the validation set: `validation`, and `validation_average`.
+
+    The latter are those of the average of the weights, where one is kept.
+    """
+    candidates = {"validation": state.variables}
+    if state.average is not None:
+        candidates["validation_average"] = state.average
+    return {
+        name: validation_metrics(*score_split(engine, variables, data, batch_size, "validation"))
+        for name, variables in candidates.items()
+    }

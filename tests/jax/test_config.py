@@ -2,7 +2,7 @@ import pytest
 
 from elbow_core.config import describe_fields, dump_config, fields_of, load_config
 from elbow_core.errors import ConfigError
-from elbow_jax.config import TrainConfig
+from elbow_jax.config import AdamWSection, TrainConfig
 from elbow_jax.models import ModelConfig
 
 MINIMAL = """
@@ -58,3 +58,19 @@ def test_every_field_is_described():
     for name, field in fields_of(ModelConfig).items():
         assert f"--model.{name} " in described
         assert field.description
+
+
+def test_optimizer_without_a_kind_is_sgd_and_each_kind_has_its_own_fields(path):
+    assert load_config(TrainConfig, path).optimizer.kind == "sgd"
+    adamw = ["--optimizer", "{kind: adamw, learning_rate: 1e-3, warm_restarts: {t_0: 4}}"]
+    section = load_config(TrainConfig, path, adamw).optimizer
+    assert isinstance(section, AdamWSection)
+    assert (section.beta1, section.beta2, section.weight_decay) == (0.9, 0.999, 0.01)
+    for field, words in (
+        ("--optimizer.kind=lion", "kind 'lion' is not one of 'sgd', 'adamw'"),
+        ("--optimizer.beta1=0.9", "optimizer.beta1"),
+        ("--optimizer.warm_up_epochs=-1", "optimizer.warm_up_epochs"),
+        ("--ema_decay=1", "ema_decay"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            load_config(TrainConfig, path, [field])

@@ -34,7 +34,7 @@ def devices():
         pytest.skip(f"needs a GPU and JAX_PLATFORMS=cuda,cpu ({error})")
 
 
-def network(backbone, precision="float32"):
+def network(backbone, precision: networks.Precision = "float32"):
     config = ModelConfig(backbone=backbone, variant="small")
     module = networks.build(config, precision)
     return module, networks.initialise(module, SIZE, seed=0)

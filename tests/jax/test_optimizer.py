@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elbow_jax import optimizer as optimizer_module
-from elbow_jax.optimizer import WarmRestarts, join_small, sgd
+from elbow_jax.optimizer import WarmRestarts, adamw, join_small, sgd
 from tests.support.tolerances import OPTIMIZER
 
 STEPS_PER_EPOCH = 7
@@ -64,27 +64,45 @@ def test_other_rates_and_cycles_share_one_program():
     assert one.as_text() == other.as_text()
 
 
+RATES = {"head": 2e-2, "backbone": 5e-3}
+
+
+def torch_sgd(groups):
+    return torch.optim.SGD(groups, momentum=0.8, weight_decay=1e-3)
+
+
+def torch_adamw(groups):
+    return torch.optim.AdamW(groups, betas=(0.85, 0.99), eps=1e-6, weight_decay=0.05)
+
+
+@pytest.mark.parametrize("max_norm", [None, 3.0])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (lambda rate, norm: sgd(rate, 0.8, 1e-3, norm), torch_sgd),
+        (lambda rate, norm: adamw(rate, 0.85, 0.99, 1e-6, 0.05, norm), torch_adamw),
+    ],
+    ids=["sgd", "adamw"],
+)
 @pytest.mark.parametrize("large", [1, 3, 2**16])
-def test_parameters_equal_torchs_after_200_steps_with_momentum_and_decay(monkeypatch, large):
+def test_parameters_equal_torchs_after_200_steps(monkeypatch, large, ours, theirs, max_norm):
     monkeypatch.setattr(optimizer_module, "_LARGE", large)  # none, one or both joined
     rng = np.random.default_rng(0)
     matrix, target = rng.normal(size=(32, 5)), rng.normal(size=32)
     start = {"head": rng.normal(size=3), "backbone": rng.normal(size=2)}
-    rates = {"head": 2e-2, "backbone": 5e-3}
-    schedules = {group: WarmRestarts(rate, 4, 2, STEPS_PER_EPOCH) for group, rate in rates.items()}
-    optimizer = sgd(schedules, momentum=0.8, weight_decay=1e-3)
+    warm_up = 10
+    schedules = {
+        group: WarmRestarts(rate, 4, 2, STEPS_PER_EPOCH, warm_up) for group, rate in RATES.items()
+    }
+    optimizer = ours(schedules, max_norm)
 
-    theirs = {name: torch.tensor(value, requires_grad=True) for name, value in start.items()}
-    descent = torch.optim.SGD(
-        [{"params": [theirs[name]], "lr": rates[name]} for name in theirs],
-        momentum=0.8,
-        weight_decay=1e-3,
-    )
+    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in start.items()}
+    descent = theirs([{"params": [tensors[name]], "lr": RATES[name]} for name in tensors])
     restarts = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(descent, 4, 2)
 
     with jax.enable_x64(True):
-        ours = {name: jnp.asarray(value) for name, value in start.items()}
-        state = optimizer.init(ours)
+        parameters = {name: jnp.asarray(value) for name, value in start.items()}
+        state = optimizer.init(parameters)
 
         def loss_of(parameters):
             weights = jnp.concatenate([parameters["head"], parameters["backbone"]])
@@ -95,16 +113,36 @@ def test_parameters_equal_torchs_after_200_steps_with_momentum_and_decay(monkeyp
             updates, state = optimizer.update(jax.grad(loss_of)(parameters), state, parameters)
             return optax.apply_updates(parameters, updates), state
 
+        clipped = 0
         for step in range(200):
-            restarts.step(step / STEPS_PER_EPOCH)  # pyright: ignore[reportArgumentType]
+            if step < warm_up:
+                for group, rate in zip(descent.param_groups, RATES.values(), strict=True):
+                    group["lr"] = rate * (step + 1) / (warm_up + 1)
+            else:
+                since = (step - warm_up) / STEPS_PER_EPOCH
+                restarts.step(since)  # pyright: ignore[reportArgumentType]
             descent.zero_grad()
-            weights = torch.cat([theirs["head"], theirs["backbone"]])
+            weights = torch.cat([tensors["head"], tensors["backbone"]])
             ((torch.tensor(matrix) @ weights - torch.tensor(target)) ** 2).mean().backward()
+            if max_norm is not None:
+                norm = torch.nn.utils.clip_grad_norm_(tensors.values(), max_norm)
+                clipped += int(norm > max_norm)
             descent.step()
-            ours, state = step_ours(ours, state)
+            parameters, state = step_ours(parameters, state)
+    assert max_norm is None or 10 < clipped < 200
     for name in start:
-        assert not np.allclose(ours[name], start[name], atol=1e-2)
-        np.testing.assert_allclose(ours[name], theirs[name].detach().numpy(), atol=OPTIMIZER)
+        found, expected = np.asarray(parameters[name]), tensors[name].detach().numpy()
+        assert not np.allclose(found, start[name], atol=1e-2)
+        np.testing.assert_allclose(found, expected, rtol=OPTIMIZER)
+
+
+def test_warm_up_rises_to_the_first_cycle_which_it_delays():
+    rates = np.asarray(WarmRestarts(0.1, 2, 2, STEPS_PER_EPOCH, 4).at(np.arange(40)))
+    np.testing.assert_allclose(rates[:4], [0.02, 0.04, 0.06, 0.08], rtol=1e-6)
+    later = np.asarray(WarmRestarts(0.1, 2, 2, STEPS_PER_EPOCH).at(np.arange(36)))
+    np.testing.assert_array_equal(rates[4:], later)
+    with pytest.raises(ValueError, match="warm_up must be at least 0"):
+        WarmRestarts(0.1, 2, 2, STEPS_PER_EPOCH, -1)
 
 
 @pytest.mark.parametrize("name", ["t_0", "t_mult", "steps_per_epoch"])

@@ -173,3 +173,27 @@ def test_each_part_updates_the_batch_statistics_of_the_previous_one(initial, bat
         jax.tree.leaves(after.batch_stats), jax.tree.leaves(expected.batch_stats), strict=True
     ):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_average_is_the_weighted_mean_of_all_states(initial, batch):
+    state, optimizer = initial
+    state = create_state(state.variables, optimizer, seed=5, averaged=True)
+    step = jax.jit(make_train_step(MODULE.apply, optimizer, jnp.float32, ema_decay=0.6))
+    expected = jax.tree.map(np.float64, state.variables)
+    for number in range(12):
+        state, _ = step(state, batch)
+        decay = min(0.6, (1 + number) / (10 + number))  # tf.train.ExponentialMovingAverage
+        expected = jax.tree.map(
+            lambda mean, new, decay=decay: decay * mean + (1 - decay) * np.float64(new),
+            expected,
+            state.variables,
+        )
+    assert jax.tree.structure(state.average) == jax.tree.structure(state.variables)
+    for mean, new, correct in zip(
+        jax.tree.leaves(state.average),
+        jax.tree.leaves(state.variables),
+        jax.tree.leaves(expected),
+        strict=True,
+    ):
+        np.testing.assert_allclose(mean, correct, rtol=1e-5, atol=1e-7)
+        assert not np.allclose(mean, new, rtol=1e-4, atol=1e-7)
