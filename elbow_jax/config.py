@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from elbow_core.config import StrictModel, expand_path
+from elbow_core.dataset import FoldSplit
 from elbow_core.radiographs import Augmentation
 from elbow_jax.models import ModelConfig
 
@@ -18,6 +19,9 @@ class DataSection(StrictModel):
 
     prepared: Path
     """Directory written by `python -m elbow_core.prepare`."""
+    fold: FoldSplit | None = None
+    """One fold of a cross-validation, in place of the splits of the prepared data; see
+    `python -m elbow_jax.crossval`."""
     copies: Annotated[int, Field(ge=0)] = 2
     """Augmented copies of each training image, in addition to the original."""
     redraw: bool = False
@@ -92,8 +96,8 @@ class TrainConfig(StrictModel):
     """The network."""
     init: str | dict[str, str] | None = None
     """Initial weights: the directory of a finished run of the same network, a tag such as
-    timm/convnext_tiny.fb_in1k, a file of weights, or (for the fusion network) a run for each
-    backbone. None: random weights."""
+    timm/convnext_tiny.fb_in1k or synthetic/mobilenetv3_large_small, a file of weights, or (for the
+    fusion network) a run or a tag synthetic/... for each backbone. None: random weights."""
     init_architecture: str | None = None
     """Name in timm or torchvision of the network that a file in `init` is of, if the file does not
     say it: mobilenetv3_large_100 and tf_mobilenetv3_large_100 have the same tensors."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from elbow_core import cli, evaluation
 from elbow_core.config import load_config
-from elbow_core.dataset import open_prepared, refuse_seen
+from elbow_core.dataset import open_fold, refuse_seen
 from elbow_core.errors import ConfigError
 from elbow_core.files import require_utf8_name
 from elbow_core.runs import add_data_option, find_data, lock_run, require_data
@@ -43,7 +43,7 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
         evaluation.require_predictions_file(table)
     evaluation.require_report_folder(report)
     config = load_config(TrainConfig, run.config)
-    data = open_prepared(find_data(run.path, config.data.prepared, prepared))
+    data = open_fold(find_data(run.path, config.data.prepared, prepared), config.data.fold)
     released = scoring.read_released(run.model)
     settings = released.card.preprocessing.model_dump(mode="json")
     if settings != data.archive.settings:

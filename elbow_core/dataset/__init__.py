@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         segment_path,
         write_segment,
     )
+    from elbow_core.dataset.folds import FoldSplit, deal_folds, open_fold
     from elbow_core.dataset.identities import (
         fingerprint_of_key,
         hash_digests,
@@ -68,6 +69,7 @@ __all__ = [
     "SPLITS",
     "UNKNOWN_SEEN",
     "Archive",
+    "FoldSplit",
     "ManifestRow",
     "PreparedData",
     "SeenImages",
@@ -78,6 +80,7 @@ __all__ = [
     "check_leakage",
     "check_segment",
     "count_classes",
+    "deal_folds",
     "find_contradictions",
     "find_near_duplicates",
     "find_near_duplicates_between",
@@ -86,6 +89,7 @@ __all__ = [
     "hash_ids",
     "images_learnt_from",
     "open_archive",
+    "open_fold",
     "open_prepared",
     "perceptual_hash",
     "read_hashes",
@@ -117,6 +121,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "segment_path",
             "write_segment",
         ],
+        "folds": ["FoldSplit", "deal_folds", "open_fold"],
         "identities": ["fingerprint_of_key", "hash_digests", "hash_ids", "read_key"],
         "leakage": ["check_disjoint", "check_leakage", "find_contradictions"],
         "manifest": [

@@ -36,7 +36,7 @@ def split_patients(
     Reference: the criterion of `sklearn.model_selection.StratifiedGroupKFold`, least squared
     deviation per class, here for sets of unequal sizes and refined by exchanging groups.
     """
-    groups = _group(rows, same_split)
+    groups = group_rows(rows, same_split)
     names = [name for name in SPLITS if wanted.get(name)]
     strata = sorted({(row.label, row.view) for row in rows})
     labels = np.array([label for label, _ in strata])
@@ -95,7 +95,9 @@ def count_classes(rows: Iterable[ManifestRow]) -> dict[str, tuple[int, int]]:
     }
 
 
-def _group(rows: Sequence[ManifestRow], same_split: Iterable[tuple[int, int]]) -> list[list[int]]:
+def group_rows(
+    rows: Sequence[ManifestRow], same_split: Iterable[tuple[int, int]]
+) -> list[list[int]]:
     """Return the connected components of rows that share a patient or digest, or are a pair."""
     parent = list(range(len(rows)))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_jax.porting.checkpoints import PUBLISHED, write_tensors
+    from elbow_jax.porting.checkpoints import PUBLISHED, HubError, write_tensors
     from elbow_jax.porting.layouts import from_torchvision
     from elbow_jax.porting.mapping import from_torch, new_leaves, port_backbone, to_torch
     from elbow_jax.porting.ported_files import write_ported
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PUBLISHED",
+    "HubError",
     "Weights",
     "build_twin",
     "define_missing_torchvision_operators",
@@ -38,7 +39,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "checkpoints": ["PUBLISHED", "write_tensors"],
+        "checkpoints": ["PUBLISHED", "HubError", "write_tensors"],
         "layouts": ["from_torchvision"],
         "mapping": ["from_torch", "new_leaves", "port_backbone", "to_torch"],
         "ported_files": ["write_ported"],

@@ -12,10 +12,11 @@ import jax.numpy as jnp
 from elbow_core.errors import ConfigError
 from elbow_jax.models import ModelConfig, fuse_variables
 from elbow_jax.networks import shapes_by_path
-from elbow_jax.porting import PUBLISHED, read_weights, start_from_weights
+from elbow_jax.porting import PUBLISHED, HubError, read_weights, start_from_weights
 from elbow_jax.runtime import is_main
 from elbow_jax.scoring import ReleasedModel, read_released
 from elbow_jax.training.run_directory import RunDirectory
+from elbow_jax.training.shipped_weights import SHIPPED, is_shipped, read_shipped
 
 Init = str | Mapping[str, str]
 Initialise = Callable[[str | None], dict[str, Any]]
@@ -54,8 +55,9 @@ def read_initial_weights(
 
     Args:
         config: the network.
-        init: the directory of a finished run of the same network; for the fusion network a run for
-            each backbone; published weights, by tag or file; or None.
+        init: the directory of a finished run of the same network or a tag of shipped weights; for
+            the fusion network one of these for each backbone; published weights, by tag or file; or
+            None.
         architecture: the name of the network that a file in `init` is of, if it does not state it.
         shapes: of the network's variables.
         initialise: returns random variables, of one part of the network (such as its head) if that
@@ -65,7 +67,7 @@ def read_initial_weights(
         UserError: if `init` cannot be read, is not finished, is of another network, or does not say
             which of several networks with the same tensors it is of.
     """
-    is_file = isinstance(init, str) and not Path(init).is_dir()
+    is_file = isinstance(init, str) and not is_shipped(init) and not Path(init).is_dir()
     if architecture is not None and not is_file:
         raise ConfigError(
             f"init_architecture: {architecture} names the network of a file in `init`, which is "
@@ -76,7 +78,7 @@ def read_initial_weights(
     if isinstance(init, Mapping):
         if config.backbone != "fusion":
             raise ConfigError(f"init: several runs start the fusion network, not {config.backbone}")
-        released = {name: _read_run(Path(path), name) for name, path in init.items()}
+        released = {name: _read_model(source, name) for name, source in init.items()}
         head = initialise("head")
         start = {name: {**shapes[name], **head[name]} for name in shapes}
         trained = {name: model.variables for name, model in released.items()}
@@ -88,14 +90,25 @@ def read_initial_weights(
         return InitialWeights(_as_arrays(variables), origins)
     if is_file:
         backbone = None if config.backbone == "fusion" else config.backbone
-        weights = read_weights(init, backbone, architecture)
+        try:
+            weights = read_weights(init, backbone, architecture)
+        except HubError as error:
+            raise HubError(
+                f"init: {error}, or begin from the shipped weights of the small networks: "
+                f"model.variant: small and init: {next(iter(SHIPPED))} (or another one)"
+            ) from error
         if config.variant == "full":
             _ = weights.convention  # refuses weights of which several networks have the tensors
         if weights.origin.get("tensors") and is_main():
             print(f"init: {init}: {weights.origin['tensors']}", file=sys.stderr)
         variables = start_from_weights(weights, config, initialise(None))
         return InitialWeights(_as_arrays(variables), dict(weights.origin))
-    model = _read_run(Path(init), config.backbone)
+    model = _read_model(init, config.backbone)
+    if model.card.architecture.variant != config.variant:
+        raise ConfigError(
+            f"init: {init} is of the variant {model.card.architecture.variant}, and model.variant "
+            f"is {config.variant}"
+        )
     expected, found = shapes_by_path(shapes), shapes_by_path(model.variables)
     if expected != found:
         keys = expected.keys() | found.keys()
@@ -112,18 +125,22 @@ def missing_weights(init: Init | None) -> list[str]:
     if init is None:
         return []
     sources = [init] if isinstance(init, str) else list(init.values())
-    return [path for path in sources if path not in PUBLISHED and not Path(path).exists()]
+    tags = {*PUBLISHED, *SHIPPED}
+    return [source for source in sources if source not in tags and not Path(source).exists()]
 
 
-def _read_run(path: Path, backbone: str) -> ReleasedModel:
-    """Return the released model of a finished run; refuse one of another backbone."""
-    run = RunDirectory(path)
-    if not run.model.is_dir():
-        raise ConfigError(f"init: {path} is not finished; continue it with --resume first")
-    released = read_released(run.model)
+def _read_model(source: str, backbone: str) -> ReleasedModel:
+    """Return shipped weights or a finished run's model; refuse those of another backbone."""
+    if is_shipped(source):
+        released = read_shipped(source)
+    else:
+        run = RunDirectory(Path(source))
+        if not run.model.is_dir():
+            raise ConfigError(f"init: {source} is not finished; continue it with --resume first")
+        released = read_released(run.model)
     found = released.card.architecture.backbone
     if found != backbone:
-        raise ConfigError(f"init: {path} is of another network: {found}, not {backbone}")
+        raise ConfigError(f"init: {source} is of another network: {found}, not {backbone}")
     return released
 
 

@@ -18,13 +18,14 @@ from elbow_core.dataset import (
     LEAKS_INTO,
     NOTHING_SEEN,
     UNKNOWN_SEEN,
+    FoldSplit,
     ManifestRow,
     PreparedData,
     SeenImages,
     check_disjoint,
     find_near_duplicates_between,
     images_learnt_from,
-    open_prepared,
+    open_fold,
     read_hashes,
     read_manifest,
     refuse_seen,
@@ -37,6 +38,7 @@ from elbow_jax.porting import PUBLISHED
 from elbow_jax.scoring import images_seen_by, read_card
 from elbow_jax.training.initial_weights import Init
 from elbow_jax.training.run_directory import RunDirectory, recorded_origin
+from elbow_jax.training.shipped_weights import SHIPPED, is_shipped, seen_by_shipped
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,13 @@ def refuse_leakage(init: Init, data: PreparedData) -> None:
         ConfigError: if a directory is not a run, or its images cannot be compared with these.
         ManifestError: naming the images or patients.
     """
-    for path in _runs_in(init):
-        seen = _seen_by_model(path)
+    learnt = {str(path): _seen_by_model(path) for path in _runs_in(init)}
+    learnt |= {tag: seen_by_shipped(tag) for tag in _sources_in(init) if is_shipped(tag)}
+    for source, seen in learnt.items():
         if seen is None:
-            _refuse_leakage_by_manifests(str(path), data)
+            _refuse_leakage_by_manifests(source, data)
         else:
-            for line in refuse_seen(seen, data, ("validation", "test"), f"init: {path}"):
+            for line in refuse_seen(seen, data, ("validation", "test"), f"init: {source}"):
                 print(line, file=sys.stderr)
 
 
@@ -90,22 +93,29 @@ def seen_before(init: Init | None, origin: Mapping[str, Any] | None) -> SeenImag
     if init is None:
         return NOTHING_SEEN
     runs, seen = _runs_in(init), NOTHING_SEEN
+    shipped = [tag for tag in _sources_in(init) if is_shipped(tag)]
+    for tag in shipped:
+        seen |= seen_by_shipped(tag)
     for path in runs:
         listed = _seen_by_model(path)
         seen |= _seen_by_data(path) if listed is None else listed
-    if len(runs) == len(_paths_in(init)):
+    if len(runs) + len(shipped) == len(_sources_in(init)):
         return seen
     source = (origin or {}).get("ported_source") or init
     return seen if isinstance(source, str) and source in PUBLISHED else seen | UNKNOWN_SEEN
 
 
-def _paths_in(init: Init) -> list[Path]:
-    return [Path(path) for path in (init.values() if isinstance(init, Mapping) else [init])]
+def _sources_in(init: Init) -> list[str]:
+    return list(init.values()) if isinstance(init, Mapping) else [init]
 
 
 def _runs_in(init: Init) -> list[Path]:
-    """Return the directories in `init`; the rest are published weights, or gone."""
-    runs = [path for path in _paths_in(init) if path.is_dir()]
+    """Return the directories in `init`; the rest are shipped or published weights, or gone."""
+    runs = [
+        Path(source)
+        for source in _sources_in(init)
+        if source not in SHIPPED and Path(source).is_dir()
+    ]
     for path in runs:
         if not RunDirectory(path).config.is_file():
             raise ConfigError(f"init: {path} is not a run (it has no config.yaml)")
@@ -124,14 +134,15 @@ def _seen_by_data(run: Path) -> SeenImages:
     prepared = locate(run, config.data.prepared)
     try:
         require_data(run, prepared)
-        seen, origin = images_learnt_from(open_prepared(prepared)), recorded_origin(run)
+        seen = images_learnt_from(open_fold(prepared, config.data.fold))
+        origin = recorded_origin(run)
     except (UserError, OSError):
         return UNKNOWN_SEEN
     return seen if config.init is None else seen | seen_before(_located(run, config.init), origin)
 
 
 def _refuse_leakage_by_manifests(init: Init, data: PreparedData) -> None:
-    for run, prepared in _earlier_runs(init):
+    for run, prepared, fold in _earlier_runs(init):
         if prepared is None:
             print(
                 f"{run}: no longer exists, so its images were not compared with those of "
@@ -152,7 +163,7 @@ def _refuse_leakage_by_manifests(init: Init, data: PreparedData) -> None:
                 f"that it learnt from may be others than those compared with {data.directory}",
                 file=sys.stderr,
             )
-        earlier = read_manifest(prepared / "manifest.csv")
+        earlier = _rows_of(prepared, fold)
         for split, held_out in LEAKS_INTO.items():
             check_disjoint(
                 [row for row in earlier if row.split == split],
@@ -174,13 +185,15 @@ def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDup
     By perceptual hash, with every other prepared directory that an earlier run used and that still
     exists; near-duplicates within `data` are listed beside it.
     """
-    directories = {prepared.resolve() for _, prepared in _earlier_runs(init) if prepared}
+    used = {(path.resolve(), fold) for _, path, fold in _earlier_runs(init) if path}
     rows, pairs = list(data.rows), [np.zeros((0, 3), np.int64)]
     hashes = read_hashes(data.directory, len(data.rows))
-    for directory in sorted(directories - {data.directory.resolve()}):
+    for directory, fold in sorted(used, key=str):
+        if directory == data.directory.resolve():
+            continue
         if not (directory / "manifest.csv").is_file():
             continue
-        earlier = read_manifest(directory / "manifest.csv")
+        earlier = _rows_of(directory, fold)
         earlier_hashes = read_hashes(directory, len(earlier))
         if hashes is None or earlier_hashes is None:
             continue
@@ -195,25 +208,38 @@ def find_leaked_near_duplicates(init: Init, data: PreparedData) -> LeakedNearDup
     return LeakedNearDuplicates(rows, np.concatenate(pairs))
 
 
-def _earlier_runs(init: Init, nested: bool = False) -> Iterator[tuple[Path, Path | None]]:
-    """Yield each run in `init`, and those that it started from, with its prepared images.
+def _rows_of(prepared: Path, fold: FoldSplit | None) -> Sequence[ManifestRow]:
+    """Return the rows of a prepared directory, with the splits of a fold if one is given."""
+    if fold is None:
+        return read_manifest(prepared / "manifest.csv")
+    return open_fold(prepared, fold).rows
+
+
+def _earlier_runs(
+    init: Init, nested: bool = False
+) -> Iterator[tuple[Path, Path | None, FoldSplit | None]]:
+    """Yield each run in `init`, and those that it started from, with its images and its fold.
 
     None in their place for one of the latter that was moved or deleted.
     """
     if nested:
-        for path in _paths_in(init):
-            if not path.exists() and str(path) not in PUBLISHED:
-                yield path, None
+        for source in _sources_in(init):
+            if source not in (*PUBLISHED, *SHIPPED) and not Path(source).exists():
+                yield Path(source), None, None
     for path in _runs_in(init):
         config = load_config(TrainConfig, RunDirectory(path).config)
-        yield path, locate(path, config.data.prepared)
+        yield path, locate(path, config.data.prepared), config.data.fold
         if config.init is not None:
             yield from _earlier_runs(_located(path, config.init), nested=True)
 
 
 def _located(run: Path, init: Init) -> Init:
     """Return the initial weights of a run with its paths found from this working directory."""
+
+    def find(source: str) -> str:
+        located = locate(run, Path(source))
+        return str(located) if located.exists() else source  # a tag is no path
+
     if isinstance(init, Mapping):
-        return {name: str(locate(run, Path(path))) for name, path in init.items()}
-    located = locate(run, Path(init))
-    return str(located) if located.exists() else init  # a tag of published weights is no path
+        return {name: find(source) for name, source in init.items()}
+    return find(init)

@@ -10,7 +10,7 @@ from elbow_core.dataset import (
     PreparedData,
     SeenImages,
     images_learnt_from,
-    open_prepared,
+    open_fold,
     seen_by_run,
 )
 from elbow_core.errors import ConfigError, UserError
@@ -97,13 +97,13 @@ def prepare_stage(config: TrainConfig) -> tuple[PreparedData, Engine]:
     Raises:
         UserError: if the configuration or the data cannot be used.
     """
-    data = open_prepared(config.data.prepared)
+    data = open_fold(config.data.prepared, config.data.fold)
     return data, _build(config, data, begins=True)
 
 
 def _is_finished(config: TrainConfig, run: RunDirectory) -> bool:
     """Return whether a run is finished, and say so; checked before the engine is built."""
-    changes = check_resume(config, open_prepared(config.data.prepared))
+    changes = check_resume(config, open_fold(config.data.prepared, config.data.fold))
     if not run.model.is_dir() or "epochs" in changes:
         return False
     _print_once(f"{run.path}: finished already")
@@ -130,7 +130,7 @@ def _begin(
 
 def _continue(config: TrainConfig, run: RunDirectory) -> tuple[PreparedData, Engine, SeenImages]:
     """Check all that a run needs which resumes, then record it."""
-    data = open_prepared(config.data.prepared)
+    data = open_fold(config.data.prepared, config.data.fold)
     changes = check_resume(config, data)
     begins = not has_checkpoint(run.checkpoints)
     if begins and run.model.is_dir():

@@ -8,6 +8,10 @@ from elbow_core.files import sha256_of
 from elbow_jax.models import Backbone
 
 
+class HubError(UserError):
+    """Published weights that cannot be downloaded."""
+
+
 @dataclass(frozen=True)
 class Published:
     """A tag of the hub that fits one of the networks.
@@ -42,7 +46,8 @@ def download(tag: str) -> tuple[Path, str]:
     """Return the file of a tag of `PUBLISHED` in the hub's cache, and its commit.
 
     Raises:
-        UserError: if the hub cannot be reached, or the file is not the pinned one.
+        HubError: if the hub cannot be reached.
+        UserError: if the file is not the pinned one.
     """
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError
@@ -54,10 +59,9 @@ def download(tag: str) -> tuple[Path, str]:
             huggingface_hub.hf_hub_download(tag, "model.safetensors", revision=published.revision)
         )
     except (HfHubHTTPError, OSError, ValueError, RuntimeError) as error:
-        raise UserError(
+        raise HubError(
             f"{tag}: cannot be downloaded ({type(error).__name__}); download model.safetensors of "
-            "that model on a machine with network access, and give the file: --source FILE "
-            "--backbone NAME"
+            "that model on a machine with network access, and give the file in place of the tag"
         ) from error
     digest = sha256_of(file)
     if published.sha256 not in (None, digest):

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Make the shipped weights anew: render and prepare the synthetic set, train the small networks.
+#
+#   scripts/pretrain_synthetic.sh
+#
+# Finished steps are skipped and interrupted ones are resumed. The weights end in elbow_jax/weights,
+# and the digests that are printed last belong into elbow_jax/training/shipped_weights.py.
+set -eu
+cd "$(dirname "$0")/.."
+python=${PYTHON:-.venv/bin/python}
+
+"$python" -m elbow_core.prepare --config configs/synthetic/data.yaml
+for name in mobilenet efficientnet; do
+  "$python" -m elbow_jax.train --config "configs/synthetic/$name.yaml" --resume
+done
+"$python" -m scripts.ship_weights --runs runs/synthetic

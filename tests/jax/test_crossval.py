@@ -1,0 +1,86 @@
+"""`python -m elbow_jax.crossval`: folds one by one, interrupted, and gathered."""
+
+import csv
+import shutil
+
+import pytest
+
+from elbow_core.dataset import FoldSplit, open_fold
+from elbow_jax import crossval
+from tests.support.commands import refusal_of, status_of
+from tests.support.training import write_config
+
+FOLDS = 3
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, workspace):
+    folder = tmp_path_factory.mktemp("folds")
+    shutil.copytree(workspace / "data", folder / "data")
+    config = write_config(folder, epochs=1)
+    assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS), "--fold", "2") == 0
+    assert not (folder / "run" / crossval.OUT_OF_FOLD).exists()
+    assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
+    return folder
+
+
+def test_every_image_is_scored_once_by_the_network_of_its_fold(finished):
+    run = finished / "run"
+    scores = {row["image_id"]: row["score"] for row in table(run / crossval.OUT_OF_FOLD)}
+    tested = 0
+    for number in range(1, FOLDS + 1):
+        data = open_fold(finished / "data", FoldSplit(number=number, of=FOLDS))
+        ids = {data.rows[position].image_id for position in data.positions("test")}
+        own = {
+            row["image_id"]: row["score"] for row in table(run / f"fold_{number}" / crossval.SCORES)
+        }
+        assert own.keys() == ids
+        assert all(scores[image] == score for image, score in own.items())
+        tested += len(ids)
+    assert tested == len(scores) == len(data.rows)
+    rows = table(run / crossval.FOLDS)
+    assert [row["fold"] for row in rows] == ["1", "2", "3"]
+    assert sum(int(row["images"]) for row in rows) == tested
+    assert (run / crossval.REPORT / "report.html").is_file()
+
+
+def test_a_second_call_changes_nothing_and_a_lost_fold_is_made_again(finished, tmp_path):
+    folder = tmp_path / "again"
+    shutil.copytree(finished, folder)
+    config = write_config(folder, epochs=1)
+    run = folder / "run"
+    before = (run / crossval.OUT_OF_FOLD).read_bytes()
+    shutil.rmtree(run / "fold_3")
+    assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
+    assert (run / crossval.OUT_OF_FOLD).read_bytes() == before
+
+
+def test_another_number_of_folds_is_refused_in_the_same_folder(finished, tmp_path, capsys):
+    folder = tmp_path / "other"
+    shutil.copytree(finished, folder)
+    config = write_config(folder, epochs=1)
+    line = refusal_of(capsys, crossval, "--config", str(config), "--folds", "4")
+    assert "data.fold" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "give --folds N"),
+        (["--folds", "2"], "--folds: 2 is below 3"),
+        (["--folds", "x"], "--folds: 'x' is not a number"),
+        (["--folds", "3", "--fold", "4"], "--fold: 4 is not from 1 to 3"),
+        (
+            ["--folds", "3", "--data.fold", "{number: 1, of: 3}"],
+            "data.fold: is set by this command",
+        ),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(tmp_path, capsys, arguments, words):
+    config = write_config(tmp_path, epochs=1)
+    assert words in refusal_of(capsys, crossval, "--config", str(config), *arguments)
