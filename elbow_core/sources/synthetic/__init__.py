@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from elbow_core.sources.synthetic.findings import FINDINGS, INJURIES, NORMALS, label_of
     from elbow_core.sources.synthetic.radiograph import VIEWS, render_radiograph
     from elbow_core.sources.synthetic.source import SyntheticSource
-    from elbow_core.sources.synthetic.trees import write_elbow_tree, write_mura_tree
+    from elbow_core.sources.synthetic.trees import (
+        write_elbow_tree,
+        write_folder_tree,
+        write_mura_tree,
+    )
 
 __all__ = [
     "FINDINGS",
@@ -22,6 +26,7 @@ __all__ = [
     "label_of",
     "render_radiograph",
     "write_elbow_tree",
+    "write_folder_tree",
     "write_mura_tree",
 ]
 
@@ -31,6 +36,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "findings": ["FINDINGS", "INJURIES", "NORMALS", "label_of"],
         "radiograph": ["VIEWS", "render_radiograph"],
         "source": ["SyntheticSource"],
-        "trees": ["write_elbow_tree", "write_mura_tree"],
+        "trees": ["write_elbow_tree", "write_folder_tree", "write_mura_tree"],
     },
 )

@@ -39,7 +39,7 @@ def rigid_motion(
     )
 
 
-def _half_plane(points: Sequence[Point], far_y: float) -> Float[np.ndarray, "n 2"]:
+def half_plane(points: Sequence[Point], far_y: float) -> Float[np.ndarray, "n 2"]:
     """Return the region between a line across the bone and ``far_y``."""
     (_, first), (_, last) = points[0], points[-1]
     return np.array([(-FAR, first), *points, (FAR, last), (FAR, far_y), (-FAR, far_y)])
@@ -74,7 +74,7 @@ def _supracondylar(
         motion = rigid_motion(side * 14 * amount, gap, side * 19 * amount, (0, -30))
     else:
         motion = rigid_motion(-13 * amount, gap, 26 * amount, (-8, -30))
-    return Fracture("humerus", _half_plane(points, FAR), motion, carries_forearm=True)
+    return Fracture("humerus", half_plane(points, FAR), motion, carries_forearm=True)
 
 
 def _lateral_condyle(view: str, amount: float, variation: Float[np.ndarray, "4"]) -> Fracture:
@@ -98,7 +98,7 @@ def _radial_neck(
     centre, tilt = (-12, -1.0) if view == "ap" else (0, 1.3 * side)
     line = [(centre - 12, 25 + variation[0]), (centre, 24), (centre + 12, 25 + variation[1])]
     motion = rigid_motion(4 * tilt * amount, -0.5 * amount, 38 * tilt * amount, (centre, 24))
-    return Fracture("radius", _half_plane(line, -FAR), motion)
+    return Fracture("radius", half_plane(line, -FAR), motion)
 
 
 def _radial_head(
@@ -125,10 +125,10 @@ def _olecranon(
         line = [(-4, 12 + 2 * variation[0]), (9, 13 + variation[1]), (24, 14 + 2 * variation[2])]
         motion = rigid_motion(4 * side * amount, -16 * amount, 18 * side * amount, (9, 6))
         # The line runs to the back of the ulna; the coronoid, in front, is not displaced.
-        return Fracture("ulna", _half_plane(line, -FAR), motion, share=0.85)
+        return Fracture("ulna", half_plane(line, -FAR), motion, share=0.85)
     line = [(-34, 3 + 4 * variation[0]), (-14, -1 + 2 * variation[1]), (0, -2)]
     motion = rigid_motion(-amount, -13 * amount, -16 * amount, (-14, -2))
-    return Fracture("ulna", _half_plane(line, -FAR), motion)
+    return Fracture("ulna", half_plane(line, -FAR), motion)
 
 
 def _shaft(
@@ -143,7 +143,7 @@ def _shaft(
     slope = 7 * variation[1]
     line = [(centre - 12, y - slope), (centre + 1, y), (centre + 12, y + slope)]
     motion = rigid_motion(side * 10 * amount, 2 * amount, side * 16 * amount, (centre, y))
-    return Fracture(bone, _half_plane(line, FAR), motion, carries_forearm=bone == "humerus")
+    return Fracture(bone, half_plane(line, FAR), motion, carries_forearm=bone == "humerus")
 
 
 def sample_dislocation(view: str, rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:

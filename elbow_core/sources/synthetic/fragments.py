@@ -39,14 +39,14 @@ def break_bone(
         return [Piece(_healed(rest, fragment, inside, fracture.motion, rng), np.eye(3))]
     lucency = rng.uniform(0.85, 1.0) if stage == "fresh" else rng.uniform(0.1, 0.35)
     width = 1.1 if stage == "fresh" else 0.7
-    line = 1 - np.float32(lucency) * _fracture_line(inside, width / patch.resolution)
+    line = 1 - np.float32(lucency) * fracture_line(inside, width / patch.resolution)
     return [
         Piece(rest.with_depth(rest.depth * line), np.eye(3)),
         Piece(fragment.with_depth(fragment.depth * line), fracture.motion),
     ]
 
 
-def _fracture_line(inside: Float[np.ndarray, "h w"], sigma: float) -> Float[np.ndarray, "h w"]:
+def fracture_line(inside: Float[np.ndarray, "h w"], sigma: float) -> Float[np.ndarray, "h w"]:
     """Return 1 on the border of the fragment, falling to 0 over a few `sigma` pixels."""
     soft = cv2.GaussianBlur(inside, (0, 0), sigma)
     return np.clip(4 * soft * (1 - soft), 0, 1)
@@ -65,7 +65,7 @@ def _healed(
     warp = (np.linalg.inv(to_mm) @ motion @ to_mm)[:2]
     size = rest.depth.shape[::-1]
     depth = rest.depth + cv2.warpAffine(fragment.depth, warp, size)
-    site = _fracture_line(cv2.warpAffine(inside, warp, size), 4.5 / step)
+    site = fracture_line(cv2.warpAffine(inside, warp, size), 4.5 / step)
     cloud = cv2.GaussianBlur(depth, (0, 0), 3.8 / step)
     reach = 2 * round(4.0 / step) + 1
     bridge = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))

@@ -26,6 +26,8 @@ ELBOW_NORMALS = {
     "healed_fracture": 0.10,
 }
 FOLLOW_UPS = ("treated_fracture_plate", "treated_fracture_cast", "healed_fracture")
+ANY_PARTS = {"elbow": 0.35, "forearm": 0.1, "humerus": 0.1, "hand": 0.27, "leg": 0.18}
+"""Parts of the tree of all parts; of these `limbs` draws hand and leg, `radiograph` the others."""
 MURA_PARTS = {"elbow": 0.6, "forearm": 0.2, "humerus": 0.2}
 
 
@@ -89,6 +91,33 @@ def plan_mura_patient(patient: int, seed: int, size: int, patients: int) -> list
             path = f"{folder}/image{number}.png"
             images.append(Image(path, key, part, view, finding, _vary_size(size, rng)))
     return images
+
+
+def plan_folder_patient(patient: int, seed: int, size: int) -> list[Image]:
+    """Return the images of a patient of the tree of all parts; half of the patients are injured."""
+    rng = patient_rng(seed, patient)
+    sample_anatomy(rng)
+    part = _sample(rng, ANY_PARTS)
+    injured = rng.random() < 0.5
+    if part in ("hand", "leg"):
+        finding = "shaft_fracture" if injured else "normal"
+    elif injured:
+        finding = _sample(rng, ELBOW_INJURIES) if part == "elbow" else "shaft_fracture"
+    else:
+        finding = _sample(rng, ELBOW_NORMALS)
+    folder = "injury" if injured else "normal"
+    suffix = "jpg" if rng.random() < 0.25 else "png"
+    return [
+        Image(
+            f"{folder}/p{patient:05d}_{part}_{view}.{suffix}",
+            (seed, patient, 1, number),
+            part,
+            view,
+            finding,
+            _vary_size(size, rng),
+        )
+        for number, view in enumerate(VIEWS, start=1)
+    ]
 
 
 def _abnormal(part: str) -> dict[str, float]:

@@ -7,11 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.sources import elbow, mura
+from elbow_core.sources import elbow, folder, mura
 from elbow_core.sources.elbow import ElbowSource
+from elbow_core.sources.folder import FolderSource
 from elbow_core.sources.mura import MuraSource
 from elbow_core.sources.scan_result import ScanResult
-from elbow_core.sources.synthetic.trees import RECORD, write_elbow_tree, write_mura_tree
+from elbow_core.sources.synthetic.trees import (
+    RECORD,
+    write_elbow_tree,
+    write_folder_tree,
+    write_mura_tree,
+)
 
 
 class SyntheticSource(StrictModel):
@@ -22,7 +28,7 @@ class SyntheticSource(StrictModel):
     """Number of patients; each has one or more images."""
     seed: Annotated[int, Field(ge=0)] = 0
     """The same seed gives the same images."""
-    tree: Annotated[ElbowSource | MuraSource, Field(discriminator="kind")]
+    tree: Annotated[ElbowSource | MuraSource | FolderSource, Field(discriminator="kind")]
     """The layout in which they are written, and the reader."""
 
 
@@ -35,6 +41,9 @@ def scan(root: Path, config: SyntheticSource, workers: int) -> ScanResult:
     if isinstance(config.tree, ElbowSource):
         write_elbow_tree(root, config.patients, config.seed, workers)
         found = elbow.scan(root, config.tree)
+    elif isinstance(config.tree, FolderSource):
+        write_folder_tree(root, config.patients, config.seed, workers)
+        found = folder.scan(root, config.tree)
     else:
         write_mura_tree(root, config.patients, config.seed, workers)
         found = mura.scan(root, config.tree)

@@ -1,8 +1,9 @@
-"""Write a synthetic data set as a tree of files, in the layout of the elbow set or of MURA.
+"""Write a synthetic data set as a tree of files: the elbow set's, MURA's, or a folder a class.
 
 `write_elbow_tree` writes a flat folder in which each file is named after its finding and view,
 `p0012_s1_supracondylar_fracture_lateral.png`. `write_mura_tree` writes the layout of MURA
-(Rajpurkar et al., 2018) with its four headerless tables. Each image is a function of (seed,
+(Rajpurkar et al., 2018) with its four headerless tables, `write_folder_tree` the folders `normal`
+and `injury` of all parts, hands and legs included. Each image is a function of (seed,
 patient, study, image), so the bytes do not depend on the number of workers, and an interrupted run
 can be resumed.
 """
@@ -20,10 +21,14 @@ from elbow_core.errors import UserError
 from elbow_core.files import atomic_file, is_partial_name, locked_folder, read_json, sweep
 from elbow_core.processes import WorkerPool
 from elbow_core.sources.synthetic.anatomy import sample_anatomy
+from elbow_core.sources.synthetic.findings import label_of
+from elbow_core.sources.synthetic.limbs import PARTS as LIMBS
+from elbow_core.sources.synthetic.limbs import render_limb
 from elbow_core.sources.synthetic.plans import (
     Image,
     patient_rng,
     plan_elbow_patient,
+    plan_folder_patient,
     plan_mura_patient,
 )
 from elbow_core.sources.synthetic.radiograph import render_radiograph
@@ -77,14 +82,29 @@ def write_mura_tree(
     _write_tree(Path(root) / "MURA-v1.1", settings, plan, tables, workers)
 
 
+def write_folder_tree(
+    root: Path, patients: int, seed: int, workers: int = 1, size: int = 320
+) -> None:
+    """Write the folders ``normal`` and ``injury``: elbows, forearms, humeri, hands and legs.
+
+    Raises `UserError` as `write_elbow_tree` does.
+    """
+    plan = functools.partial(plan_folder_patient, seed=seed, size=size)
+    settings = {"tree": "folder", "patients": patients, "seed": seed, "size": size}
+    _write_tree(Path(root), settings, plan, {}, workers)
+
+
 def _write_image(root: Path, image: Image) -> None:
     target = root / image.path
     if target.exists():
         return
     seed, patient, _, _ = image.key
-    anatomy = sample_anatomy(patient_rng(seed, patient))
     rng = np.random.default_rng(image.key)
-    pixels = render_radiograph(rng, image.view, image.finding, image.size, image.part, anatomy)
+    if image.part in LIMBS:
+        pixels = render_limb(rng, image.part, bool(label_of(image.finding)), image.size)
+    else:
+        anatomy = sample_anatomy(patient_rng(seed, patient))
+        pixels = render_radiograph(rng, image.view, image.finding, image.size, image.part, anatomy)
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if target.suffix == ".jpg" else []
     encoded = cv2.imencode(target.suffix, pixels, options)[1]
     target.parent.mkdir(parents=True, exist_ok=True)

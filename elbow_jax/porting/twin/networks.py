@@ -68,7 +68,7 @@ def _convnext(config: ModelConfig, module: Any) -> ConvNeXtTwin:
     if config.variant == "full":
         network: Any = timm.create_model("convnext_tiny", **options)
     else:
-        network = ConvNeXt(depths=(1, 2, 2, 1), dims=(32, 64, 96, 192), **options)
+        network = ConvNeXt(patch_size=2, depths=(1, 2, 2, 1), dims=(32, 64, 96, 192), **options)
     widths = [stage.blocks[-1].conv_dw.out_channels for stage in network.stages]
     return ConvNeXtTwin(network, widths if config.cbam else [], widths[-1])
 

@@ -14,6 +14,7 @@ from elbow_core.sources.synthetic import (
     VIEWS,
     label_of,
     write_elbow_tree,
+    write_folder_tree,
     write_mura_tree,
 )
 from elbow_core.sources.synthetic.trees import RECORD
@@ -88,7 +89,7 @@ def test_no_two_files_are_the_same(elbows):
     assert len(set(contents(elbows).values())) == len(contents(elbows))
 
 
-@pytest.mark.parametrize("write", [write_elbow_tree, write_mura_tree])
+@pytest.mark.parametrize("write", [write_elbow_tree, write_folder_tree, write_mura_tree])
 def test_two_workers_write_the_same_bytes_as_one(write, tmp_path):
     write(tmp_path / "one", patients=5, seed=8, size=SIZE)
     write(tmp_path / "two", patients=5, seed=8, size=SIZE, workers=2)
