@@ -82,9 +82,9 @@ def test_first_lines_stand_below_the_title(tmp_path):
     text = (tmp_path / "out" / "report.md").read_text()
     best = max(content["models"], key=lambda name: content["models"][name]["auroc"])
     area = content["models"][best]["auroc"]
-    assert text.startswith(f"# Evaluation\n\n- Best model by AUC-ROC: {best}, {area:.3f} (")
+    assert text.startswith(f"# Evaluation\n\nBest model by AUC-ROC: {best}, {area:.3f} (")
     page = (tmp_path / "out" / "report.html").read_text()
-    assert page.partition("<main")[2].partition("<li>")[2].startswith("Best model by AUC-ROC")
+    assert page.partition("<main")[2].partition("<p>")[2].startswith("Best model by AUC-ROC")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def report_blocks(
     models = content.models
     areas = {name: found.metrics["auroc"] for name, found in models.items()}
     return [
-        Items(headline(areas, content.comparisons)),
+        *map(Paragraph, headline(areas, content.comparisons)),
         Paragraph(_opening(content)),
         *map(Paragraph, content.notes),
         *_results(models),
