@@ -3,7 +3,8 @@
     python -m scripts.compare_with_paper --ours runs/paper/report_test/metrics.json --out F.md
 
 A model is matched by its name: convnext, efficientnet, mobilenet, ensemble, medgemma, llava_rad. A
-model that has not been run is marked so. The paper's metrics are quoted and are not targets: no
+model that has not been run is marked so; the report's mean of calibrated scores, which the paper
+lacks, is the last row. The paper's metrics are quoted and are not targets: no
 confusion matrix over its test set gives any row of them (docs/evaluation.md).
 """
 
@@ -34,10 +35,11 @@ def table(ours: dict[str, Any]) -> str:
 
     ``ours`` is the content of a metrics.json. Raises `UserError` for a model that the paper lacks.
     """
+    mean = ours.get("mean", {}).get("model")  # reports of earlier versions have none
     models = {_key(name): model for name, model in ours["models"].items()}
     paper = read_paper()
     known = {_key(name) for name in paper}
-    if unknown := [name for name in ours["models"] if _key(name) not in known]:
+    if unknown := [name for name in ours["models"] if _key(name) not in known and name != mean]:
         raise UserError(f"{', '.join(unknown)}: the paper has no such model ({', '.join(paper)})")
     lines = [
         TITLE + " | ".join(METRICS) + " |",
@@ -48,6 +50,8 @@ def table(ours: dict[str, Any]) -> str:
         model = models.get(_key(name))
         cells = ["not run"] * len(METRICS) if model is None else _cells(model)
         lines.append("| | ours | " + " | ".join(cells) + " |")
+    if mean:
+        lines.append(f"| {mean} | ours | " + " | ".join(_cells(ours["models"][mean])) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -106,7 +106,8 @@ def main() -> None:
     report = RUNS / "report_test"
     predictions = [str(RUNS / name / "predictions_test.csv") for name in MODELS]
     validation = [str(RUNS / name / "predictions_validation.csv") for name in MODELS]
-    files = [*predictions, "--validation", *validation]
+    files = [*predictions, "--validation", *validation, "--fused", "ensemble"]
+    files += ["--archive", "data/demo/elbow"]  # the pictures of the worst errors
     options = ["--title", "Demo: synthetic elbows, test set", "--out", str(report)]
     run(console, [["-m", "elbow_core.evaluation.report", *files, *options]])
 

@@ -72,12 +72,15 @@ train fuse ensemble "$elbow" --init \
   "{convnext_tiny: $runs/convnext, efficientnetv2_s: $runs/efficientnet, mobilenetv3_large: $runs/mobilenet}"
 
 predictions=()
+validation=()
 for run in convnext efficientnet mobilenet ensemble; do
   say "Evaluate $run"
   "$python" -m elbow_jax.evaluate --run "$runs/$run" --split test
   predictions+=("$runs/$run/predictions_test.csv")
+  validation+=("$runs/$run/predictions_validation.csv")
 done
 say "Table 4.1"
-"$python" -m elbow_core.evaluation.report "${predictions[@]}" --out "$runs/report_test"
+"$python" -m elbow_core.evaluation.report "${predictions[@]}" --validation "${validation[@]}" \
+  --fused ensemble --archive "$elbow" --out "$runs/report_test"
 "$python" -m scripts.compare_with_paper --ours "$runs/report_test/metrics.json" \
   --out "$runs/table_4_1.md"

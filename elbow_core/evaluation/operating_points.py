@@ -44,10 +44,8 @@ def operating_points(
     return points
 
 
-def temperature_of(validation: Predictions | None) -> float | None:
-    """Fit the temperature on validation; None without validation."""
-    if validation is None:
-        return None
+def temperature_of(validation: Predictions) -> float:
+    """Fit the temperature on validation, which must have both classes; see `fit_temperature`."""
     return fit_temperature(_of_both_classes(validation).label, validation.score)
 
 

@@ -102,7 +102,8 @@ class DataConfig(StrictModel):
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     """Processes that decode; 0 uses the main process. The result does not depend on it."""
     strict: bool = False
-    """A file that cannot be read stops the run; otherwise it is listed in rejected.csv."""
+    """A file that cannot be read or has two labels stops the run; otherwise it is listed in
+    rejected.csv."""
 
     @model_validator(mode="after")
     def _check_grouping(self) -> "DataConfig":

@@ -58,6 +58,7 @@ def prepare(config: DataConfig) -> bool:
     _check_out(config)
     key = read_key(config.id_key) if config.id_key else None
     found = scan(config.root, config.source, config.workers)
+    _refuse_contradictions(config, found.rejected)
     validate_manifest(found.rows, config.root)
     rows = hash_ids(found.rows, key) if key else found.rows
     _refuse_foreign(config.out)
@@ -85,7 +86,8 @@ def _prepare(
         digested = list(zip(rows, files, strict=True))
         unreadable = [Rejection(row.path, file.reason) for row, file in digested if file.reason]
         rows = [replace(row, sha256=file.sha256) for row, file in digested if not file.reason]
-        rows, contradicting = _drop_contradictions(rows, config.strict)
+        rows, contradicting = _drop_contradictions(rows)
+        _refuse_contradictions(config, contradicting)
         assign_splits(rows, config.split)
         archived = archive_images(
             pool, config.root, rows, config.preprocess, directory, work, config.strict
@@ -181,18 +183,25 @@ def _is_prepared(out: Path, fingerprint: str) -> bool:
     )
 
 
+def _refuse_contradictions(config: DataConfig, rejected: Sequence[Rejection]) -> None:
+    """Raise `ManifestError` for the first file with both labels, if the settings are strict."""
+    first = next((entry for entry in rejected if entry.contradiction), None)
+    if config.strict and first is not None:
+        raise ManifestError(f"{config.root / first.path}: {first.reason}")
+
+
 def _drop_contradictions(
-    rows: Sequence[ManifestRow], strict: bool
+    rows: Sequence[ManifestRow],
 ) -> tuple[list[ManifestRow], list[Rejection]]:
     """Reject byte-identical images with different labels: one of the labels must be wrong."""
     contradictions = find_contradictions(rows)
     rejected = [
         Rejection(
-            row.path, f"is identical to {contradictions[row.image_id]}, which has the other label"
+            row.path,
+            f"is identical to {contradictions[row.image_id]}, which has the other label",
+            contradiction=True,
         )
         for row in rows
         if row.image_id in contradictions
     ]
-    if rejected and strict:
-        raise ManifestError(f"{rejected[0].path}: {rejected[0].reason}")
     return [row for row in rows if row.image_id not in contradictions], rejected

@@ -1,7 +1,7 @@
 """Reader of FracAtlas (Abedeen et al., Scientific Data 10, 521, 2023; figshare 22363012)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from elbow_core.config import StrictModel
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
 from elbow_core.identity import normalise_image_id
-from elbow_core.sources.listing import list_images, name_files
+from elbow_core.sources.listing import list_images
 from elbow_core.sources.scan_result import Rejection, ScanResult
 from elbow_core.tables import read_csv_table
 
@@ -39,53 +39,83 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
     part of the finding: ``fracture, hardware``.
 
     Names of the table and of the folder are compared by `normalise_image_id`, and the manifest gets
-    the folder's. Raises `UserError` for a missing folder or table, a table without a required
-    column or with a value that is not 0 or 1, and labels that contradict the folder.
+    the folder's. An image is rejected as a contradiction where folder and table give it different
+    labels, where it is in both folders, or where the table lists it with both labels.
+
+    Raises `UserError` for a missing folder or table, a table without a required column or with a
+    value that is not 0 or 1, and a name that is repeated in the table or in one folder.
     """
     table = _find_table(root)
     base = table.parent
     prefix = base.relative_to(root).as_posix().removeprefix(".")
     listed = _read_table(table)
     paths, rejected = list_images(root, f"{prefix}/images".removeprefix("/"))
-    on_disk: dict[str, str] = {}
-    for path in paths:
-        name = normalise_image_id(PurePosixPath(path).name)
-        if name in on_disk:
-            raise UserError(f"{root / path}: the same name is also at {on_disk[name]}; keep one")
-        on_disk[name] = path
+    on_disk = _by_name(root, paths)
     rejected += [
         Rejection(path, f"is not listed in {table.name}")
-        for name, path in on_disk.items()
+        for name, found in on_disk.items()
+        for path in found
         if name not in listed
     ]
     rows = []
-    contradictions = []
     for name, entry in listed.items():
-        path, line = on_disk.get(name), entry.flags
-        if path is None:
+        found = on_disk.get(name)
+        if found is None:
             rejected.append(Rejection(entry.name, f"is listed in {table.name} but does not exist"))
             continue
-        parts = [part for part in _PARTS if line.get(part)]
+        parts = [part for part in _PARTS if entry.flags.get(part)]
         if not set(parts) <= set(config.parts):
-            rejected.append(Rejection(path, f"shows {', '.join(parts)}, not only wanted parts"))
-            continue
-        if (
-            _FOLDER_LABELS.get(PurePosixPath(path).parent.name, line["fractured"])
-            != (line["fractured"])
-        ):
-            contradictions.append(path)
-        rows.append(_row(path, parts, line))
-    if contradictions:
-        raise UserError(f"{table}: contradicts the folder of {name_files(contradictions)}")
+            reason = f"shows {', '.join(parts)}, not only wanted parts"
+            rejected += [Rejection(path, reason) for path in found]
+        elif reason := _contradiction(found, entry, table.name):
+            rejected += [Rejection(path, reason, contradiction=True) for path in found]
+        else:
+            rows.append(_row(found[0], parts, entry.flags))
     return ScanResult(rows, rejected)
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One line of the table: the name as written there, and its columns of 0 and 1."""
+    """The first line of an image in the table: its name as written there, its columns of 0 and 1.
+
+    ``other_label`` is a later line that gives the image the other label, 0 if there is none.
+    """
 
     name: str
     flags: Mapping[str, int]
+    line: int
+    other_label: int = 0
+
+
+def _by_name(root: Path, paths: Sequence[str]) -> dict[str, list[str]]:
+    """Return the paths of each name; a name has two only if it is in both folders of labels."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        others = found.setdefault(normalise_image_id(PurePosixPath(path).name), [])
+        if others and {_folder_of(path), *map(_folder_of, others)} != set(_FOLDER_LABELS):
+            raise UserError(f"{root / path}: the same name is also at {others[0]}; keep one")
+        others.append(path)
+    return found
+
+
+def _folder_of(path: str) -> str:
+    return PurePosixPath(path).parent.name
+
+
+def _contradiction(paths: Sequence[str], entry: _Entry, table: str) -> str:
+    """Return which two labels an image has, and where each is stated; empty if it has one."""
+    label = entry.flags["fractured"]
+    if entry.other_label:
+        return (
+            f"has two labels: fractured is {label} on line {entry.line} of {table} and "
+            f"{1 - label} on line {entry.other_label}"
+        )
+    folders = [_folder_of(path) for path in paths]
+    if len(paths) > 1:
+        return f"has two labels: it lies in {' and in '.join(dict.fromkeys(folders))}"
+    if _FOLDER_LABELS.get(folders[0], label) != label:
+        return f"has two labels: it lies in {folders[0]}, but fractured is {label} in {table}"
+    return ""
 
 
 def _row(path: str, parts: Sequence[str], line: Mapping[str, int]) -> ManifestRow:
@@ -133,12 +163,15 @@ def _read_table(path: Path) -> dict[str, _Entry]:
         key = normalise_image_id(name)
         if not key:
             raise UserError(f"{table.place(row)}: image_id: is empty")
-        if key in listed:
-            raise UserError(f"{table.place(row)}: {name} is repeated")
         for flag in flags:
             if row.cells[flag] not in ("0", "1"):
                 raise UserError(
                     f"{table.place(row)}: {flag}: {row.cells[flag]!r} is neither 0 nor 1"
                 )
-        listed[key] = _Entry(name, {flag: int(row.cells[flag]) for flag in flags})
+        entry = _Entry(name, {flag: int(row.cells[flag]) for flag in flags}, row.line)
+        first = listed.setdefault(key, entry)
+        if first.flags["fractured"] != entry.flags["fractured"]:
+            listed[key] = replace(first, other_label=row.line)
+        elif first is not entry:
+            raise UserError(f"{table.place(row)}: {name} is repeated")
     return listed

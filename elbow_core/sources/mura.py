@@ -37,10 +37,10 @@ def scan(root: Path, config: MuraSource) -> ScanResult:
     """Return a row per image of the wanted parts, labelled by the folder of its study.
 
     ``root`` is the folder ``MURA-v1.1`` or its parent. If MURA's own tables are present, images and
-    studies that are in only one of table and folder are rejected.
+    studies that are in only one of table and folder are rejected; images of a study that folder and
+    table, or two lines of the table, label differently are rejected as contradictions.
 
-    Raises `UserError` for a missing folder, a table that cannot be read or is inconsistent, and
-    studies whose folder and table have different labels.
+    Raises `UserError` for a missing folder, and a table that cannot be read.
     """
     candidates = (root, root / "MURA-v1.1")
     base = next((path for path in candidates if (path / "train").is_dir()), None)
@@ -63,7 +63,6 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
     listed = _listed_images(base, split)
     studies = _listed_studies(base, split)
     rows = []
-    contradictions: dict[str, None] = {}
     for path in paths:
         image_id = path.removeprefix(prefix)
         match = _IMAGE.fullmatch(image_id)
@@ -82,8 +81,11 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
         if studies is not None and study not in studies:
             rejected.append(Rejection(path, f"its study is not in {split}_labeled_studies.csv"))
             continue
-        if studies is not None and studies.get(study, label) != label:
-            contradictions[study] = None
+        stated = {label} if studies is None else studies[study]
+        if stated != {label}:
+            reason = _contradiction(match["result"], stated, f"{split}_labeled_studies.csv")
+            rejected.append(Rejection(path, reason, contradiction=True))
+            continue
         rows.append(
             ManifestRow(
                 image_id=image_id,
@@ -97,11 +99,6 @@ def _scan_split(root: Path, base: Path, split: str, config: MuraSource) -> ScanR
                 finding="abnormal" if label else "normal",
                 source="mura",
             )
-        )
-    if contradictions:
-        raise UserError(
-            f"{base / f'{split}_labeled_studies.csv'}: contradicts the name of "
-            f"{len(contradictions)} studies: {', '.join(contradictions)}"
         )
     wanted = tuple(f"{split}/XR_{part.upper()}/" for part in config.parts)
     present = {normalise_image_id(path.removeprefix(prefix)) for path in paths}
@@ -129,18 +126,25 @@ def _listed_images(base: Path, split: str) -> set[str] | None:
     return {cells[0] for _, cells in rows}
 
 
-def _listed_studies(base: Path, split: str) -> dict[str, int] | None:
+def _contradiction(result: str, stated: set[int], table: str) -> str:
+    """Return which two labels a study has, and where each is stated."""
+    if len(stated) > 1:
+        return f"its study has two labels: it is listed with 0 and with 1 in {table}"
+    return f"its study has two labels: its folder is {result}, but {table} says {min(stated)}"
+
+
+def _listed_studies(base: Path, split: str) -> dict[str, set[int]] | None:
+    """Return the labels that the table gives each study; more than one is a contradiction."""
     table = base / f"{split}_labeled_studies.csv"
     rows = _read_rows(table, split)
     if rows is None:
         return None
-    studies: dict[str, int] = {}
+    studies: dict[str, set[int]] = {}
     for number, (path, *label) in rows:
         if label not in (["0"], ["1"]):
             line = ",".join((path, *label))
             raise UserError(f"{table}:{number}: {line!r} does not end in ,0 or ,1")
-        if studies.setdefault(path.rstrip("/"), int(label[0])) != int(label[0]):
-            raise UserError(f"{table}:{number}: {path} is listed with both labels")
+        studies.setdefault(path.rstrip("/"), set()).add(int(label[0]))
     return studies
 
 

@@ -1,5 +1,6 @@
 """The content of a report over two models with every option."""
 
+import itertools
 import json
 import re
 import subprocess
@@ -54,8 +55,9 @@ def test_folder_holds_the_report_and_nothing_else(report):
 
 
 def test_metrics_equal_those_of_the_statistics(content, inputs):
-    assert list(content["models"]) == ["convnext", "medgemma"]
-    for file, found in zip(("a.csv", "b.csv"), content["models"].values(), strict=True):
+    assert list(content["models"]) == ["convnext", "medgemma", "mean of calibrated scores"]
+    for file, model in (("a.csv", "convnext"), ("b.csv", "medgemma")):
+        found = content["models"][model]
         given = read_predictions(inputs / file)
         for name, value in binary_metrics(given.label, given.score).items():
             assert found[name] == pytest.approx(value)
@@ -85,9 +87,10 @@ def test_unparsed_answers_count_as_wrong(content, inputs):
 
 
 def test_pairs_are_compared_by_four_metrics(content):
-    assert [row["figure"] for row in content["comparisons"]] == [
-        *("auroc", "accuracy", "sensitivity", "specificity")
-    ]
+    metrics = ["auroc", "accuracy", "sensitivity", "specificity"]
+    assert [row["figure"] for row in content["comparisons"]] == 3 * metrics
+    pairs = [(row["first"], row["second"]) for row in content["comparisons"][::4]]
+    assert pairs == list(itertools.combinations(content["models"], 2))
     assert all(0 <= row["p"] <= row["p_holm"] <= 1 for row in content["comparisons"])
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from elbow_core.config import load_config
+from elbow_core.errors import UserError
 from elbow_core.prepare import DataConfig
 from elbow_core.sources.synthetic import write_elbow_tree, write_mura_tree
 from elbow_jax.config import TrainConfig
+from scripts.compare_with_paper import METRICS, table
 from tests.support.paths import ROOT
 
 PAPER = ROOT / "configs" / "paper"
@@ -80,6 +82,19 @@ def test_the_script_refuses_missing_data_and_unknown_arguments(project, tmp_path
     assert not (project / "runs").exists()
 
 
+def test_the_mean_of_scores_is_compared_with_no_row_of_the_paper():
+    metrics = dict.fromkeys(METRICS, 0.5)
+    model = {**metrics, "intervals": {name: {"low": 0.4, "high": 0.6} for name in METRICS}}
+    ours = {"models": {"convnext": model, "mean": model}, "mean": {"model": "mean"}}
+    lines = table(ours).splitlines()
+    assert lines[-1] == "| mean | ours |" + " 0.500 (0.400 to 0.600) |" * len(METRICS)
+    assert sum("0.500 (0.400 to 0.600)" in line for line in lines) == 2
+    without = {"models": {"convnext": model}}  # as reports of earlier versions
+    assert table(without).splitlines() == lines[:-1]
+    with pytest.raises(UserError, match="mean: the paper has no such model"):
+        table({"models": {"mean": model}})
+
+
 @pytest.mark.slow
 def test_the_small_scale_runs_every_stage_and_a_second_call_repeats_none(project, tmp_path):
     data = tmp_path / "data"
@@ -88,12 +103,13 @@ def test_the_small_scale_runs_every_stage_and_a_second_call_repeats_none(project
     done = reproduce(project, str(data), "--scale", "small")
     assert done.returncode == 0, done.stdout + done.stderr
     runs = project / "runs" / "paper_small"
-    table = (runs / "table_4_1.md").read_text()
-    assert table.count("| ours |") == 6
-    assert table.count("not run") == 2 * 5  # the vision-language models
+    written = (runs / "table_4_1.md").read_text()
+    assert written.count("| ours |") == 7  # six models of the paper, and the mean of three
+    assert "| mean of calibrated scores | ours |" in written
+    assert written.count("not run") == 2 * 5  # the vision-language models
     for run in ("convnext", "efficientnet", "mobilenet", "ensemble"):
         assert (runs / run / "model" / "model.json").exists()
     again = reproduce(project, str(data), "--scale", "small")
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("finished already") == 7
-    assert (runs / "table_4_1.md").read_text() == table
+    assert (runs / "table_4_1.md").read_text() == written

@@ -48,6 +48,13 @@ def main(arguments: Sequence[str]) -> int:
         help="model.json of released models, one per file: their operating points",
     )
     parser.add_argument(
+        "--fused",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="models that combine the others; the mean of calibrated scores is of all but these",
+    )
+    parser.add_argument(
         "--manifest", type=Path, metavar="CSV", help="for subgroups and the flow of images"
     )
     parser.add_argument("--rejected", type=Path, metavar="CSV", help="for the flow of images")
@@ -93,6 +100,7 @@ def main(arguments: Sequence[str]) -> int:
     inputs = ReportInputs(
         validation=validation,
         thresholds=thresholds or None,
+        fused=options.fused,
         manifest=options.manifest,
         rejected=options.rejected,
         archive=options.archive,

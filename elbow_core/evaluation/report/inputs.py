@@ -16,6 +16,8 @@ class ReportInputs:
     """Each model's predictions on its validation set: operating points and temperature."""
     thresholds: Mapping[str, Mapping[str, float]] | None = None
     """Operating points of released models, by model and name; they precede ``validation``."""
+    fused: Sequence[str] = ()
+    """The models that combine others of the report: they are left out of the mean of scores."""
     manifest: Path | str | None = None
     """``manifest.csv``: subgroups and the flow of images."""
     rejected: Path | str | None = None

@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from elbow_core.evaluation.report import tables
-from elbow_core.evaluation.report.content import ImageFlow, InputFile, ModelSummary, ReportContent
+from elbow_core.evaluation.report.content import (
+    ImageFlow,
+    InputFile,
+    MeanOfModels,
+    ModelSummary,
+    ReportContent,
+)
+from elbow_core.evaluation.report.headline import headline
 from elbow_core.evaluation.report.rendering import (
     Block,
     Gallery,
@@ -28,7 +35,8 @@ METHODS = (
     "difference of proportions has Newcombe's interval (1998), joined from Wilson's on effective "
     "numbers where a patient has several images (Zou and Donner 2008); a difference of areas has "
     "Wald's, on the scale of Fisher's z where that would leave -1 to 1. Holm's adjustment is over "
-    "the pairs of models within a metric.",
+    "the pairs of models within a metric. The first lines pick the best model on these very "
+    "images, so its area is rather too high than too low.",
     "Thresholds and temperature come from validation or from the released model and were not "
     "changed for these images. Bands are pointwise.",
 )
@@ -41,10 +49,13 @@ def report_blocks(
 ) -> list[Block]:
     """Return the blocks of a whole report; pictures by figure name, galleries by model."""
     models = content.models
+    areas = {name: found.metrics["auroc"] for name, found in models.items()}
     return [
+        *map(Paragraph, headline(areas, content.comparisons)),
         Paragraph(_opening(content)),
         *map(Paragraph, content.notes),
         *_results(models),
+        Paragraph(_mean(content.mean)),
         *_answers(models),
         *_operating_points(models, pictures),
         *_curves(models, pictures),
@@ -79,6 +90,17 @@ def _results(models: Mapping[str, ModelSummary]) -> list[Block]:
         tables.results_table(models, tables.SCORE_METRICS, "Metrics of the scores"),
         *([Paragraph("Not shown, and why:"), Items(missing)] if missing else []),
     ]
+
+
+def _mean(mean: MeanOfModels) -> str:
+    if mean.reason:
+        return f"No mean of calibrated scores: {mean.reason}."
+    *others, last = mean.of
+    return (
+        f"The {mean.model} is that of {', '.join(others)} and {last}: for each image the plain "
+        "mean of their scores after temperature scaling. Temperatures and thresholds were chosen "
+        "on validation."
+    )
 
 
 def _answers(models: Mapping[str, ModelSummary]) -> list[Block]:

@@ -38,7 +38,7 @@ def number(value: float | None, decimals: int = 3) -> str:
 
 def with_interval(metric: Metric) -> str:
     """Format as ``0.925 (0.897 to 0.946)``; without ends where there is no interval."""
-    return _estimate(metric.value, metric.low, metric.high)
+    return estimate(metric.value, metric.low, metric.high)
 
 
 def p_value(p: float) -> str:
@@ -120,7 +120,7 @@ def comparison_table(comparisons: Sequence[Comparison], caption: str) -> Table:
         (
             f"{row.first} - {row.second}",
             NAMES[row.metric],
-            _estimate(row.difference.estimate, row.difference.low, row.difference.high),
+            estimate(row.difference.estimate, row.difference.low, row.difference.high),
             row.difference.test,
             p_value(row.difference.p),
             p_value(row.p_holm),
@@ -168,7 +168,8 @@ def reasons(models: Mapping[str, ModelSummary]) -> tuple[str, ...]:
     )
 
 
-def _estimate(value: float, low: float, high: float) -> str:
+def estimate(value: float, low: float, high: float) -> str:
+    """Format a value with its interval; without ends where there is no interval."""
     if any(map(math.isnan, (value, low, high))):
         return number(value)
     return f"{value:.3f} ({low:.3f} to {high:.3f})"

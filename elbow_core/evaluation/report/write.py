@@ -9,6 +9,7 @@ import numpy as np
 
 from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.operating_points import (
     operating_points,
     temperature_of,
@@ -20,9 +21,11 @@ from elbow_core.evaluation.report.checklist import checklist_blocks, read_run
 from elbow_core.evaluation.report.content import (
     ImageFlow,
     InputFile,
+    MeanOfModels,
     ReportContent,
     compare_models,
     image_flow,
+    input_files,
     metrics_json,
     model_summary,
     read_rejected,
@@ -34,7 +37,6 @@ from elbow_core.evaluation.report.rendering import Block, render_html, render_ma
 from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
 from elbow_core.evaluation.subgroups import attributes_of
-from elbow_core.files import sha256_of
 from elbow_core.printable import plain_text
 
 NO_PATIENTS = (
@@ -53,12 +55,15 @@ def write_report(
 ) -> dict[str, Any]:
     """Write a report into the folder ``out`` and return the content of its metrics.json.
 
-    An earlier report in ``out`` is replaced when the new one is complete; until then ``out`` is
-    locked. Raises `PredictionsError` if the files do not belong together, ``out`` holds other files
-    or cannot be written, or another process is writing a report there.
+    The mean of the calibrated scores of all models but ``inputs.fused`` is one more model, where it
+    can be computed. An earlier report in ``out`` is replaced when the new one is complete; until
+    then ``out`` is locked. Raises `PredictionsError` if the files do not belong together, a name in
+    ``inputs.fused`` is no model's, ``out`` holds other files or cannot be written, or another
+    process is writing a report there.
     """
     for model in (*predictions, *inputs.validation):
         _require_drawable(model.model)
+    _check_fused(inputs.fused, [model.model for model in predictions])
     with report_folder(Path(out)) as folder:
         return _write_into(folder, align(predictions), inputs, settings)
 
@@ -67,6 +72,8 @@ def _write_into(
     folder: Path, predictions: Sequence[Predictions], inputs: ReportInputs, settings: ReportSettings
 ) -> dict[str, Any]:
     validation = validation_of(predictions, inputs.validation)
+    files = input_files(predictions, validation.values())
+    predictions, validation, mean = _with_mean(predictions, validation, inputs.fused)
     rows = None if inputs.manifest is None else read_manifest(inputs.manifest)
     attributes = None if rows is None else attributes_of(predictions[0], rows)
     archive = None if inputs.archive is None else open_archive(inputs.archive)
@@ -78,7 +85,9 @@ def _write_into(
         validation,
         inputs.thresholds,
         attributes,
+        mean,
         image_flow(predictions[0], rows, rejected),
+        files,
         settings,
     )
     written = metrics_json(content)
@@ -95,12 +104,43 @@ def _write_into(
     return written
 
 
+def _check_fused(fused: Sequence[str], models: Sequence[str]) -> None:
+    for name in fused:
+        if name not in models:
+            raise PredictionsError(
+                f"fused: {name!r} is no model of this report; they are "
+                f"{', '.join(map(repr, models))}"
+            )
+    if MEAN in models:
+        raise PredictionsError(
+            f"the model name {MEAN!r} is that of the report's own mean; give another with --names"
+        )
+
+
+def _with_mean(
+    predictions: Sequence[Predictions], validation: Mapping[str, Predictions], fused: Sequence[str]
+) -> tuple[Sequence[Predictions], Mapping[str, Predictions], MeanOfModels]:
+    """Return predictions and validation with the mean of the single models as a further model."""
+    members = [model for model in predictions if model.model not in fused]
+    names = [model.model for model in members]
+    if reason := reason_without_mean(members, validation):
+        return predictions, validation, MeanOfModels("", names, reason)
+    test, chosen_on = mean_of_calibrated(members, validation)
+    return (
+        [*predictions, test],
+        {**validation, MEAN: chosen_on},
+        MeanOfModels(MEAN, names, ""),
+    )
+
+
 def report_content(
     predictions: Sequence[Predictions],
     validation: Mapping[str, Predictions],
     thresholds: Mapping[str, Mapping[str, float]] | None,
     attributes: Mapping[str, np.ndarray] | None,
+    mean: MeanOfModels,
     flow: ImageFlow,
+    files: Sequence[InputFile],
     settings: ReportSettings,
 ) -> ReportContent:
     """Compute all numbers of a report over aligned predictions."""
@@ -112,7 +152,7 @@ def report_content(
         models[model.model] = model_summary(
             model,
             operating_points(released, of_validation),
-            temperature_of(of_validation),
+            None if of_validation is None else temperature_of(of_validation),
             attributes,
             settings.draws,
             settings.seed,
@@ -131,11 +171,9 @@ def report_content(
         notes=[] if known.size == len(first) else [_note_on_patients(known.size, first)],
         models=models,
         comparisons=compare_models(predictions, defaults),
+        mean=mean,
         flow=flow,
-        inputs=[
-            *(_input_file(model, "predictions") for model in predictions),
-            *(_input_file(model, "validation") for model in validation.values()),
-        ],
+        inputs=files,
     )
 
 
@@ -144,14 +182,6 @@ def _note_on_patients(known: int, predictions: Predictions) -> str:
         return NO_PATIENTS
     unknown = len(predictions) - known
     return f"{unknown} images name no patient; each of them counts as a patient of its own."
-
-
-def _input_file(predictions: Predictions, role: str) -> InputFile:
-    if not predictions.path:
-        return InputFile(predictions.model, role, len(predictions), "")
-    path = Path(predictions.path)
-    # The name alone: a folder may reveal more about a hospital's machine than a report should.
-    return InputFile(path.name, role, len(predictions), sha256_of(path))
 
 
 def _require_drawable(name: str) -> None:

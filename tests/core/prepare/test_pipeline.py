@@ -10,7 +10,7 @@ from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import UserError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing, preprocess, read_radiograph
-from elbow_core.sources import MuraSource, SyntheticSource
+from elbow_core.sources import FracAtlasSource, MuraSource, SyntheticSource
 from tests.support.paths import names_in
 from tests.support.prepare_folders import FILES, rejected, write_images
 from tests.support.tiny_images import encode, make_image, write
@@ -101,6 +101,41 @@ def test_identical_images_with_different_labels_are_both_rejected(config):
     again = config.model_copy(update={"strict": True, "out": config.out.with_name("strict")})
     with pytest.raises(UserError, match="which has the other label"):
         prepare(again)
+
+
+def write_fracatlas(config: DataConfig) -> DataConfig:
+    """Move the images into the layout of FracAtlas; one normal image lies among the fractured."""
+    lines = ["image_id,hand,hardware,fractured,frontal,lateral,oblique"]
+    for label, folder in enumerate(("Non_fractured", "Fractured")):
+        for path in sorted((config.root / ("normal", "injury")[label]).iterdir()):
+            lines.append(f"{path.name},1,0,{label},1,0,0")
+            moved = "Fractured" if path.name == "p00_0.png" else folder
+            target = config.root / "images" / moved / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+    (config.root / "dataset.csv").write_text("\n".join([*lines, ""]))
+    return config.model_copy(update={"source": FracAtlasSource()})
+
+
+def test_image_with_two_labels_is_rejected_and_the_rest_is_prepared(config):
+    config = write_fracatlas(config)
+    prepare(config)
+    assert rejected(config) == {
+        "images/Fractured/p00_0.png": (
+            "has two labels: it lies in Fractured, but fractured is 0 in dataset.csv"
+        )
+    }
+    assert len(open_archive(config.out)) == 47
+
+
+def test_strict_stops_at_an_image_with_two_labels_and_leaves_nothing(config):
+    config = write_fracatlas(config).model_copy(update={"strict": True})
+    bad = config.root / "images/Fractured/p00_0.png"
+    with pytest.raises(UserError, match=f"^{bad}: has two labels: it lies in Fractured, but"):
+        prepare(config)
+    assert names_in(config.out.parent) == ["root"]
+    bad.rename(config.root / "images/Non_fractured/p00_0.png")
+    assert prepare(config)
 
 
 def test_second_run_changes_nothing(config):

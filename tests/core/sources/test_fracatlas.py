@@ -95,16 +95,61 @@ def test_image_in_only_one_of_folder_and_table_is_rejected(download):
     ]
 
 
-def test_label_that_contradicts_its_folder_is_an_error(download):
-    (download / "images/Fractured/IMG0000001.jpg").rename(
-        download / "images/Non_fractured/IMG0000001.jpg"
-    )
-    with pytest.raises(UserError, match=r"contradicts the folder of 1 file: .*/IMG0000001\.jpg"):
-        scan(download, FracAtlasSource())
+def contradictions(root: Path) -> list[tuple[str, str]]:
+    """Return path and reason of the contradictions; all else must be a row."""
+    found = scan(root, FracAtlasSource())
+    assert all(entry.contradiction for entry in found.rejected)
+    used = {row.path for row in found.rows}
+    assert not used & {entry.path for entry in found.rejected}
+    assert len(used) + len(found.rejected) == len(list((root / "images").rglob("*.jpg")))
+    return [(entry.path, entry.reason) for entry in found.rejected]
 
 
-def test_name_in_both_folders_is_an_error(download):
+@pytest.mark.parametrize(
+    ("name", "label", "folder"),
+    [("IMG0000001.jpg", "1", "Non_fractured"), ("IMG0000002.jpg", "0", "Fractured")],
+)
+def test_image_whose_folder_contradicts_the_table_is_rejected_with_both_labels(
+    download, name, label, folder
+):
+    (download / "images" / FOLDERS[label] / name).rename(download / "images" / folder / name)
+    assert contradictions(download) == [
+        (
+            f"images/{folder}/{name}",
+            f"has two labels: it lies in {folder}, but fractured is {label} in dataset.csv",
+        )
+    ]
+
+
+def test_image_in_both_folders_is_rejected_at_both_places(download):
     (download / "images/Non_fractured/IMG0000001.jpg").write_bytes(b"x")
+    reason = "has two labels: it lies in Fractured and in Non_fractured"
+    assert contradictions(download) == [
+        ("images/Fractured/IMG0000001.jpg", reason),
+        ("images/Non_fractured/IMG0000001.jpg", reason),
+    ]
+
+
+def test_image_that_the_table_lists_with_both_labels_is_rejected(download):
+    with (download / "dataset.csv").open("a") as table:
+        table.write("IMG0000001.jpg,1,0,0,0,0,0,0,0,0,1,0,0\n")
+    reason = "has two labels: fractured is 1 on line 2 of dataset.csv and 0 on line 5"
+    assert contradictions(download) == [("images/Fractured/IMG0000001.jpg", reason)]
+
+
+def test_contradiction_of_an_image_that_is_not_wanted_does_not_matter(download):
+    (download / "images/Non_fractured/IMG0000002.jpg").rename(
+        download / "images/Fractured/IMG0000002.jpg"
+    )
+    found = scan(download, FracAtlasSource(parts=("hand", "shoulder")))
+    assert [(entry.reason, entry.contradiction) for entry in found.rejected] == [
+        ("shows leg, not only wanted parts", False)
+    ]
+
+
+def test_name_twice_in_folders_that_state_no_label_is_an_error(download):
+    (download / "images/old").mkdir()
+    (download / "images/old/IMG0000001.jpg").write_bytes(b"x")
     with pytest.raises(UserError, match="the same name is also at"):
         scan(download, FracAtlasSource())
 
@@ -138,6 +183,12 @@ def test_image_that_the_table_lists_twice_is_named(download):
 def test_folder_that_is_not_fracatlas_is_named(tmp_path):
     with pytest.raises(UserError, match="is it FracAtlas"):
         scan(tmp_path, FracAtlasSource())
+
+
+def test_real_download_is_read_in_all_its_parts(real_radiographs):
+    found = scan(real_radiographs / "fracatlas", FracAtlasSource())
+    assert (len(found.rows), sum(row.label for row in found.rows)) == (3496, 577)
+    assert found.rejected == []
 
 
 def test_real_subset_has_its_published_counts(real_radiographs):

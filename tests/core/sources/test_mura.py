@@ -115,11 +115,29 @@ def test_image_whose_study_the_table_lacks_is_rejected(mura):
     ]
 
 
-def test_study_listed_with_both_labels_is_an_error(mura):
+def contradictions(root: Path) -> list[tuple[str, str]]:
+    """Return path and reason of the contradictions; all else must be a row."""
+    found = scan(root, MuraSource())
+    assert all(entry.contradiction for entry in found.rejected)
+    assert sorted([row.path for row in found.rows] + [entry.path for entry in found.rejected]) == (
+        sorted(IMAGES)
+    )
+    return [(entry.path, entry.reason) for entry in found.rejected]
+
+
+@pytest.mark.parametrize("added", [",0", ",1"])
+def test_images_of_a_study_that_the_table_lists_with_both_labels_are_rejected(mura, added):
     lines = studies("train")
-    write(mura / "train_labeled_studies.csv", [*lines, lines[0].replace(",1", ",0")])
-    with pytest.raises(UserError, match="is listed with both labels"):
-        scan(mura, MuraSource())
+    lines = [line.replace(",1", ",0") if added == ",1" else line for line in lines]
+    write(mura / "train_labeled_studies.csv", [*lines, lines[0][:-2] + added])
+    reason = "its study has two labels: it is listed with 0 and with 1 in train_labeled_studies.csv"
+    assert contradictions(mura) == [(IMAGES[0], reason), (IMAGES[1], reason)]
+
+
+def test_study_listed_twice_with_one_label_is_read(mura):
+    lines = studies("train")
+    write(mura / "train_labeled_studies.csv", [*lines, lines[0]])
+    assert contradictions(mura) == []
 
 
 def test_missing_image_of_an_unwanted_part_is_ignored(mura):
@@ -127,11 +145,12 @@ def test_missing_image_of_an_unwanted_part_is_ignored(mura):
     assert scan(mura, MuraSource(parts=("elbow",))).rejected == []
 
 
-def test_study_whose_table_contradicts_its_folder_is_an_error(mura):
+def test_images_of_a_study_whose_folder_contradicts_the_table_are_rejected(mura):
     wrong = [line.replace("positive/,1", "positive/,0") for line in studies("train")]
     write(mura / "train_labeled_studies.csv", wrong)
-    with pytest.raises(UserError, match=r"contradicts the name of 1 studies: train/.*patient00001"):
-        scan(mura, MuraSource())
+    table = "train_labeled_studies.csv"
+    reason = f"its study has two labels: its folder is positive, but {table} says 0"
+    assert contradictions(mura) == [(IMAGES[0], reason), (IMAGES[1], reason)]
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import lazy_loader
 if TYPE_CHECKING:
     from elbow_core.evaluation.report.content.comparisons import compare_models
     from elbow_core.evaluation.report.content.flow import image_flow, read_rejected
+    from elbow_core.evaluation.report.content.input_files import input_files
     from elbow_core.evaluation.report.content.metrics_json import is_metrics_json, metrics_json
     from elbow_core.evaluation.report.content.structure import (
         CalibrationBin,
         Comparison,
         ImageFlow,
         InputFile,
+        MeanOfModels,
         Metric,
         ModelSummary,
         ReportContent,
@@ -26,6 +28,7 @@ __all__ = [
     "Comparison",
     "ImageFlow",
     "InputFile",
+    "MeanOfModels",
     "Metric",
     "ModelSummary",
     "ReportContent",
@@ -33,6 +36,7 @@ __all__ = [
     "WorstError",
     "compare_models",
     "image_flow",
+    "input_files",
     "is_metrics_json",
     "metrics_json",
     "model_summary",
@@ -44,11 +48,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "comparisons": ["compare_models"],
         "flow": ["image_flow", "read_rejected"],
+        "input_files": ["input_files"],
         "metrics_json": ["is_metrics_json", "metrics_json"],
         "structure": [
             "CalibrationBin",
             "Comparison",
             "ImageFlow",
+            "MeanOfModels",
             "Metric",
             "ModelSummary",
             "ReportContent",

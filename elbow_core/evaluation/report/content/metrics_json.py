@@ -10,6 +10,7 @@ from elbow_core.evaluation.report.content.structure import (
     Comparison,
     Decisions,
     ImageFlow,
+    MeanOfModels,
     Metric,
     Metrics,
     ModelSummary,
@@ -18,7 +19,7 @@ from elbow_core.evaluation.report.content.structure import (
     SubgroupSummary,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def metrics_json(content: ReportContent) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def metrics_json(content: ReportContent) -> dict[str, Any]:
             "notes": list(content.notes),
             "models": {name: _model(model) for name, model in content.models.items()},
             "comparisons": [_comparison(row) for row in content.comparisons],
+            "mean": _mean(content.mean),
             "flow": _flow(content.flow),
             "inputs": [dataclasses.asdict(file) for file in content.inputs],
         }
@@ -153,6 +155,10 @@ def _comparison(row: Comparison) -> dict[str, Any]:
         "reason": row.difference.reason,
         "p_holm": row.p_holm,
     }
+
+
+def _mean(mean: MeanOfModels) -> dict[str, Any]:
+    return {"model": mean.model or None, "of": list(mean.of), "reason": mean.reason}
 
 
 def _flow(flow: ImageFlow) -> dict[str, Any]:

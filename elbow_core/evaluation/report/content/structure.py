@@ -142,6 +142,18 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class MeanOfModels:
+    """The mean of calibrated scores: its name among the models, and the models that it is of.
+
+    Where it cannot be computed ``model`` is empty and ``reason`` says why.
+    """
+
+    model: str
+    of: Sequence[str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SplitCounts:
     """Counts of one split of the manifest."""
 
@@ -167,7 +179,10 @@ class ImageFlow:
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A predictions file that was read; ``sha256`` is empty for predictions from memory."""
+    """A predictions file that was read; ``sha256`` is empty for predictions from memory.
+
+    ``file`` is its name, with as many folders as tell it apart from the others.
+    """
 
     file: str
     role: str
@@ -189,5 +204,6 @@ class ReportContent:
     notes: Sequence[str]
     models: Mapping[str, ModelSummary]
     comparisons: Sequence[Comparison]
+    mean: MeanOfModels
     flow: ImageFlow
     inputs: Sequence[InputFile]
