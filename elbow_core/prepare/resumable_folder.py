@@ -9,10 +9,13 @@ from typing import Any
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError, UserError
 from elbow_core.files import (
     MARK,
+    SMALL_FILE,
+    NotRegularError,
     atomic_file,
     marked_folder,
     output_folder,
     partial_of,
+    read_regular,
     remove_abandoned,
     remove_content,
     remove_marked,
@@ -74,12 +77,19 @@ def write_json(path: Path, value: Any) -> None:
 def _resume(partial: Path, key: str) -> tuple[Path, Path]:
     """Return both folders; empty them first if there is no work, or that of another key."""
     data, work = partial / _DATA, partial / _WORK
-    if not (work / _KEY).is_file() or (work / _KEY).read_text(encoding="utf-8") != key:
+    if not _is_work_of(work, key):
         remove_content(partial, keep=MARK)
         data.mkdir()
         work.mkdir()
         with atomic_file(work / _KEY) as file:
-            file.write_text(key, encoding="utf-8")
+            file.write_bytes(key.encode())
     for folder in (data, work):
         sweep(folder)
     return data, work
+
+
+def _is_work_of(work: Path, key: str) -> bool:
+    try:
+        return read_regular(work / _KEY, SMALL_FILE) == key.encode()
+    except (FileNotFoundError, NotADirectoryError, NotRegularError):
+        return False
