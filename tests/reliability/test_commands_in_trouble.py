@@ -9,7 +9,6 @@ import pytest
 from tests.reliability.cases import CASES
 from tests.reliability.disturbed import Disturbance, distinct_points, find_compiler
 from tests.reliability.trials import (
-    Problems,
     Trials,
     assert_no_traceback,
     assert_success_or_one_line,
@@ -38,11 +37,10 @@ def duration(trials: Trials) -> float:
 
 @pytest.mark.slow
 @every_command
-def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials):
+def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials, problems):
     changes = trials.undisturbed.events
     points = distinct_points(changes)
     assert points
-    problems = Problems()
     for number in points:
         with problems.at(f"killed at change {number} of {len(changes)}, {changes[number - 1]}"):
             outcome = trials.run(Disturbance(number))
@@ -54,9 +52,8 @@ def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials)
 
 @pytest.mark.slow
 @every_command
-def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials):
+def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials, problems):
     chance, longest = random.Random(0), duration(trials)
-    problems = Problems()
     for seconds in (chance.uniform(0, longest) for _ in range(MOMENTS)):
         with problems.at(f"killed after {seconds:.3f} of {longest:.3f} s"):
             trials.run(Disturbance(seconds=seconds))
@@ -67,13 +64,14 @@ def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials):
 @pytest.mark.slow
 @every_command
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(trials, number, status):
+def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(
+    trials, number, status, problems
+):
     chance, longest = random.Random(0), duration(trials)
     moments = [Disturbance(point, number) for point in some_points(trials)]
     moments += [
         Disturbance(action=number, seconds=chance.uniform(0, longest)) for _ in range(POINTS)
     ]
-    problems = Problems()
     for moment in moments:
         with problems.at(str(moment)):
             outcome = trials.run(moment)
@@ -87,9 +85,10 @@ def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(trials, nu
 @pytest.mark.slow
 @every_command
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
-def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output(trials, number):
+def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output(
+    trials, number, problems
+):
     changes = trials.undisturbed.events
-    problems = Problems()
     for point in some_points(trials):
         with problems.at(f"{errno.errorcode[number]} from change {point}, {changes[point - 1]}"):
             assert_success_or_one_line(trials.run(Disturbance(point, -number)))
@@ -100,9 +99,8 @@ def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output
 @pytest.mark.slow
 @every_command
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
-def test_file_that_cannot_be_read_is_one_line(trials, number):
+def test_file_that_cannot_be_read_is_one_line(trials, number, problems):
     reads = trials.run(Disturbance(reads=True)).events
-    problems = Problems()
     for point in distinct_points(reads):
         with problems.at(f"{errno.errorcode[number]} for {reads[point - 1]}"):
             assert_success_or_one_line(trials.run(Disturbance(point, -number, reads=True)))

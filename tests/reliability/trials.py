@@ -59,11 +59,18 @@ class Problems:
     """Failed checks of many trials, which are all made before the test fails."""
 
     def __init__(self) -> None:
+        self.tried = 0
         self._found: list[str] = []
+
+    @property
+    def held(self) -> int:
+        """The number of trials without a failed check."""
+        return self.tried - len(self._found)
 
     @contextmanager
     def at(self, moment: str) -> Iterator[None]:
         """A context for the checks of one trial."""
+        self.tried += 1
         try:
             yield
         except AssertionError as error:
