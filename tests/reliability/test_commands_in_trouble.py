@@ -3,6 +3,7 @@ import random
 import signal
 import sys
 import time
+from itertools import cycle
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.reliability.trials import (
 )
 
 MOMENTS = 30
-POINTS = 16  # of a signal or an error, among the changes at which a command is killed
+POINTS = 8  # of a signal or an error, among the changes at which a command is killed
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux"),
@@ -24,9 +25,11 @@ pytestmark = [
 every_command = pytest.mark.parametrize("trials", CASES, indirect=True, scope="module")
 
 
-def some_points(trials: Trials) -> list[int]:
+def some_points(trials: Trials, number: int) -> list[int]:
+    """Return points for a signal or an error; those of another number differ."""
     points = distinct_points(trials.undisturbed.events)
-    return points[:: max(1, len(points) // POINTS)]
+    step = max(1, len(points) // POINTS)
+    return points[number % step :: step]
 
 
 def duration(trials: Trials) -> float:
@@ -68,7 +71,7 @@ def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(
     trials, number, status, problems
 ):
     chance, longest = random.Random(0), duration(trials)
-    moments = [Disturbance(point, number) for point in some_points(trials)]
+    moments = [Disturbance(point, number) for point in some_points(trials, number)]
     moments += [
         Disturbance(action=number, seconds=chance.uniform(0, longest)) for _ in range(POINTS)
     ]
@@ -89,7 +92,7 @@ def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output
     trials, number, problems
 ):
     changes = trials.undisturbed.events
-    for point in some_points(trials):
+    for point in some_points(trials, number):
         with problems.at(f"{errno.errorcode[number]} from change {point}, {changes[point - 1]}"):
             assert_success_or_one_line(trials.run(Disturbance(point, -number)))
             trials.check()
@@ -98,10 +101,11 @@ def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output
 
 @pytest.mark.slow
 @every_command
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
-def test_file_that_cannot_be_read_is_one_line(trials, number, problems):
+def test_file_that_cannot_be_read_is_one_line(trials, problems):
     reads = trials.run(Disturbance(reads=True)).events
-    for point in distinct_points(reads):
+    for point, number in zip(
+        distinct_points(reads), cycle((errno.EACCES, errno.EIO)), strict=False
+    ):
         with problems.at(f"{errno.errorcode[number]} for {reads[point - 1]}"):
             assert_success_or_one_line(trials.run(Disturbance(point, -number, reads=True)))
             trials.check()
