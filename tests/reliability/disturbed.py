@@ -63,7 +63,7 @@ class Outcome:
 
 
 def distinct_points(events: Sequence[str]) -> list[int]:
-    """Return the numbers, from 1, of one event of each kind and name: the first or the last in turn.
+    """Return the numbers, from 1, of one event of each kind and name, first or last in turn.
 
     Numbers and random parts of names count as equal, so that what is done for each checkpoint, each
     array and each piece of a file is one event.
