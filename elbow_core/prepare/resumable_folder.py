@@ -16,7 +16,6 @@ from elbow_core.files import (
     output_folder,
     partial_of,
     read_regular,
-    remove_abandoned,
     remove_content,
     remove_marked,
     require_output_folder,
@@ -59,13 +58,6 @@ def resumable_folder(out: Path, key: str) -> Iterator[tuple[Path, Path]]:
         raise UserError(
             f"{out}: cannot be written: {error}{kept if partial.is_dir() else ''}"
         ) from error
-
-
-def remove_finished(out: Path) -> None:
-    """Remove the partial folder of a complete ``out``, which a kill at the very end leaves."""
-    partial = partial_of(output_folder(out))
-    if partial.is_dir():
-        remove_abandoned(partial)
 
 
 def write_json(path: Path, value: Any) -> None:
