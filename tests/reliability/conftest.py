@@ -1,6 +1,7 @@
 """The commands of `cases.CASES`, each with its folder, under the preloaded library.
 
-At the end of the tests, the attacks that were tried and held are listed by command.
+At the end of the tests, the attacks that were tried and held are listed by command. `--sample N`,
+given with this folder, tries at most N changes and files of each command, and N / 4 moments.
 """
 
 from collections import Counter, defaultdict
@@ -12,9 +13,21 @@ import pytest
 from tests.reliability.cases import CASES
 from tests.reliability.disturbed import Command, compile_shim
 from tests.reliability.records import RECORDS
-from tests.reliability.trials import Problems, Trials
+from tests.reliability.trials import Effort, Problems, Trials
 
 _ATTACKS = "attacks"
+
+
+def pytest_addoption(parser) -> None:
+    """Add the option that makes these tests shorter."""
+    parser.addoption("--sample", type=int, help="try at most so many changes of each command")
+
+
+@pytest.fixture
+def effort(request) -> Effort:
+    """How much is tried; the option is unknown where another folder is given."""
+    sample = request.config.getoption("--sample", default=None)
+    return Effort() if sample is None else Effort(max(2, sample // 4), max(2, sample // 4), sample)
 
 
 @pytest.fixture(scope="session")

@@ -8,28 +8,18 @@ from itertools import cycle
 import pytest
 
 from tests.reliability.cases import CASES
-from tests.reliability.disturbed import Disturbance, distinct_points, find_compiler
+from tests.reliability.disturbed import Disturbance, find_compiler
 from tests.reliability.trials import (
     Trials,
     assert_no_traceback,
     assert_success_or_one_line,
 )
 
-MOMENTS = 30
-POINTS = 8  # of a signal or an error, among the changes at which a command is killed
-
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux"),
     pytest.mark.skipif(find_compiler() is None, reason="needs a C compiler"),
 ]
 every_command = pytest.mark.parametrize("trials", CASES, indirect=True, scope="module")
-
-
-def some_points(trials: Trials, number: int) -> list[int]:
-    """Return points for a signal or an error; those of another number differ."""
-    points = distinct_points(trials.undisturbed.events)
-    step = max(1, len(points) // POINTS)
-    return points[number % step :: step]
 
 
 def duration(trials: Trials) -> float:
@@ -40,9 +30,9 @@ def duration(trials: Trials) -> float:
 
 @pytest.mark.slow
 @every_command
-def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials, problems):
+def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials, effort, problems):
     changes = trials.undisturbed.events
-    points = distinct_points(changes)
+    points = effort.chosen(changes)
     assert points
     for number in points:
         with problems.at(f"killed at change {number} of {len(changes)}, {changes[number - 1]}"):
@@ -55,9 +45,9 @@ def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials,
 
 @pytest.mark.slow
 @every_command
-def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials, problems):
+def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials, effort, problems):
     chance, longest = random.Random(0), duration(trials)
-    for seconds in (chance.uniform(0, longest) for _ in range(MOMENTS)):
+    for seconds in (chance.uniform(0, longest) for _ in range(effort.moments)):
         with problems.at(f"killed after {seconds:.3f} of {longest:.3f} s"):
             trials.run(Disturbance(seconds=seconds))
             trials.check()
@@ -68,12 +58,14 @@ def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials, problem
 @every_command
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(
-    trials, number, status, problems
+    trials, number, status, effort, problems
 ):
     chance, longest = random.Random(0), duration(trials)
-    moments = [Disturbance(point, number) for point in some_points(trials, number)]
+    moments = [
+        Disturbance(point, number) for point in effort.some(trials.undisturbed.events, number)
+    ]
     moments += [
-        Disturbance(action=number, seconds=chance.uniform(0, longest)) for _ in range(POINTS)
+        Disturbance(action=number, seconds=chance.uniform(0, longest)) for _ in range(effort.points)
     ]
     for moment in moments:
         with problems.at(str(moment)):
@@ -89,10 +81,10 @@ def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(
 @every_command
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
 def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output(
-    trials, number, problems
+    trials, number, effort, problems
 ):
     changes = trials.undisturbed.events
-    for point in some_points(trials, number):
+    for point in effort.some(changes, number):
         with problems.at(f"{errno.errorcode[number]} from change {point}, {changes[point - 1]}"):
             assert_success_or_one_line(trials.run(Disturbance(point, -number)))
             trials.check()
@@ -101,7 +93,7 @@ def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output
 
 @pytest.mark.slow
 @every_command
-def test_file_that_cannot_be_read_is_one_line(trials, problems):
+def test_file_that_cannot_be_read_is_one_line(trials, effort, problems):
     reads = trials.run(Disturbance(reads=True)).events
     for point, number in zip(
         distinct_points(reads), cycle((errno.EACCES, errno.EIO)), strict=False
