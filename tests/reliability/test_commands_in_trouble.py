@@ -95,9 +95,7 @@ def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output
 @every_command
 def test_file_that_cannot_be_read_is_one_line(trials, effort, problems):
     reads = trials.run(Disturbance(reads=True)).events
-    for point, number in zip(
-        distinct_points(reads), cycle((errno.EACCES, errno.EIO)), strict=False
-    ):
+    for point, number in zip(effort.chosen(reads), cycle((errno.EACCES, errno.EIO)), strict=False):
         with problems.at(f"{errno.errorcode[number]} for {reads[point - 1]}"):
             assert_success_or_one_line(trials.run(Disturbance(point, -number, reads=True)))
             trials.check()

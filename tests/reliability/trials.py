@@ -76,7 +76,7 @@ class Effort:
         points = distinct_points(events)
         if self.changes is None or len(points) <= self.changes:
             return points
-        return sorted(random.Random(0).sample(points, self.changes))
+        return sorted(random.Random(1).sample(points, self.changes))
 
     def some(self, events: Sequence[str], number: int) -> list[int]:
         """Return points for a signal or an error; those of another number differ."""
