@@ -20,15 +20,15 @@ if TYPE_CHECKING:
         require_utf8_name,
         require_writable,
     )
-    from elbow_core.files.locks import locked_file, locked_folder, locked_output
+    from elbow_core.files.locks import is_locked_output, locked_file, locked_folder, locked_output
     from elbow_core.files.outputs import output_folder, require_output_file, require_output_folder
     from elbow_core.files.partial_folders import (
         MARK,
         is_partial_name,
         marked_folder,
         partial_of,
-        remove_abandoned,
         remove_content,
+        remove_finished,
         remove_marked,
         sweep,
     )
@@ -45,6 +45,7 @@ __all__ = [
     "atomic_file",
     "atomic_folder",
     "is_full",
+    "is_locked_output",
     "is_of_the_system",
     "is_partial_name",
     "locked_file",
@@ -58,8 +59,8 @@ __all__ = [
     "read_json",
     "read_regular",
     "reason_to_leave_out",
-    "remove_abandoned",
     "remove_content",
+    "remove_finished",
     "remove_marked",
     "require_output_file",
     "require_output_folder",
@@ -84,15 +85,15 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "require_utf8_name",
             "require_writable",
         ],
-        "locks": ["locked_file", "locked_folder", "locked_output"],
+        "locks": ["is_locked_output", "locked_file", "locked_folder", "locked_output"],
         "outputs": ["output_folder", "require_output_file", "require_output_folder"],
         "partial_folders": [
             "MARK",
             "is_partial_name",
             "marked_folder",
             "partial_of",
-            "remove_abandoned",
             "remove_content",
+            "remove_finished",
             "remove_marked",
             "sweep",
         ],

@@ -57,8 +57,17 @@ def locked_output(path: Path) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     refusal = f"{path}: is being written by another process; wait for it, or name another place"
-    with locked_file(path.with_name(f".{path.name}.lock"), refusal):
+    with locked_file(_lock_of(path), refusal):
         yield
+
+
+def is_locked_output(path: Path) -> bool:
+    """Return whether a process makes an output, or was killed before it removed the lock."""
+    return _lock_of(path).exists()
+
+
+def _lock_of(output: Path) -> Path:
+    return output.with_name(f".{output.name}.lock")
 
 
 @contextmanager

@@ -103,6 +103,13 @@ def remove_abandoned(partial: Path) -> None:
                     remove_marked(partial)
 
 
+def remove_finished(output: Path) -> None:
+    """Remove the partial folder of a complete output, which a kill at the very end leaves."""
+    with suppress(OSError):
+        if any(output.iterdir()):
+            remove_abandoned(partial_of(output))
+
+
 def remove_marked(partial: Path) -> None:
     """Remove a partial folder that this process has marked or checked; the mark goes last.
 

@@ -21,7 +21,7 @@ from elbow_core.dataset import (
     write_segment,
 )
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError
-from elbow_core.files import parse_json
+from elbow_core.files import read_json
 from elbow_core.prepare.rejections import reason_of
 from elbow_core.prepare.resumable_folder import write_json
 from elbow_core.processes import WorkerPool
@@ -36,6 +36,7 @@ from elbow_core.radiographs import (
 from elbow_core.sources import Rejection
 
 _HASH = re.compile("[0-9a-f]{64}")
+_MAX_RECORD = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def _is_outcome(value: Any) -> bool:
 
 
 def _read_record(work: Path, number: int) -> Any:
-    return parse_json(_record_path(work, number).read_bytes())
+    return read_json(_record_path(work, number), _MAX_RECORD)
 
 
 def _record_path(work: Path, number: int) -> Path:

@@ -29,12 +29,12 @@ from elbow_core.dataset import (
     write_near_duplicates,
 )
 from elbow_core.errors import ArchiveError, ManifestError, UserError
-from elbow_core.files import output_folder, require_room, require_writable
+from elbow_core.files import output_folder, remove_finished, require_room, require_writable
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
 from elbow_core.prepare.rejections import write_rejected
-from elbow_core.prepare.resumable_folder import remove_finished, resumable_folder
+from elbow_core.prepare.resumable_folder import resumable_folder
 from elbow_core.processes import WorkerPool
 from elbow_core.sources import Rejection, scan
 
@@ -66,7 +66,7 @@ def prepare(config: DataConfig) -> bool:
         files = digest_images(pool, config.root, rows, config.strict)
         fingerprint = _fingerprint(config, rows, files)
         if _is_prepared(config.out, fingerprint):
-            remove_finished(config.out)
+            remove_finished(output_folder(config.out))
             return False
         _prepare(config, pool, found.rejected, rows, files, fingerprint, key)
     return True

@@ -9,11 +9,13 @@ from typing import Any
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError, UserError
 from elbow_core.files import (
     MARK,
+    SMALL_FILE,
+    NotRegularError,
     atomic_file,
     marked_folder,
     output_folder,
     partial_of,
-    remove_abandoned,
+    read_regular,
     remove_content,
     remove_marked,
     require_output_folder,
@@ -58,13 +60,6 @@ def resumable_folder(out: Path, key: str) -> Iterator[tuple[Path, Path]]:
         ) from error
 
 
-def remove_finished(out: Path) -> None:
-    """Remove the partial folder of a complete ``out``, which a kill at the very end leaves."""
-    partial = partial_of(output_folder(out))
-    if partial.is_dir():
-        remove_abandoned(partial)
-
-
 def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, atomically."""
     with atomic_file(path) as partial:
@@ -74,12 +69,19 @@ def write_json(path: Path, value: Any) -> None:
 def _resume(partial: Path, key: str) -> tuple[Path, Path]:
     """Return both folders; empty them first if there is no work, or that of another key."""
     data, work = partial / _DATA, partial / _WORK
-    if not (work / _KEY).is_file() or (work / _KEY).read_text(encoding="utf-8") != key:
+    if not _is_work_of(work, key):
         remove_content(partial, keep=MARK)
         data.mkdir()
         work.mkdir()
         with atomic_file(work / _KEY) as file:
-            file.write_text(key, encoding="utf-8")
+            file.write_bytes(key.encode())
     for folder in (data, work):
         sweep(folder)
     return data, work
+
+
+def _is_work_of(work: Path, key: str) -> bool:
+    try:
+        return read_regular(work / _KEY, SMALL_FILE) == key.encode()
+    except (FileNotFoundError, NotADirectoryError, NotRegularError):
+        return False

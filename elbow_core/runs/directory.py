@@ -15,7 +15,7 @@ from typing import Any
 
 from elbow_core.config import StrictModel, dump_config
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_folder, locked_file, require_writable
+from elbow_core.files import atomic_folder, locked_file, remove_finished, require_writable
 from elbow_core.runs.local_places import shareable, start_of, write_starts
 
 CONFIG, RECORD, METRICS = "config.yaml", "run.json", "metrics.jsonl"
@@ -59,7 +59,8 @@ def lock_run(path: Path) -> Iterator[None]:
     """Keep other processes from writing into a run; the system releases the lock with the process.
 
     Every command that trains, evaluates, predicts or merges holds it from before it reads what it
-    will add to until it has written the last file.
+    will add to until it has written the last file. What a process left that was killed once it had
+    finished the run's directory, or a folder in it, is removed.
 
     Raises `ConfigError` if ``path`` is not a run, and `UserError` if it cannot be written or
     another process holds the lock.
@@ -72,4 +73,6 @@ def lock_run(path: Path) -> Iterator[None]:
         "wait for it, or use another run"
     )
     with locked_file(path / _LOCK, refusal):
+        for folder in (path, *path.iterdir()):
+            remove_finished(folder)
         yield

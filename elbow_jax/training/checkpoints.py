@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from elbow_core.errors import UserError
-from elbow_core.files import require_room
+from elbow_core.files import SMALL_FILE, read_regular, require_room
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.runtime import is_main
 from elbow_jax.steps import TrainState
@@ -254,8 +254,8 @@ def has_checkpoint(directory: Path) -> bool:
 
 def _problem_of_metrics(file: Path) -> Exception | None:
     try:
-        float(_auroc(json.loads(file.read_bytes())))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        float(_auroc(json.loads(read_regular(file, SMALL_FILE))))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return error
     return None
 

@@ -15,7 +15,9 @@ from types import TracebackType
 from tests.support.paths import ROOT
 
 _SOURCE = Path(__file__).with_name("intercept.c")
-_VARIABLE = re.compile(r"[0-9a-f]{6,}|\d+|(?<=\.tmp)\w+|(?<=\.)\w{8}(?=\.partial)")
+# Random names, and those of synthetic radiographs.
+_RANDOM = r"(?<=\.elbow-)\w+(?=\.partial)|(?<=\.tmp)\w+|(?<=/tmp)\w{8}|[0-9a-f]{6,}"
+_VARIABLE = re.compile(rf"{_RANDOM}|p\d+_s\d+_\w+|\d+")
 
 
 def find_compiler() -> str | None:
@@ -61,7 +63,7 @@ class Outcome:
 
 
 def distinct_points(events: Sequence[str]) -> list[int]:
-    """Return the numbers, from 1, of the first and the last event of each kind and name.
+    """Return the numbers, from 1, of one event of each kind and name, first or last in turn.
 
     Numbers and random parts of names count as equal, so that what is done for each checkpoint, each
     array and each piece of a file is one event.
@@ -69,7 +71,8 @@ def distinct_points(events: Sequence[str]) -> list[int]:
     positions: dict[str, list[int]] = {}
     for number, event in enumerate(events, start=1):
         positions.setdefault(_VARIABLE.sub("#", event), []).append(number)
-    return sorted({number for found in positions.values() for number in (found[0], found[-1])})
+    found = enumerate(positions.values())
+    return sorted(numbers[-(kind % 2)] for kind, numbers in found)
 
 
 class Command:

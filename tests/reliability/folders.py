@@ -1,5 +1,6 @@
 """Folders that commands are run in: inputs, older results, and work that was broken off."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,12 @@ REPORT = ["predictions.csv", "--out", "report", "--draws", "100"]
 """Arguments that report the imported scores."""
 
 
+_ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}  # the packages beside these tests
+
+
 def run_command(folder: Path, module: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", module, *arguments], cwd=folder, check=True)
+    words = [sys.executable, "-m", module, *arguments]
+    subprocess.run(words, cwd=folder, env=_ENVIRONMENT, check=True)
 
 
 def images_to_prepare(folder: Path) -> None:
@@ -151,7 +156,8 @@ def published_parts(folder: Path) -> None:
 
 def _kill_once(folder: Path, file: Path, lines: int, module: str, *arguments: str) -> None:
     """Start a command and kill it once it has written some lines of a file."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=folder)
+    words = [sys.executable, "-m", module, *arguments]
+    process = subprocess.Popen(words, cwd=folder, env=_ENVIRONMENT)
     while process.poll() is None:
         if file.is_file() and file.read_text().count("\n") >= lines:
             break

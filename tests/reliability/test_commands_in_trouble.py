@@ -3,31 +3,23 @@ import random
 import signal
 import sys
 import time
+from itertools import cycle
 
 import pytest
 
 from tests.reliability.cases import CASES
-from tests.reliability.disturbed import Disturbance, distinct_points, find_compiler
+from tests.reliability.disturbed import Disturbance, find_compiler
 from tests.reliability.trials import (
-    Problems,
     Trials,
     assert_no_traceback,
     assert_success_or_one_line,
 )
-
-MOMENTS = 30
-POINTS = 16  # of a signal or an error, among the changes at which a command is killed
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux"),
     pytest.mark.skipif(find_compiler() is None, reason="needs a C compiler"),
 ]
 every_command = pytest.mark.parametrize("trials", CASES, indirect=True, scope="module")
-
-
-def some_points(trials: Trials) -> list[int]:
-    points = distinct_points(trials.undisturbed.events)
-    return points[:: max(1, len(points) // POINTS)]
 
 
 def duration(trials: Trials) -> float:
@@ -38,11 +30,10 @@ def duration(trials: Trials) -> float:
 
 @pytest.mark.slow
 @every_command
-def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials):
+def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials, effort, problems):
     changes = trials.undisturbed.events
-    points = distinct_points(changes)
+    points = effort.chosen(changes)
     assert points
-    problems = Problems()
     for number in points:
         with problems.at(f"killed at change {number} of {len(changes)}, {changes[number - 1]}"):
             outcome = trials.run(Disturbance(number))
@@ -54,10 +45,9 @@ def test_kill_at_every_change_of_a_file_leaves_the_old_or_the_new_output(trials)
 
 @pytest.mark.slow
 @every_command
-def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials):
+def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials, effort, problems):
     chance, longest = random.Random(0), duration(trials)
-    problems = Problems()
-    for seconds in (chance.uniform(0, longest) for _ in range(MOMENTS)):
+    for seconds in (chance.uniform(0, longest) for _ in range(effort.moments)):
         with problems.at(f"killed after {seconds:.3f} of {longest:.3f} s"):
             trials.run(Disturbance(seconds=seconds))
             trials.check()
@@ -67,13 +57,16 @@ def test_kill_at_random_moments_leaves_the_old_or_the_new_output(trials):
 @pytest.mark.slow
 @every_command
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(trials, number, status):
+def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(
+    trials, number, status, effort, problems
+):
     chance, longest = random.Random(0), duration(trials)
-    moments = [Disturbance(point, number) for point in some_points(trials)]
-    moments += [
-        Disturbance(action=number, seconds=chance.uniform(0, longest)) for _ in range(POINTS)
+    moments = [
+        Disturbance(point, number) for point in effort.some(trials.undisturbed.events, number)
     ]
-    problems = Problems()
+    moments += [
+        Disturbance(action=number, seconds=chance.uniform(0, longest)) for _ in range(effort.points)
+    ]
     for moment in moments:
         with problems.at(str(moment)):
             outcome = trials.run(moment)
@@ -87,10 +80,11 @@ def test_stopped_command_says_so_and_leaves_the_old_or_the_new_output(trials, nu
 @pytest.mark.slow
 @every_command
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
-def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output(trials, number):
+def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output(
+    trials, number, effort, problems
+):
     changes = trials.undisturbed.events
-    problems = Problems()
-    for point in some_points(trials):
+    for point in effort.some(changes, number):
         with problems.at(f"{errno.errorcode[number]} from change {point}, {changes[point - 1]}"):
             assert_success_or_one_line(trials.run(Disturbance(point, -number)))
             trials.check()
@@ -99,11 +93,9 @@ def test_disk_that_gives_errors_is_one_line_and_leaves_the_old_or_the_new_output
 
 @pytest.mark.slow
 @every_command
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
-def test_file_that_cannot_be_read_is_one_line(trials, number):
+def test_file_that_cannot_be_read_is_one_line(trials, effort, problems):
     reads = trials.run(Disturbance(reads=True)).events
-    problems = Problems()
-    for point in distinct_points(reads):
+    for point, number in zip(effort.chosen(reads), cycle((errno.EACCES, errno.EIO)), strict=False):
         with problems.at(f"{errno.errorcode[number]} for {reads[point - 1]}"):
             assert_success_or_one_line(trials.run(Disturbance(point, -number, reads=True)))
             trials.check()

@@ -9,7 +9,7 @@ import pytest
 from tests.reliability.cases import KEPT
 from tests.reliability.disturbed import Command, Disturbance, find_compiler
 from tests.reliability.records import RECORDS
-from tests.reliability.trials import Problems, assert_success_or_one_line
+from tests.reliability.trials import assert_success_or_one_line
 
 SECONDS = 60.0  # in which every command has ended
 
@@ -55,14 +55,13 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_damaged_record_of_ours_is_one_line_or_does_not_matter(name, shim, tmp_path):
+def test_damaged_record_of_ours_is_one_line_or_does_not_matter(name, shim, tmp_path, problems):
     case, files = RECORDS[name].case, RECORDS[name].files
     before, folder = tmp_path / "before", tmp_path / "trial"
     case.write_folder(before)
     found = [file.relative_to(before) for pattern in files for file in before.glob(pattern)]
     found = [file for file in found if (before / file).is_file()]
     assert found
-    problems = Problems()
     with Command(case.module, shim, case.imported) as command:
         for file in found:
             for kind, damage in DAMAGES.items():

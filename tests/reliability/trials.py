@@ -1,13 +1,15 @@
 """Compare a disturbed command with an undisturbed one."""
 
 import hashlib
+import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.reliability.cases import KEPT, Case
-from tests.reliability.disturbed import NOTHING, Command, Disturbance, Outcome
+from tests.reliability.disturbed import NOTHING, Command, Disturbance, Outcome, distinct_points
 
 
 class Trials:
@@ -55,15 +57,50 @@ class Trials:
             assert not left, f"leftovers: {left}"
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How many attacks of each kind are tried on a command.
+
+    Attributes:
+        moments: kills at random moments.
+        points: changes of a file that meet one signal or one error.
+        changes: the most changes that are killed, and files that are not read; None: all.
+    """
+
+    moments: int = 30
+    points: int = 8
+    changes: int | None = None
+
+    def chosen(self, events: Sequence[str]) -> list[int]:
+        """Return distinct points of some events: all of them, or a random sample."""
+        points = distinct_points(events)
+        if self.changes is None or len(points) <= self.changes:
+            return points
+        return sorted(random.Random(1).sample(points, self.changes))
+
+    def some(self, events: Sequence[str], number: int) -> list[int]:
+        """Return points for a signal or an error; those of another number differ."""
+        points = self.chosen(events)
+        step = max(1, len(points) // self.points)
+        return points[number % step :: step]
+
+
 class Problems:
     """Failed checks of many trials, which are all made before the test fails."""
 
     def __init__(self) -> None:
+        self.tried = 0
         self._found: list[str] = []
+
+    @property
+    def held(self) -> int:
+        """The number of trials without a failed check."""
+        return self.tried - len(self._found)
 
     @contextmanager
     def at(self, moment: str) -> Iterator[None]:
         """A context for the checks of one trial."""
+        self.tried += 1
         try:
             yield
         except AssertionError as error:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from elbow_core.files import partial_of
 from tests.support import llava_rad_release as release
 from tests.support.commands import error_of
 from tests.support.paths import ROOT, names_in
-from tests.support.vlm_runs import copy_run
+from tests.support.vlm_runs import copy_run, make_config
 from vlm_torch import predict
+from vlm_torch.models import find_base
 
 one_architecture = pytest.mark.parametrize("workspace", ["medgemma"], indirect=True)
 REFUSAL = "another process writes into this run"
@@ -144,3 +146,13 @@ def test_two_assemblies_of_one_checkpoint(tmp_path):
     written, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert names_in(tmp_path / "weights") == ["assembled"]
+
+
+def test_what_a_kill_left_beside_a_finished_tiny_base_is_removed(tmp_path):
+    section = make_config(tmp_path, "medgemma").model
+    base = find_base(section, tmp_path)
+    assert names_in(tmp_path) == [base.path.name]
+    (tmp_path / f".{base.path.name}.lock").touch()
+    partial_of(base.path).mkdir()
+    assert find_base(section, tmp_path) == base
+    assert names_in(tmp_path) == [base.path.name]

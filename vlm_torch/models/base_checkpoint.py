@@ -9,7 +9,13 @@ from pathlib import Path
 from transformers import AutoConfig, PretrainedConfig
 
 from elbow_core.errors import ConfigError
-from elbow_core.files import atomic_folder, locked_output, sha256_of
+from elbow_core.files import (
+    atomic_folder,
+    is_locked_output,
+    locked_output,
+    remove_finished,
+    sha256_of,
+)
 from vlm_torch.config import FolderBase, HubBase, ModelSection, TinyBase
 from vlm_torch.models.families import FAMILIES
 from vlm_torch.models.hub import download
@@ -62,8 +68,9 @@ def find_base(model: ModelSection, runs_folder: Path) -> BaseCheckpoint:
         size, seed = model.base.image_size, model.base.seed
         origin = f"tiny_{model.architecture}_base_{size}_{seed}"
         path = runs_folder / origin
-        if not path.is_dir():
+        if not path.is_dir() or is_locked_output(path):
             with locked_output(path):
+                remove_finished(path)
                 if not path.is_dir():  # by the process that held the lock
                     with atomic_folder(path) as partial:
                         family.write_tiny_checkpoint(partial, size, seed)

@@ -51,6 +51,7 @@ from vlm_torch.lora import (
 from vlm_torch.models import BaseCheckpoint, InputFormat, find_base, load_base, read_input_format
 from vlm_torch.training.checkpoints import (
     best_checkpoint,
+    check_digests,
     latest_checkpoint,
     remove_partial_checkpoints,
 )
@@ -136,6 +137,8 @@ def _train(
     """
     checkpoints = config.run / CHECKPOINTS
     latest = latest_checkpoint(checkpoints)
+    if latest is not None:
+        check_digests(latest)
     log = None
     trainer = _build_trainer(config, data, inputs, model, interruption)
     if trainer.args.process_index == 0:

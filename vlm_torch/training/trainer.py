@@ -16,7 +16,7 @@ from elbow_core.files import apply_umask
 from elbow_core.processes import Interrupted, Interruption
 from elbow_core.runs import MetricsLog
 from vlm_torch.config import FinetuneConfig
-from vlm_torch.training.checkpoints import latest_checkpoint
+from vlm_torch.training.checkpoints import latest_checkpoint, write_digests
 from vlm_torch.training.dataset import WholeBatchSampler
 from vlm_torch.training.stopping import PendingLoss
 
@@ -80,6 +80,9 @@ class LoraTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._pending_loss.record(self.state, self.args)
         super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()  # every process has written its random state
+        if self.args.should_save:
+            write_digests(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Tensor], *arguments: Any, **options: Any

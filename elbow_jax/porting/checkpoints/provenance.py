@@ -26,7 +26,7 @@ def architecture_beside(file: Path) -> str | None:
         return None
     try:
         content = json.loads(card.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{card}: cannot be read as JSON; it should describe {file.name}"
         ) from error

@@ -7,7 +7,15 @@ import pytest
 
 from elbow_core.errors import UserError
 from elbow_core.files.atomic import atomic_folder
-from elbow_core.files.partial_folders import MARK, remove_content, sweep, temporary_folder
+from elbow_core.files.partial_folders import (
+    MARK,
+    marked_folder,
+    partial_of,
+    remove_content,
+    remove_finished,
+    sweep,
+    temporary_folder,
+)
 from tests.support.paths import names_in
 
 
@@ -98,3 +106,47 @@ def test_content_is_removed_without_following_links(tmp_path):
     remove_content(folder)
     assert names_in(folder) == []
     assert names_in(outside) == ["kept.txt"]
+
+
+def leave_partial(output: Path) -> None:
+    """Leave the partial folder of an output, as a kill does."""
+    with marked_folder(partial_of(output), "busy"):
+        (partial_of(output) / "new").mkdir()
+
+
+def test_partial_folder_of_a_complete_output_is_removed(tmp_path):
+    output = tmp_path / "out"
+    output.mkdir()
+    leave_partial(output)
+    remove_finished(output)
+    assert names_in(tmp_path) == [".out.partial", "out"]  # an empty folder is no output
+    (output / "result").touch()
+    remove_finished(output)
+    assert names_in(tmp_path) == ["out"]
+    partial_of(output).mkdir()  # a kill came before the last call of all
+    remove_finished(output)
+    assert names_in(tmp_path) == ["out"]
+
+
+def test_partial_folder_without_an_output_or_that_is_locked_stays(tmp_path):
+    output = tmp_path / "out"
+    leave_partial(output)
+    remove_finished(output)
+    assert names_in(tmp_path) == [".out.partial"]
+    output.mkdir()
+    (output / "result").touch()
+    with marked_folder(partial_of(output), "busy"):
+        remove_finished(output)
+        assert names_in(tmp_path) == [".out.partial", "out"]
+
+
+@pytest.mark.parametrize(
+    "make", [foreign_folder, foreign_mark, linked_mark, link, plain_file, pipe]
+)
+def test_foreign_entry_beside_a_complete_output_is_not_touched(tmp_path, make):
+    make(tmp_path / ".out.partial")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/result").touch()
+    before = contents(tmp_path)
+    remove_finished(tmp_path / "out")
+    assert contents(tmp_path) == before

@@ -181,14 +181,9 @@ def test_truncated_segment_is_written_again(config, uninterrupted, monkeypatch):
     assert contents(config.out) == uninterrupted
 
 
-@pytest.mark.parametrize(
-    "record",
-    ["[]", "{}", '{"images": 3, "segment": {}}', '{"images": [], "segment": {}}', "[" * 99_999],
-)
-def test_damaged_record_of_a_segment_is_written_again(tmp_path, monkeypatch, record):
+def interrupt_at_the_end(config: DataConfig, monkeypatch) -> None:
+    """Interrupt prepare, as Ctrl-C does, after its last segment."""
     from elbow_core.prepare import pipeline
-
-    config = write_images(tmp_path)
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -197,10 +192,39 @@ def test_damaged_record_of_a_segment_is_written_again(tmp_path, monkeypatch, rec
         patch.setattr(pipeline, "write_manifest", stop)
         with pytest.raises(KeyboardInterrupt):
             prepare(config)
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["[]", "{}", '{"images": 3, "segment": {}}', '{"images": [], "segment": {}}', "[" * 99_999],
+)
+def test_damaged_record_of_a_segment_is_written_again(tmp_path, monkeypatch, record):
+    config = write_images(tmp_path)
+    interrupt_at_the_end(config, monkeypatch)
     (path,) = finished_files(config)
     path.write_text(record)
     assert prepare(config)
     assert len(read_manifest(config.out / "manifest.csv")) == 48
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"0" * 64])
+def test_work_with_a_damaged_key_begins_again(tmp_path, monkeypatch, content):
+    config = write_images(tmp_path)
+    interrupt_at_the_end(config, monkeypatch)
+    (tmp_path / ".out.partial/work/key").write_bytes(content)
+    assert count_decoded(config, monkeypatch) == 48
+    assert names_in(tmp_path) == ["out", "root"]
+
+
+def test_pipe_in_the_place_of_a_record_does_not_hold_the_command(tmp_path, monkeypatch):
+    config = write_images(tmp_path)
+    for name in ("key", "segment-00000.json"):
+        interrupt_at_the_end(config, monkeypatch)
+        (record,) = tmp_path.glob(f".out.partial/work/{name}")
+        record.unlink()
+        os.mkfifo(record)
+    with pytest.raises(UserError, match=r"is not a regular file: .*segment-00000\.json"):
+        prepare(config)
 
 
 def test_changed_radiograph_or_setting_starts_again(config, monkeypatch, radiographs):

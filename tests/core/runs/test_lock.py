@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from elbow_core.errors import UserError
+from elbow_core.files import marked_folder, partial_of
 from elbow_core.runs import CONFIG, lock_run
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, names_in
 
 
 @pytest.fixture
@@ -24,6 +25,19 @@ def test_second_process_is_refused_until_the_first_ends(run):
         pass
     with lock_run(run):
         pass
+
+
+def test_what_a_kill_left_of_finished_folders_is_removed(tmp_path):
+    run = tmp_path / "run"
+    (run / "model").mkdir(parents=True)
+    for file in (run / CONFIG, run / "model/weights"):
+        file.touch()
+    for output in (run, run / "model", run / "unfinished"):
+        with marked_folder(partial_of(output), "busy"):
+            pass
+    with lock_run(run):
+        assert names_in(tmp_path) == ["run"]
+    assert names_in(run) == [".unfinished.partial", CONFIG, "model"]
 
 
 HOLD = """

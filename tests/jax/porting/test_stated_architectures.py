@@ -92,6 +92,14 @@ def test_config_beside_several_files_describes_the_hubs_one(tmp_path):
         read_weights(str(tmp_path / "model.safetensors"), "mobilenetv3_large")
 
 
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 99_999])
+def test_damaged_config_beside_the_weights_is_named(tmp_path, content):
+    file = save_stem(tmp_path)
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"config\.json: cannot be read as JSON"):
+        read_weights(str(file), "mobilenetv3_large")
+
+
 def test_unknown_option_lists_the_known_names(tmp_path):
     with pytest.raises(UserError, match=r"resnet50: is not the name of .*mobilenetv3_large_100"):
         read_weights(str(save_stem(tmp_path)), "mobilenetv3_large", "resnet50")

@@ -1,6 +1,7 @@
 import dataclasses
 import errno
 import gc
+import os
 import resource
 import shutil
 
@@ -215,6 +216,18 @@ def test_unreadable_file_is_not_damage_and_wrong_content_is(saved, name):
     assert saved_steps(saved) == [1, 2]
     file.rmdir()
     file.write_bytes(content[:3])
+    assert restore_latest(saved) == 1
+    assert saved_steps(saved) == [1]
+
+
+def test_pipe_in_the_place_of_metrics_is_not_damage_and_deeply_nested_metrics_are(saved):
+    file = saved / "2/metrics/metrics"
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(CheckpointError, match=r"nothing was moved"):
+        restore_latest(saved)
+    file.unlink()
+    file.write_bytes(b"[" * 99_999)
     assert restore_latest(saved) == 1
     assert saved_steps(saved) == [1]
 
