@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make the shipped weights anew: render and prepare the synthetic set, train the small networks.
+# Make the shipped weights anew: render and prepare the synthetic set, train the small
+# MobileNetV3.
 #
 #   scripts/pretrain_synthetic.sh
 #
@@ -10,7 +11,5 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
 
 "$python" -m elbow_core.prepare --config configs/synthetic/data.yaml
-for name in mobilenet efficientnet; do
-  "$python" -m elbow_jax.train --config "configs/synthetic/$name.yaml" --resume
-done
+"$python" -m elbow_jax.train --config configs/synthetic/mobilenet.yaml --resume
 "$python" -m scripts.ship_weights --runs runs/synthetic
