@@ -62,6 +62,8 @@ class Checkpoints:
                     [preservation_policy.LatestN(2), best]
                 ),
                 cleanup_tmp_directories=True,
+                # Where a folder cannot be created, threads would wait five minutes for it.
+                async_options=ocp.AsyncOptions(create_directories_asynchronously=False),
             )
         self._manager = ocp.CheckpointManager(
             self._directory,

@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+_LONGEST = 120.0  # seconds, after which a command is killed that waits for ever
+
 
 def main() -> None:
     """Answer requests until standard input ends."""
@@ -38,6 +40,8 @@ def main() -> None:
             _run(module, name, shim, request)
         if request["seconds"] is not None and not _ends_within(pid, request["seconds"]):
             os.kill(pid, request["action"])
+        if not _ends_within(pid, _LONGEST):
+            os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         log = shim.event_log().decode(errors="replace").splitlines()
         answer = {"status": os.waitstatus_to_exitcode(status), "events": log[: shim.events()]}

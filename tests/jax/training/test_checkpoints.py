@@ -4,6 +4,7 @@ import gc
 import os
 import resource
 import shutil
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -230,6 +231,24 @@ def test_pipe_in_the_place_of_metrics_is_not_damage_and_deeply_nested_metrics_ar
     file.write_bytes(b"[" * 99_999)
     assert restore_latest(saved) == 1
     assert saved_steps(saved) == [1]
+
+
+def test_no_thread_waits_for_a_folder_that_cannot_be_created(saved, monkeypatch):
+    mkdir = os.mkdir
+
+    def refuse(path, *arguments, **options):
+        if os.fspath(path).endswith("/state.orbax-checkpoint-tmp"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        return mkdir(path, *arguments, **options)
+
+    before = set(threading.enumerate())
+    with Checkpoints(saved) as checkpoints:
+        monkeypatch.setattr(os, "mkdir", refuse)
+        with pytest.raises(CheckpointError, match=r"3: cannot be saved \(.*No space left"):
+            checkpoints.save(3, state_of(3.0), {}, auroc=0.5)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=20)
+        assert not thread.is_alive(), thread
 
 
 def restore_latest(directory):
