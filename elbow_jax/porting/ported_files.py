@@ -11,6 +11,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from elbow_core.errors import UserError
+from elbow_core.files import parse_json
 from elbow_core.runs import without_paths
 from elbow_jax.models import Backbone, Convention, ModelConfig, build_model
 from elbow_jax.porting.checkpoints import TensorFile, write_tensors
@@ -37,14 +38,19 @@ def ported_weights(
         origin: of the file itself; that of the weights in it is added as `ported_...`.
 
     Raises:
-        UserError: it is of another network or another convention.
+        UserError: it is of another network or another convention, or damaged.
     """
-    network = json.loads(content.metadata[_CONFIG_KEY])
-    config = ModelConfig(**network | {"convention": network["convention"] or "timm"})
     source = origin["source"]
+    config, convention = _stated_network(source, content.metadata[_CONFIG_KEY])
     if config.backbone != backbone:
         raise UserError(f"{source}: the weights of {config.backbone}, not of {backbone}")
-    convention = network["convention"]
+    found = {path: tuple(tensor.shape) for path, tensor in content.tensors.items()}
+    expected = {path: tuple(leaf.shape) for path, leaf in _trained(_shapes(config)).items()}
+    if wrong := sorted(path for path, _ in found.items() ^ expected.items()):
+        raise UserError(
+            f"{source}: is damaged: {wrong[0]} is {found.get(wrong[0], 'missing')}, and in the "
+            f"network {expected.get(wrong[0], 'no tensor')}"
+        )
     if backbone != "convnext_tiny" and asked is not None and convention not in (None, asked):
         raise UserError(f"{source}: was ported as {convention}'s network, not as {asked}'s")
     state_dict = to_torch(unflatten_dict(content.tensors, sep="/"), build_model(config))
@@ -75,14 +81,36 @@ def write_ported(path: Path, weights: Weights, in_channels: int) -> None:
         UserError: naming the tensors that do not fit.
     """
     config = plain_network(weights.backbone, weights.stated_convention or "timm", in_channels)
-    module = build_model(config)
-    image = jnp.zeros((1, 32, 32, in_channels))
-    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), image))
-    variables = start_from_weights(weights, config, shapes)
-    flat: dict[str, Any] = flatten_dict(variables, sep="/")
-    trained = {
-        key: np.ascontiguousarray(value) for key, value in flat.items() if "/head/" not in key
-    }
+    variables = start_from_weights(weights, config, _shapes(config))
+    trained = {key: np.ascontiguousarray(value) for key, value in _trained(variables).items()}
     network = asdict(config) | {"convention": weights.stated_convention}
     origin = without_paths(weights.origin)  # a file of weights is for others too
     write_tensors(path, trained, {_CONFIG_KEY: json.dumps(network), **origin})
+
+
+def _stated_network(source: str, text: str) -> tuple[ModelConfig, Convention | None]:
+    """Return the network that the metadata of a file describe, and its convention if stated."""
+    try:
+        network = parse_json(text.encode())
+        convention = network["convention"]
+        config = plain_network(network["backbone"], convention or "timm", network["in_channels"])
+        if asdict(config) | {"convention": convention} != network:
+            raise ValueError("no network that is ported here")
+        build_model(config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{source}: is damaged: its metadata describe no network ({error!s:.200})"
+        ) from error
+    return config, convention
+
+
+def _shapes(config: ModelConfig) -> Any:
+    """Return the variables of a network as shapes."""
+    image = jnp.zeros((1, 32, 32, config.in_channels))
+    return jax.eval_shape(lambda: build_model(config).init(jax.random.key(0), image))
+
+
+def _trained(variables: Any) -> dict[str, Any]:
+    """Return the variables by path, without those of the head."""
+    flat: dict[str, Any] = flatten_dict(variables, sep="/")
+    return {key: value for key, value in flat.items() if "/head/" not in key}

@@ -4,14 +4,14 @@
 """
 
 KNOWN_NETWORKS = {
-    "small convnext_tiny cbam": "2fa539b8c9ff0eb44b7c38467d4e7aa5",
-    "small convnext_tiny": "1052b31e475be6c7b1cdbf896b4c9c5f",
+    "small convnext_tiny cbam": "c9a593b40968ef56eb393dcd467d2db5",
+    "small convnext_tiny": "7c92769fc52cfb893a5acd2afdc1f1d7",
     "small efficientnetv2_s cbam": "53eff6c1cf7cb77e452f4727b0bf2012",
     "small efficientnetv2_s": "124621bf1407feb939866a7ea4530c3d",
     "small mobilenetv3_large cbam": "1c967440de8d1e895c76906cb56b08f2",
     "small mobilenetv3_large": "bfba0b59ccd68cf068156337deb50d4b",
-    "small fusion cbam": "f520137bb0a9d2c7119b78840dec2679",
-    "small fusion": "0bf619837daca28e9b2bd234a04ffcc0",
+    "small fusion cbam": "d67f7a06d5d13ff2d27489a99241dc34",
+    "small fusion": "02411486aa970ce0d76d48b2951738b8",
     "full convnext_tiny cbam": "365138d083f5d095ecf9ae40539a93a6",
     "full convnext_tiny": "4637bf5348ffa37dc3cf61353f0ee6a6",
     "full efficientnetv2_s cbam": "8089b8c58271eb725bed8cf7407d9e87",

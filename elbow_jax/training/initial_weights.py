@@ -94,8 +94,9 @@ def read_initial_weights(
             weights = read_weights(init, backbone, architecture)
         except HubError as error:
             raise HubError(
-                f"init: {error}, or begin from the shipped weights of the small networks: "
-                f"model.variant: small and init: {next(iter(SHIPPED))} (or another one)"
+                f"init: {init}: cannot be downloaded; give the file model.safetensors of that "
+                "model in place of the tag, or begin from shipped weights: model.variant: small "
+                f"and init: {' or '.join(SHIPPED)}"
             ) from error
         if config.variant == "full":
             _ = weights.convention  # refuses weights of which several networks have the tensors

@@ -61,7 +61,8 @@ def download(tag: str) -> tuple[Path, str]:
     except (HfHubHTTPError, OSError, ValueError, RuntimeError) as error:
         raise HubError(
             f"{tag}: cannot be downloaded ({type(error).__name__}); download model.safetensors of "
-            "that model on a machine with network access, and give the file in place of the tag"
+            "that model on a machine with network access, and give the file: --source FILE "
+            "--backbone NAME"
         ) from error
     digest = sha256_of(file)
     if published.sha256 not in (None, digest):

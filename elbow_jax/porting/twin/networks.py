@@ -69,6 +69,8 @@ def _convnext(config: ModelConfig, module: Any) -> ConvNeXtTwin:
         network: Any = timm.create_model("convnext_tiny", **options)
     else:
         network = ConvNeXt(patch_size=2, depths=(1, 2, 2, 1), dims=(32, 64, 96, 192), **options)
+        # timm halves in the first stage too where a stem halves once.
+        network.stages[0].downsample = nn.Identity()
     widths = [stage.blocks[-1].conv_dw.out_channels for stage in network.stages]
     return ConvNeXtTwin(network, widths if config.cbam else [], widths[-1])
 

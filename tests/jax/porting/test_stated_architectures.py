@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from elbow_core.errors import UserError
 from elbow_jax.porting import read_weights, write_ported
 from elbow_jax.porting.__main__ import main
+from elbow_jax.porting.checkpoints import read_tensors
 from tests.support.weight_files import save_stem, save_torch
 
 CASES = [
@@ -127,6 +128,41 @@ def test_ported_file_keeps_what_was_stated_and_what_was_not(tmp_path, capsys):
     assert again.origin["ported_source"] == "weights.safetensors"  # without its place
     with pytest.raises(UserError, match="was ported as timm's network, not as torchvision's"):
         read_weights(again.origin["source"], "mobilenetv3_large", "mobilenet_v3_large")
+
+
+def test_damaged_ported_file_is_refused(tmp_path):
+    state = timm.create_model("mobilenetv3_large_100").state_dict()
+    save_file(state, tmp_path / "weights.safetensors")
+    weights = read_weights(
+        str(tmp_path / "weights.safetensors"), "mobilenetv3_large", "mobilenetv3_large_100"
+    )
+    sound, damaged = tmp_path / "ported.safetensors", str(tmp_path / "damaged.safetensors")
+    write_ported(sound, weights, 1)
+    content = read_tensors(sound)
+    network = content.metadata["elbow_jax.network"]
+    for text in (
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        network.replace("mobilenetv3_large", "resnet"),
+        network.replace('"in_channels": 1', '"in_channels": "x"'),
+        network.replace('"full"', '"small"'),
+    ):
+        metadata = content.metadata | {"elbow_jax.network": text}
+        save_numpy(content.tensors, damaged, metadata)
+        with pytest.raises(UserError, match="is damaged: its metadata describe no network"):
+            read_weights(damaged, "mobilenetv3_large")
+    name = "params/backbone/stem/conv/kernel"
+    assert name in content.tensors
+    for tensors in (
+        {key: value for key, value in content.tensors.items() if key != name},
+        content.tensors | {name: np.zeros((3, 3, 2, 16), np.float32)},
+        content.tensors | {"params/extra": np.zeros(1, np.float32)},
+    ):
+        save_numpy(tensors, damaged, content.metadata)
+        with pytest.raises(UserError, match="is damaged: params/"):
+            read_weights(damaged, "mobilenetv3_large")
 
 
 def test_commit_of_the_hub_is_recorded_where_it_is_known(tmp_path):

@@ -33,21 +33,15 @@ def keep(prepared: Path, folder: Path, split: str, label: int) -> None:
     write_manifest(manifest, rows)
 
 
-@pytest.mark.parametrize(
-    ("backbone", "batch_size", "layer"),
-    [("fusion", 4, "cbam3/spatial/conv/norm"), ("convnext_tiny", 1, "cbam3/spatial/conv/norm")],
-)
-def test_parts_of_one_image_are_refused_where_batch_statistics_need_two(
-    prepared, tmp_path, backbone, batch_size, layer
-):
+def test_parts_of_one_image_are_refused_where_batch_statistics_need_two(prepared, tmp_path):
     (tmp_path / "data").symlink_to(prepared)
     config = write_config(
         tmp_path,
-        model={"backbone": backbone, "variant": "small"},
-        batch_size=batch_size,
-        accumulate=batch_size,
+        model={"backbone": "fusion", "variant": "small"},
+        batch_size=4,
+        accumulate=4,
     )
-    with pytest.raises(ConfigError, match=f"batch_size: parts of one image.*{layer}.*accumulate"):
+    with pytest.raises(ConfigError, match=r"batch_size: parts of one image.*head/norm.*accumulate"):
         train.main(["--config", str(config)])
     assert not (tmp_path / "run").exists()
 
