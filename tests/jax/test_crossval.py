@@ -49,6 +49,7 @@ def test_every_image_is_scored_once_by_the_network_of_its_fold(finished):
     assert (run / crossval.REPORT / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_second_call_changes_nothing_and_a_lost_fold_is_made_again(finished, tmp_path):
     folder = tmp_path / "again"
     shutil.copytree(finished, folder)

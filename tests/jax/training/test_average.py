@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -17,6 +18,7 @@ from elbow_jax.training import build_engine, score_split
 from elbow_jax.training.checkpoints import Checkpoints
 from elbow_jax.training.stage import better_weights
 from elbow_jax.training.validation import validation_metrics
+from tests.support.shared_folder import made_once
 from tests.support.small_data import write_prepared
 from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
 
@@ -31,12 +33,15 @@ ADAMW = {
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("averaged")
+def finished(request, tmp_path_factory) -> Path:
+    """The folder of a finished run; read-only."""
+    return made_once(request, tmp_path_factory, "averaged", _train)
+
+
+def _train(folder: Path) -> None:
     write_prepared(folder / "data", seed=0)
     config = write_config(folder, optimizer=ADAMW, ema_decay=0.9, epochs=3)
     assert train.main(["--config", str(config)]) == 0
-    return folder
 
 
 def test_rate_rises_for_half_an_epoch(finished):
