@@ -155,9 +155,11 @@ def test_reading_process_that_dies_is_one_line(command):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
     assert command.process.returncode == 2, command.text()
-    (line,) = [line for line in command.text().splitlines() if not line.startswith("run: ")]
-    assert line.startswith("error: DataLoader worker")
-    assert "use fewer data.workers" in line
+    text = command.text()
+    others = [line for line in text.splitlines() if not line.startswith("run: ")]
+    assert len(others) == 1, text
+    assert others[0].startswith("error: DataLoader worker")
+    assert "use fewer data.workers" in others[0]
 
 
 @linux
