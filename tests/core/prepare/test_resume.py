@@ -8,20 +8,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from elbow_core.config import dump_config
-from elbow_core.dataset import read_manifest
-from elbow_core.errors import UserError
 from elbow_core.prepare import DataConfig, FractionSplit, prepare
 from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import FolderSource
+from tests.support.interrupted_prepare import count_decoded, finished_files, interrupt
 from tests.support.killed_writers import leave_half_file
 from tests.support.paths import ROOT, names_in
-from tests.support.prepare_folders import write_images
 from tests.support.tiny_images import encode, write
 
 IMAGES = 300  # Five segments.
@@ -81,10 +78,6 @@ def write_config(config: DataConfig) -> Path:
     return path
 
 
-def finished_files(config: DataConfig) -> list[Path]:
-    return sorted(config.out.with_name(".out.partial").glob("work/segment-*.json"))
-
-
 def start(config: DataConfig) -> subprocess.Popen[str]:
     command = [*PREPARE, str(write_config(config))]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -126,40 +119,6 @@ def test_resumed_run_after_a_kill_is_byte_identical_to_an_uninterrupted_one(
     assert names_in(config.out.parent) == ["data.yaml", "out"]
 
 
-def interrupt(config: DataConfig, monkeypatch, after: int) -> None:
-    """Interrupt prepare, as Ctrl-C does, after this number of decoded images."""
-    from elbow_core.prepare import archive_pass
-
-    decode, decoded = archive_pass.decode_radiograph, 0
-
-    def decode_or_stop(data: bytes, name: str) -> np.ndarray:
-        nonlocal decoded
-        decoded += 1
-        if decoded > after:
-            raise KeyboardInterrupt
-        return decode(data, name)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(archive_pass, "decode_radiograph", decode_or_stop)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(config)
-
-
-def count_decoded(config: DataConfig, monkeypatch) -> int:
-    from elbow_core.prepare import archive_pass
-
-    decode, decoded = archive_pass.decode_radiograph, []
-
-    def decode_and_count(data: bytes, name: str) -> np.ndarray:
-        decoded.append(name)
-        return decode(data, name)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(archive_pass, "decode_radiograph", decode_and_count)
-        prepare(config)
-    return len(decoded)
-
-
 def test_resumed_run_decodes_only_unfinished_segments(config, uninterrupted, monkeypatch, capsys):
     interrupt(config, monkeypatch, after=200)
     capsys.readouterr()
@@ -179,52 +138,6 @@ def test_truncated_segment_is_written_again(config, uninterrupted, monkeypatch):
     leave_half_file(partial / "data/images-00003.array_record")
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 64
     assert contents(config.out) == uninterrupted
-
-
-def interrupt_at_the_end(config: DataConfig, monkeypatch) -> None:
-    """Interrupt prepare, as Ctrl-C does, after its last segment."""
-    from elbow_core.prepare import pipeline
-
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "write_manifest", stop)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(config)
-
-
-@pytest.mark.parametrize(
-    "record",
-    ["[]", "{}", '{"images": 3, "segment": {}}', '{"images": [], "segment": {}}', "[" * 99_999],
-)
-def test_damaged_record_of_a_segment_is_written_again(tmp_path, monkeypatch, record):
-    config = write_images(tmp_path)
-    interrupt_at_the_end(config, monkeypatch)
-    (path,) = finished_files(config)
-    path.write_text(record)
-    assert prepare(config)
-    assert len(read_manifest(config.out / "manifest.csv")) == 48
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"0" * 64])
-def test_work_with_a_damaged_key_begins_again(tmp_path, monkeypatch, content):
-    config = write_images(tmp_path)
-    interrupt_at_the_end(config, monkeypatch)
-    (tmp_path / ".out.partial/work/key").write_bytes(content)
-    assert count_decoded(config, monkeypatch) == 48
-    assert names_in(tmp_path) == ["out", "root"]
-
-
-def test_pipe_in_the_place_of_a_record_does_not_hold_the_command(tmp_path, monkeypatch):
-    config = write_images(tmp_path)
-    for name in ("key", "segment-00000.json"):
-        interrupt_at_the_end(config, monkeypatch)
-        (record,) = tmp_path.glob(f".out.partial/work/{name}")
-        record.unlink()
-        os.mkfifo(record)
-    with pytest.raises(UserError, match=r"is not a regular file: .*segment-00000\.json"):
-        prepare(config)
 
 
 def test_changed_radiograph_or_setting_starts_again(config, monkeypatch, radiographs):
@@ -252,42 +165,6 @@ def test_touched_radiograph_is_the_same_content(config, monkeypatch, radiographs
     interrupt(config, monkeypatch, after=200)
     os.utime(radiographs / "normal/p000.png", ns=(1, 1))
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 3 * 64
-
-
-def test_replaced_radiograph_of_equal_length_is_no_longer_prepared(tmp_path):
-    config = write_images(tmp_path)
-    image = config.root / "normal/p00_0.png"
-    prepare(config)
-    assert not prepare(config)
-    data = bytearray(image.read_bytes())
-    data[-5] ^= 0xFF
-    status = image.stat()
-    image.write_bytes(data)
-    os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
-    with pytest.raises(UserError, match="other settings or from other files"):
-        prepare(config)
-
-
-def test_radiograph_replaced_between_the_passes_is_noticed(tmp_path, monkeypatch):
-    from elbow_core.prepare import pipeline
-
-    config = write_images(tmp_path)
-    image = config.root / "normal/p00_0.png"
-    original = image.read_bytes()
-    digest_images = pipeline.digest_images
-
-    def digest_and_replace(*arguments: Any) -> Any:
-        files = digest_images(*arguments)
-        image.write_bytes((config.root / "normal/p02_0.png").read_bytes())
-        return files
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "digest_images", digest_and_replace)
-        with pytest.raises(UserError, match=r"p00_0\.png: changed while it was prepared"):
-            prepare(config)
-    assert names_in(tmp_path) == ["root"]
-    image.write_bytes(original)
-    assert prepare(config)
 
 
 def test_full_disk_is_one_line_that_names_the_finished_part(config, uninterrupted):
