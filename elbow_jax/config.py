@@ -12,6 +12,7 @@ from elbow_jax.models import ModelConfig
 
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+NonNegativeFloat = Annotated[float, Field(ge=0)]
 
 
 class DataSection(StrictModel):
@@ -83,6 +84,24 @@ class AdamWSection(_Optimizer):
 OptimizerSection = Annotated[SgdSection | AdamWSection, Field(discriminator="kind")]
 
 
+class AuxiliarySection(StrictModel):
+    """Weights of further losses beside the label's, by target; 0: the target is not used.
+
+    The heads that predict them are not part of the released model.
+    """
+
+    place: NonNegativeFloat = 0.0
+    """Where the injury is: `regions.csv` of the prepared data."""
+    finding: NonNegativeFloat = 0.0
+    """The manifest's finding, as a class."""
+    body_part: NonNegativeFloat = 0.0
+    """The manifest's body part, as a class."""
+
+    def weights(self) -> dict[str, float]:
+        """Return the weights of the targets that are used, by name."""
+        return {name: weight for name, weight in self.model_dump().items() if weight}
+
+
 class TrainConfig(StrictModel):
     """One stage of training: pretrain, train or fuse."""
 
@@ -106,6 +125,8 @@ class TrainConfig(StrictModel):
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay, a step, of an exponential moving average of the weights. It is validated beside the
     weights after each epoch, and released where its AUROC is higher. None: no average."""
+    auxiliary: AuxiliarySection = AuxiliarySection()
+    """Further targets beside the label."""
     batch_size: PositiveInt = 32
     """Images in one step, over all devices."""
     accumulate: PositiveInt = 1

@@ -15,6 +15,7 @@ from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
 from elbow_core.processes import ReadAhead
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
+from elbow_jax.auxiliary import AuxiliaryTargets
 
 
 @runtime_checkable
@@ -95,6 +96,7 @@ class _Load:
 
     data: PreparedData
     process: tuple[int, int]
+    targets: AuxiliaryTargets | None = None
 
     def __call__(self, plans: Sequence[_Plan]) -> dict[str, np.ndarray]:
         index, count = self.process
@@ -111,12 +113,15 @@ class _Load:
                 apply_affine(self.data.archive[plan.position], plan.matrix, out=image)
         position = np.asarray([plan.position for plan in plans], np.int32)
         label = [self.data.rows[index].label if index >= 0 else 0 for index in position]
-        return {
+        batch = {
             "image": images,
             "label": np.asarray(label, np.int32),
             "position": position,
             "weight": (position >= 0).astype(np.float32),
         }
+        if self.targets is not None:
+            batch |= self.targets.batch(position, [plan.matrix for plan in plans])
+        return batch
 
 
 def training_positions(data: PreparedData, balanced: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -167,6 +172,7 @@ def training_batches(
     balanced: bool = False,
     workers: int = 0,
     process: tuple[int, int] = (0, 1),
+    targets: AuxiliaryTargets | None = None,
 ) -> Batches:
     """Return an endless, resumable iterator over shuffled, augmented training batches.
 
@@ -185,6 +191,7 @@ def training_batches(
         workers: processes that read; 0 reads in threads of this process. Batches are the same.
         process: this process's index and the number of processes; each gets its share of every
             batch.
+        targets: further entries of each batch (see `AuxiliaryTargets.batch`).
 
     Raises:
         ConfigError: if the split is smaller than a batch or a batch cannot be shared evenly.
@@ -199,7 +206,7 @@ def training_batches(
         grain.MapDataset.range(len(positions) * (1 + copies))
         .shuffle(seed=seed)
         .map_with_index(plan)[: steps * batch_size]
-        .batch(batch_size, drop_remainder=True, batch_fn=_Load(data, process))
+        .batch(batch_size, drop_remainder=True, batch_fn=_Load(data, process, targets))
         .repeat()
     )
     return _read_ahead(dataset, workers)

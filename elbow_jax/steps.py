@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Float32, Int32, UInt8, UInt32
 
+from elbow_jax.auxiliary import HEADS, auxiliary_loss
 from elbow_jax.ops import pixel_sums
 from elbow_jax.optimizer import join_small
 
@@ -107,6 +108,7 @@ def make_train_step(
     accumulate: int = 1,
     pos_weight: float = 1.0,
     ema_decay: float | None = None,
+    auxiliary: Mapping[str, float] | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Return the pure function ``train_step(state, batch) -> (state, metrics)``.
 
@@ -123,19 +125,24 @@ def make_train_step(
         ema_decay: of the average of the weights, for a state that keeps one. In step ``s``, counted
             from 0, the decay is at most ``(1 + s) / (10 + s)``, so that the initial weights are
             soon forgotten, as in `tf.train.ExponentialMovingAverage`.
+        auxiliary: weights of the losses of auxiliary targets, whose heads are among the parameters
+            (see `elbow_jax.auxiliary`); ``loss`` is then the sum.
     """
 
     def loss_of(
         params: Any, batch_stats: Any, batch: Batch, key: Array
     ) -> tuple[Float32[Array, ""], Any]:
-        (logits, _), updated = apply(
+        (logits, endpoints), updated = apply(
             {"params": params, "batch_stats": batch_stats},
             normalise(batch["image"], dtype),
             train=True,
             mutable=["batch_stats"],
             rngs={"dropout": key},
         )
-        return weighted_loss(logits, batch, pos_weight), updated.get("batch_stats", {})
+        loss = weighted_loss(logits, batch, pos_weight)
+        if auxiliary:
+            loss += auxiliary_loss(params[HEADS], endpoints, batch, auxiliary)
+        return loss, updated.get("batch_stats", {})
 
     value_and_gradient = jax.value_and_grad(loss_of, has_aux=True)
 

@@ -46,7 +46,10 @@ def synthetic_sheet(out: Path) -> Path:
                 rng = np.random.default_rng([SHEET_SEED, number, column])
                 ax = axes[number * len(VIEWS) + column]
                 ax.imshow(
-                    render_radiograph(rng, view, finding, 320, part), "gray", vmin=0, vmax=255
+                    render_radiograph(rng, view, finding, 320, part).pixels,
+                    "gray",
+                    vmin=0,
+                    vmax=255,
                 )
                 shown = {"ap": "AP"}.get(view, view)
                 ax.set_title(f"{finding.replace('_', ' ')}\n{shown}: {label}", pad=2)
@@ -67,7 +70,7 @@ def preprocessing(out: Path) -> Path:
         for place, view in enumerate(VIEWS):
             finding = ("supracondylar_fracture", "olecranon_fracture")[place]
             rng = np.random.default_rng([PREPROCESSING_SEED, place])
-            radiograph = render_radiograph(rng, view, finding, 400, "elbow")
+            radiograph = render_radiograph(rng, view, finding, 400, "elbow").pixels
             plain = preprocess(radiograph, size, sigma=sigma, amount=0.0)
             sharp = preprocess(radiograph, size, sigma=sigma)
             steps = {"original": resize(radiograph, size), "CLAHE": plain, "unsharp mask": sharp}

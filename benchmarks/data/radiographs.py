@@ -20,7 +20,9 @@ def write_images(root: Path, count: int, height: int = 900, width: int = 720) ->
     encoded = []
     for number in range(RENDERED):
         rng = np.random.default_rng([7, number])
-        image = render_radiograph(rng, "ap", ("normal", "olecranon_fracture")[number % 2], 360)
+        image = render_radiograph(
+            rng, "ap", ("normal", "olecranon_fracture")[number % 2], 360
+        ).pixels
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
         encoded.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
     paths = []

@@ -45,6 +45,14 @@ if TYPE_CHECKING:
         write_near_duplicates,
     )
     from elbow_core.dataset.prepared import PreparedData, open_prepared
+    from elbow_core.dataset.regions import (
+        REGIONS_FILE,
+        Region,
+        check_region,
+        parse_region,
+        read_regions,
+        write_regions,
+    )
     from elbow_core.dataset.seen_images import (
         LEAKS_INTO,
         NOTHING_SEEN,
@@ -65,6 +73,7 @@ __all__ = [
     "LEAKS_INTO",
     "MAX_NEAR_BITS",
     "NOTHING_SEEN",
+    "REGIONS_FILE",
     "SEEN_FILE",
     "SPLITS",
     "UNKNOWN_SEEN",
@@ -72,12 +81,14 @@ __all__ = [
     "FoldSplit",
     "ManifestRow",
     "PreparedData",
+    "Region",
     "SeenImages",
     "Segment",
     "between_patients",
     "check_classes",
     "check_disjoint",
     "check_leakage",
+    "check_region",
     "check_segment",
     "count_classes",
     "deal_folds",
@@ -91,10 +102,12 @@ __all__ = [
     "open_archive",
     "open_fold",
     "open_prepared",
+    "parse_region",
     "perceptual_hash",
     "read_hashes",
     "read_key",
     "read_manifest",
+    "read_regions",
     "read_seen_images",
     "refuse_seen",
     "seen_by_run",
@@ -106,6 +119,7 @@ __all__ = [
     "write_index",
     "write_manifest",
     "write_near_duplicates",
+    "write_regions",
     "write_segment",
 ]
 
@@ -143,6 +157,14 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_near_duplicates",
         ],
         "prepared": ["PreparedData", "open_prepared"],
+        "regions": [
+            "REGIONS_FILE",
+            "Region",
+            "check_region",
+            "parse_region",
+            "read_regions",
+            "write_regions",
+        ],
         "seen_images": [
             "LEAKS_INTO",
             "NOTHING_SEEN",

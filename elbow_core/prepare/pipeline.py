@@ -2,19 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from elbow_core.dataset import (
     HASHES_FILE,
     INDEX_FILE,
+    REGIONS_FILE,
     ManifestRow,
+    Region,
     between_patients,
     check_classes,
     check_leakage,
+    check_region,
     find_contradictions,
     find_near_duplicates,
     fingerprint_of_key,
@@ -27,6 +31,7 @@ from elbow_core.dataset import (
     write_index,
     write_manifest,
     write_near_duplicates,
+    write_regions,
 )
 from elbow_core.errors import ArchiveError, ManifestError, UserError
 from elbow_core.files import output_folder, remove_finished, require_room, require_writable
@@ -36,7 +41,7 @@ from elbow_core.prepare.digest_pass import DigestedFile, digest_images
 from elbow_core.prepare.rejections import write_rejected
 from elbow_core.prepare.resumable_folder import resumable_folder
 from elbow_core.processes import WorkerPool
-from elbow_core.sources import Rejection, scan
+from elbow_core.sources import Rejection, ScanResult, scan
 
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
@@ -64,26 +69,25 @@ def prepare(config: DataConfig) -> bool:
     _refuse_foreign(config.out)
     with WorkerPool(config.workers) as pool:
         files = digest_images(pool, config.root, rows, config.strict)
-        fingerprint = _fingerprint(config, rows, files)
+        fingerprint = _fingerprint(config, rows, files, found.regions)
         if _is_prepared(config.out, fingerprint):
             remove_finished(output_folder(config.out))
             return False
-        _prepare(config, pool, found.rejected, rows, files, fingerprint, key)
+        _prepare(config, pool, replace(found, rows=rows), files, fingerprint, key)
     return True
 
 
 def _prepare(
     config: DataConfig,
     pool: WorkerPool,
-    left_out: Sequence[Rejection],
-    rows: Sequence[ManifestRow],
+    found: ScanResult,
     files: Sequence[DigestedFile],
     fingerprint: str,
     key: bytes | None,
 ) -> None:
     with resumable_folder(config.out, fingerprint) as (directory, work):
-        _require_room(config, rows, directory)
-        digested = list(zip(rows, files, strict=True))
+        _require_room(config, found.rows, directory)
+        digested = list(zip(found.rows, files, strict=True))
         unreadable = [Rejection(row.path, file.reason) for row, file in digested if file.reason]
         rows = [replace(row, sha256=file.sha256) for row, file in digested if not file.reason]
         rows, contradicting = _drop_contradictions(rows)
@@ -95,8 +99,16 @@ def _prepare(
         rows, pairs = _split_archived(config, archived)
         write_manifest(directory / MANIFEST, rows)
         write_near_duplicates(directory / NEAR_DUPLICATES, rows, pairs)
+        if found.regions:
+            regions = [(row, found.regions.get(row.path, ())) for row in rows]
+            for row, boxes in regions:
+                for box in boxes:
+                    check_region(box, row, str(config.root / row.path))
+            write_regions(
+                directory / REGIONS_FILE, ((row.image_id, boxes) for row, boxes in regions)
+            )
         np.save(directory / HASHES_FILE, archived.hashes)
-        rejected = [*left_out, *unreadable, *contradicting, *archived.rejected]
+        rejected = [*found.rejected, *unreadable, *contradicting, *archived.rejected]
         write_rejected(directory / REJECTED, rejected)
         ids = [row.image_id for row in rows]
         settings = config.preprocess.model_dump()
@@ -155,12 +167,18 @@ def _require_room(config: DataConfig, rows: Sequence[ManifestRow], directory: Pa
 
 
 def _fingerprint(
-    config: DataConfig, rows: Sequence[ManifestRow], files: Sequence[DigestedFile]
+    config: DataConfig,
+    rows: Sequence[ManifestRow],
+    files: Sequence[DigestedFile],
+    regions: Mapping[str, Sequence[Region]],
 ) -> str:
-    """Digest the inputs of the result: settings, and the row and content of each file."""
+    """Digest the inputs of the result: settings, the row and content of each file, the regions."""
     settings = config.model_dump(mode="json", exclude={"root", "out", "workers", "id_key"})
     contents = [[*astuple(row), file.sha256] for row, file in zip(rows, files, strict=True)]
-    return hashlib.sha256(json.dumps([_VERSION, settings, contents]).encode()).hexdigest()
+    inputs: list[Any] = [_VERSION, settings, contents]
+    if regions:
+        inputs += [[path, *map(astuple, regions[path])] for path in sorted(regions)]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
 def _refuse_foreign(out: Path) -> None:

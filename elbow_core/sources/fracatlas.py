@@ -8,18 +8,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.dataset import ManifestRow
+from elbow_core.dataset import ManifestRow, Region, parse_region
 from elbow_core.errors import UserError
 from elbow_core.identity import normalise_image_id
 from elbow_core.sources.listing import list_images
 from elbow_core.sources.scan_result import Rejection, ScanResult
 from elbow_core.tables import read_csv_table
 
+BOXES = "boxes.csv"
 Part = Literal["hand", "leg", "hip", "shoulder"]
 
 _PARTS: tuple[Part, ...] = ("hand", "leg", "hip", "shoulder")
 _VIEWS = {"frontal": "ap", "lateral": "lateral", "oblique": "oblique"}
 _REQUIRED = ("image_id", "fractured", "hardware", *_VIEWS)
+_BOX_COLUMNS = ("image_id", "x", "y", "width", "height")
 _FOLDER_LABELS = {"Fractured": 1, "Non_fractured": 0}
 
 
@@ -37,6 +39,9 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
     FracAtlas publishes no patients, so each image counts as a patient of its own; byte-identical
     images still stay in one split. The view is empty for an image with several views. Hardware is
     part of the finding: ``fracture, hardware``.
+
+    Boxes of fractures are read from ``boxes.csv`` beside the table (``image_id,x,y,width,height``,
+    pixels), if it exists.
 
     Names of the table and of the folder are compared by `normalise_image_id`, and the manifest gets
     the folder's. An image is rejected as a contradiction where folder and table give it different
@@ -71,7 +76,7 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
             rejected += [Rejection(path, reason, contradiction=True) for path in found]
         else:
             rows.append(_row(found[0], parts, entry.flags))
-    return ScanResult(rows, rejected)
+    return ScanResult(rows, rejected, _read_boxes(base, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,28 @@ def _row(path: str, parts: Sequence[str], line: Mapping[str, int]) -> ManifestRo
         finding=f"{finding}, hardware" if line["hardware"] else finding,
         source="fracatlas",
     )
+
+
+def _read_boxes(base: Path, rows: Sequence[ManifestRow]) -> dict[str, list[Region]]:
+    """Return the boxes of these images by path."""
+    table = base / BOXES
+    if not table.is_file():
+        return {}
+    paths = {normalise_image_id(row.image_id): row.path for row in rows}
+    boxes: dict[str, list[Region]] = {}
+    listed = read_csv_table(table, UserError, _check_box_columns)
+    for line in listed.rows:
+        path = paths.get(normalise_image_id(line.cells["image_id"]))
+        if path is not None:
+            boxes.setdefault(path, []).append(
+                parse_region(line.cells, listed.place(line), "fracture")
+            )
+    return boxes
+
+
+def _check_box_columns(columns: tuple[str, ...], place: str) -> None:
+    if missing := [name for name in _BOX_COLUMNS if name not in columns]:
+        raise UserError(f"{place}: has no column {', '.join(missing)}")
 
 
 def _find_table(root: Path) -> Path:

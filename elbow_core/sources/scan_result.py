@@ -1,8 +1,9 @@
 """The result of scanning a data set: rows of the manifest and rejected files."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from elbow_core.dataset import ManifestRow
+from elbow_core.dataset import ManifestRow, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """The images and the rejected files of a data set."""
+    """The images and the rejected files of a data set, and the regions of findings by path."""
 
     rows: list[ManifestRow]
     rejected: list[Rejection]
+    regions: Mapping[str, Sequence[Region]] = field(default_factory=dict)

@@ -44,4 +44,5 @@ def scan(root: Path, source: Source, workers: int = 1) -> ScanResult:
     return ScanResult(
         sorted(found.rows, key=lambda row: row.path),
         sorted(found.rejected, key=lambda entry: entry.path),
+        found.regions,
     )

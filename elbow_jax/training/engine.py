@@ -1,7 +1,7 @@
 """Build the compiled steps, the initial state and the learning-rate schedule of a run."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
 from elbow_jax import networks
+from elbow_jax.auxiliary import HEADS, initial_heads, read_targets
 from elbow_jax.config import AdamWSection, TrainConfig
 from elbow_jax.data import steps_per_epoch
 from elbow_jax.optimizer import Rate, WarmRestarts, adamw, sgd
@@ -80,6 +81,8 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
         zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
         initial = InitialWeights(zeros, None)
     variables = initial.variables
+    if wanted := config.auxiliary.weights():
+        variables = _with_heads(config, module, data, variables, list(wanted))
     steps = steps_per_epoch(data, config.data.copies, config.batch_size, config.data.balanced)
     restarts = config.optimizer.warm_restarts
     schedule = functools.partial(
@@ -116,6 +119,7 @@ def build_engine(config: TrainConfig, data: PreparedData, begins: bool = True) -
                 config.accumulate,
                 positive_weight(config, data),
                 config.ema_decay,
+                config.auxiliary.weights(),
             ),
             donate_argnums=0,
         ),
@@ -143,6 +147,24 @@ def build_optimizer(
             section.max_gradient_norm,
         )
     return sgd(rate, section.momentum, section.weight_decay, section.max_gradient_norm)
+
+
+def _with_heads(
+    config: TrainConfig,
+    module: Any,
+    data: PreparedData,
+    variables: Mapping[str, Any],
+    wanted: Sequence[str],
+) -> dict[str, Any]:
+    """Return the variables with the heads of auxiliary targets."""
+    if config.model.backbone == "fusion":
+        raise ConfigError("auxiliary: the fusion network has no map of its own; leave it out")
+    targets = read_targets(data, wanted)
+    image = jax.ShapeDtypeStruct((1, data.archive.size, data.archive.size, 1), jnp.float32)
+    _, endpoints = jax.eval_shape(functools.partial(module.apply, train=False), variables, image)
+    key = jax.random.fold_in(jax.random.key(config.seed), 1)
+    heads = initial_heads(key, endpoints, targets.classes, targets.places is not None)
+    return {**variables, "params": {**variables["params"], HEADS: heads}}
 
 
 def positive_weight(config: TrainConfig, data: PreparedData) -> float:

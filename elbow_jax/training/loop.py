@@ -11,6 +11,7 @@ import numpy as np
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import UserError
 from elbow_core.processes import Interrupted
+from elbow_jax.auxiliary import read_targets
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import Batches, image_ids, position_of, training_batches
 from elbow_jax.runtime import Interruption, compile_in_thread, process, to_devices
@@ -118,6 +119,7 @@ def fit(
 
 def open_batches(config: TrainConfig, data: PreparedData) -> Batches:
     """Return this process's training batches for a configuration."""
+    wanted = config.auxiliary.weights()
     return training_batches(
         data,
         batch_size=config.batch_size,
@@ -128,6 +130,7 @@ def open_batches(config: TrainConfig, data: PreparedData) -> Batches:
         balanced=config.data.balanced,
         workers=config.data.workers,
         process=process(),
+        targets=read_targets(data, list(wanted)) if wanted else None,
     )
 
 

@@ -18,6 +18,7 @@ from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, choose_threshold
 from elbow_core.files import require_room, require_writable
 from elbow_core.radiographs import Preprocessing
 from elbow_core.runs import check_new, describe_stop, lock_run, naming_full_disk
+from elbow_jax.auxiliary import without_heads
 from elbow_jax.config import TrainConfig
 from elbow_jax.runtime import Interruption, is_main, wait_for_all
 from elbow_jax.scoring import sigmoid, write_released
@@ -196,7 +197,7 @@ def release(
     if is_main():
         write_released(
             run.model,
-            jax.device_get(variables),
+            jax.device_get(without_heads(variables)),
             seen,
             architecture=config.model,
             preprocessing=Preprocessing.model_validate(data.archive.settings),

@@ -8,7 +8,7 @@ from tests.support.tiny_images import write
 
 def test_measured_pairs_and_edits_are_printed(tmp_path, capsys):
     for seed in range(4):
-        image = render_radiograph(np.random.default_rng([3, seed]), "ap", "normal", 160)
+        image = render_radiograph(np.random.default_rng([3, seed]), "ap", "normal", 160).pixels
         write(tmp_path / f"{seed}.png", image)
     write(tmp_path / "3 again.png", cv2.resize(image, None, fx=2, fy=2))
     assert main([str(tmp_path)]) == 0

@@ -20,6 +20,8 @@ class Piece:
     patch: Patch
     matrix: Float[np.ndarray, "3 3"]
     metal: bool = False
+    line: Patch | None = None
+    """1 where the line of a fracture crosses this piece; its site, for a healed one."""
 
 
 def break_bone(
@@ -36,13 +38,16 @@ def break_bone(
         rest = rest.with_depth(rest.depth + undisplaced)
         fragment = fragment.with_depth(fragment.depth - undisplaced)
     if stage == "healed":
-        return [Piece(_healed(rest, fragment, inside, fracture.motion, rng), np.eye(3))]
+        depth, site = _healed(rest, fragment, inside, fracture.motion, rng)
+        return [Piece(rest.with_depth(depth), np.eye(3), line=rest.with_depth(site))]
     lucency = rng.uniform(0.85, 1.0) if stage == "fresh" else rng.uniform(0.1, 0.35)
-    width = 1.1 if stage == "fresh" else 0.7
-    line = 1 - np.float32(lucency) * fracture_line(inside, width / patch.resolution)
+    width = (1.1 if stage == "fresh" else 0.7) / patch.resolution
+    border = fracture_line(inside, width)
+    line = 1 - np.float32(lucency) * border
+    mark = patch.with_depth(_without_outline(border, patch.depth, width))
     return [
-        Piece(rest.with_depth(rest.depth * line), np.eye(3)),
-        Piece(fragment.with_depth(fragment.depth * line), fracture.motion),
+        Piece(rest.with_depth(rest.depth * line), np.eye(3), line=mark),
+        Piece(fragment.with_depth(fragment.depth * line), fracture.motion, line=mark),
     ]
 
 
@@ -52,14 +57,27 @@ def fracture_line(inside: Float[np.ndarray, "h w"], sigma: float) -> Float[np.nd
     return np.clip(4 * soft * (1 - soft), 0, 1)
 
 
+def _without_outline(
+    border: Float[np.ndarray, "h w"], depth: Float[np.ndarray, "h w"], width: float
+) -> Float[np.ndarray, "h w"]:
+    """Remove from the border of a fragment what is the outline of the bone, and no fracture."""
+    reach = 2 * round(2.5 * width) + 1
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    within = cv2.erode((depth > 0).astype(np.uint8), ellipse)
+    return border * within if (border * within).max() > 0.5 else border
+
+
 def _healed(
     rest: Patch,
     fragment: Patch,
     inside: Float[np.ndarray, "h w"],
     motion: Float[np.ndarray, "3 3"],
     rng: np.random.Generator,
-) -> Patch:
-    """Join two fragments by callus: the gap filled, the outline thickened, the site dense."""
+) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """Join two fragments by callus: the gap filled, the outline thickened, the site dense.
+
+    Returns the depth, and the site of the fracture without the outline of the bone.
+    """
     step = rest.resolution
     to_mm = np.array([[step, 0, rest.origin[0]], [0, step, rest.origin[1]], [0, 0, 1]])
     warp = (np.linalg.inv(to_mm) @ motion @ to_mm)[:2]
@@ -72,4 +90,5 @@ def _healed(
     filled = np.maximum(0.9 * cv2.morphologyEx(depth, cv2.MORPH_CLOSE, bridge), 1.1 * cloud)
     depth = depth + site * np.maximum(filled - depth, 0)
     halo = cv2.GaussianBlur(depth, (0, 0), 1.8 / step)
-    return rest.with_depth(depth + np.float32(rng.uniform(0.35, 0.65)) * site * halo)
+    place = _without_outline(site, depth, 1.1 / step)
+    return depth + np.float32(rng.uniform(0.35, 0.65)) * site * halo, place

@@ -8,11 +8,13 @@ whatever the bone.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
+from elbow_core.dataset import Region
 from elbow_core.sources.synthetic.bones import Patch, rasterise_curve, render_bone, split_patch
 from elbow_core.sources.synthetic.fractures import rigid_motion
 from elbow_core.sources.synthetic.fragments import Piece, fracture_line
+from elbow_core.sources.synthetic.locations import Radiograph, locate_break, locate_metal
 from elbow_core.sources.synthetic.rendering import (
     Frame,
     apply_display,
@@ -58,13 +60,11 @@ class _Limb:
     field: float
 
 
-def render_limb(
-    rng: np.random.Generator, part: str, broken: bool, size: int = 320
-) -> UInt8[np.ndarray, "h w"]:
+def render_limb(rng: np.random.Generator, part: str, broken: bool, size: int = 320) -> Radiograph:
     """Render a radiograph of a hand or a leg, long side ``size`` pixels, bone bright on dark.
 
-    The same generator state and arguments give the same pixels. Raises `ValueError` for an unknown
-    part.
+    The same generator state and arguments give the same pixels. The regions are of kind
+    ``fracture`` and ``metal``. Raises `ValueError` for an unknown part.
     """
     if part not in PARTS:
         raise ValueError(f"{part!r} is not one of {', '.join(PARTS)}")
@@ -73,6 +73,7 @@ def render_limb(
     left = bool(rng.random() < 0.5)
     frame = sample_frame(size, limb.field, limb.centre, rng.uniform(-180, 180), left, rng)
     place = _place_of_break(limb, frame, rng) if broken else None
+    regions: list[Region] = []
     skin = skin_distance(frame, limb.tissue)
     depth = tissue_depth(skin, limb.thickness, float(rng.uniform(1.5, 5)), rng)
     for number, segment in enumerate(limb.segments):
@@ -81,15 +82,18 @@ def render_limb(
         pieces = [Piece(patch, segment.matrix)]
         if place is not None and place[0] == number:
             pieces = break_tube(patch, place[1], segment.matrix, rng)
+            regions += locate_break(frame, "fracture", pieces)
         for piece in pieces:
             depth += project(frame, piece.patch, piece.matrix)
     for x, y, radius in limb.nodules:
         patch = render_bone(sample_nodule(radius, rng), resolution, rng)
         depth += project(frame, patch, rigid_motion(x, y, rng.uniform(0, 360)))
-    depth += _distractors(frame, limb, resolution, rng)
+    distractors, plates = _distractors(frame, limb, resolution, rng)
+    depth += distractors
     depth += render_marker(frame, left, rng)
     reference_depth = 2 * limb.thickness * MUSCLE + rng.uniform(0.25, 0.6)
-    return apply_display(expose(depth, reference_depth, frame, rng), frame, rng)
+    pixels = apply_display(expose(depth, reference_depth, frame, rng), frame, rng)
+    return Radiograph(pixels, regions + plates)
 
 
 def _sample_hand(rng: np.random.Generator) -> _Limb:
@@ -175,17 +179,19 @@ def break_tube(
     inside = split_patch(everywhere, fracture.region, rng, roughness=0.6)[1].depth
     line = fracture_line(inside, fracture.width / patch.resolution)
     depth = patch.depth * (1 - np.float32(fracture.lucency) * line)
+    mark = patch.with_depth(line * (patch.depth > 0))
     return [
-        Piece(patch.with_depth(depth * (1 - inside)), matrix),
-        Piece(patch.with_depth(depth * inside), matrix @ fracture.motion),
+        Piece(patch.with_depth(depth * (1 - inside)), matrix, line=mark),
+        Piece(patch.with_depth(depth * inside), matrix @ fracture.motion, line=mark),
     ]
 
 
 def _distractors(
     frame: Frame, limb: _Limb, resolution: float, rng: np.random.Generator
-) -> Float[np.ndarray, "h w"]:
-    """Plates and canals of vessels: neither tells whether a bone is broken."""
+) -> tuple[Float[np.ndarray, "h w"], list[Region]]:
+    """Plates and canals of vessels, and where the plates are: neither tells of a broken bone."""
     depth = np.zeros((frame.height, frame.width), np.float32)
+    regions: list[Region] = []
     segment = limb.segments[int(rng.integers(len(limb.segments)))]
     empty = np.zeros(
         (int(segment.length / resolution) + 1, int(6 * segment.half_width / resolution) + 1),
@@ -197,10 +203,12 @@ def _distractors(
         end = start + segment.length * rng.uniform(0.2, 0.35)
         path = np.array([(0.8 * segment.half_width, start), (0.8 * segment.half_width, end)])
         metal = _METAL * rasterise_curve(patch, path, 0.6 * segment.half_width, 0.15)
-        depth += project(frame, patch.with_depth(metal), segment.matrix)
+        plate = patch.with_depth(metal)
+        depth += project(frame, plate, segment.matrix)
+        regions += locate_metal(frame, plate, segment.matrix)
     if rng.random() < _CANAL_SHARE:
         shift = segment.half_width * rng.uniform(0.3, 0.9)
         path = np.array([(-shift, start), (0.2 * shift, start + rng.uniform(2, 5) * shift)])
         canal = -rng.uniform(0.02, 0.06) * rasterise_curve(patch, path, 0.8, 0.3)
         depth += project(frame, patch.with_depth(canal.astype(np.float32)), segment.matrix)
-    return depth
+    return depth, regions

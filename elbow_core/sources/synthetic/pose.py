@@ -1,6 +1,6 @@
 """Pose the bones of a limb with a finding: fractures, displacement and hardware."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +29,10 @@ class Limb:
     pieces: list[Piece]
     forearm: Float[np.ndarray, "3 3"]
     upper_arm: Float[np.ndarray, "3 3"]
+    breaks: list[list[Piece]]
+    """The pieces of each broken bone."""
+    stage: str
+    """Of the breaks: fresh, treated or healed."""
 
 
 def pose_limb(
@@ -51,16 +55,20 @@ def pose_limb(
         forearm = fracture.motion @ forearm
     base = {"humerus": rigid_motion(), "radius": forearm, "ulna": forearm}
     pieces: list[Piece] = []
+    breaks: list[list[Piece]] = []
     for name, patch in bones.items():
         broken = [Piece(patch, rigid_motion())]
         for fracture in fractures:
             if fracture.bone == name:
                 broken = break_bone(patch, fracture, stage, rng)
-        pieces += [Piece(piece.patch, base[name] @ piece.matrix) for piece in broken]
+        posed = [replace(piece, matrix=base[name] @ piece.matrix) for piece in broken]
+        pieces += posed
+        breaks += [posed] if any(piece.line is not None for piece in posed) else []
     for bone, metal in _hardware(finding, part, view, sites, fractures, bones, rng):
         pieces.append(Piece(metal, base[bone], metal=True))
     upper_arm = carrying[0].motion if part == "humerus" and carrying else rigid_motion()
-    return Limb(pieces, forearm, upper_arm if part == "humerus" else rigid_motion())
+    upper_arm = upper_arm if part == "humerus" else rigid_motion()
+    return Limb(pieces, forearm, upper_arm, breaks, stage)
 
 
 def _broken_sites(finding: str, part: str, rng: np.random.Generator) -> tuple[str, list[str]]:

@@ -1,11 +1,17 @@
 """Render one synthetic radiograph of a patient, a view and a finding."""
 
 import numpy as np
-from jaxtyping import UInt8
 
+from elbow_core.dataset import Region
 from elbow_core.sources.synthetic.anatomy import REACH, Anatomy, render_bones, sample_anatomy
 from elbow_core.sources.synthetic.findings import FINDINGS, INJURIES
-from elbow_core.sources.synthetic.pose import pose_limb
+from elbow_core.sources.synthetic.locations import (
+    Radiograph,
+    locate_break,
+    locate_dislocation,
+    locate_metal,
+)
+from elbow_core.sources.synthetic.pose import Limb, pose_limb
 from elbow_core.sources.synthetic.rendering import (
     Frame,
     apply_display,
@@ -28,11 +34,13 @@ def render_radiograph(
     size: int = 360,
     part: str = "elbow",
     anatomy: Anatomy | None = None,
-) -> UInt8[np.ndarray, "h w"]:
+) -> Radiograph:
     """Render a radiograph of a finding, long side ``size`` pixels, bone bright on dark.
 
     The same generator state, view, finding, size, part and anatomy give the same pixels. Without an
-    anatomy a new patient is sampled. Raises `ValueError` for an unknown view, finding or part.
+    anatomy a new patient is sampled. The regions are of kind ``fracture``, ``treated_fracture``,
+    ``healed_fracture``, ``dislocation`` and ``metal``. Raises `ValueError` for an unknown view,
+    finding or part.
     """
     for value, known in ((view, VIEWS), (finding, FINDINGS), (part, PARTS)):
         if value not in known:
@@ -53,7 +61,20 @@ def render_radiograph(
         depth += render_cast(skin, frame.resolution, bool(rng.random() < 0.35), rng)
     depth += render_marker(frame, anatomy.left, rng)
     reference_depth = 2 * anatomy.muscle * MUSCLE + 0.56
-    return apply_display(expose(depth, reference_depth, frame, rng), frame, rng)
+    pixels = apply_display(expose(depth, reference_depth, frame, rng), frame, rng)
+    return Radiograph(pixels, _regions(frame, limb, finding))
+
+
+def _regions(frame: Frame, limb: Limb, finding: str) -> list[Region]:
+    regions = []
+    kind = "fracture" if limb.stage == "fresh" else f"{limb.stage}_fracture"
+    for pieces in limb.breaks:
+        regions += locate_break(frame, kind, pieces)
+    if "dislocation" in finding:
+        regions += locate_dislocation(frame, limb.forearm)
+    for piece in limb.pieces:
+        regions += locate_metal(frame, piece.patch, piece.matrix) if piece.metal else []
+    return regions
 
 
 def _sample_frame(

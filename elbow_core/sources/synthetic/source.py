@@ -12,6 +12,7 @@ from elbow_core.sources.elbow import ElbowSource
 from elbow_core.sources.folder import FolderSource
 from elbow_core.sources.mura import MuraSource
 from elbow_core.sources.scan_result import ScanResult
+from elbow_core.sources.synthetic.geometry import GEOMETRY, read_geometry
 from elbow_core.sources.synthetic.trees import (
     RECORD,
     write_elbow_tree,
@@ -47,7 +48,19 @@ def scan(root: Path, config: SyntheticSource, workers: int) -> ScanResult:
     else:
         write_mura_tree(root, config.patients, config.seed, workers)
         found = mura.scan(root, config.tree)
+    base = root / "MURA-v1.1" if isinstance(config.tree, MuraSource) else root
+    prefix = "" if base == root else f"{base.name}/"
+    geometry = {f"{prefix}{path}": shown for path, shown in read_geometry(base).items()}
+    rows = [replace(row, source=config.kind) for row in found.rows]
+    if isinstance(config.tree, FolderSource):  # The other trees state these by their names.
+        rows = [
+            replace(row, body_part=shown.part, view=shown.view, finding=shown.finding)
+            if (shown := geometry.get(row.path))
+            else row
+            for row in rows
+        ]
     return ScanResult(
-        [replace(row, source=config.kind) for row in found.rows],
-        [entry for entry in found.rejected if Path(entry.path).name != RECORD],
+        rows,
+        [entry for entry in found.rejected if Path(entry.path).name not in (RECORD, GEOMETRY)],
+        {path: shown.regions for path, shown in geometry.items()},
     )

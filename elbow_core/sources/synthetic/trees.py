@@ -3,9 +3,9 @@
 `write_elbow_tree` writes a flat folder in which each file is named after its finding and view,
 `p0012_s1_supracondylar_fracture_lateral.png`. `write_mura_tree` writes the layout of MURA
 (Rajpurkar et al., 2018) with its four headerless tables, `write_folder_tree` the folders `normal`
-and `injury` of all parts, hands and legs included. Each image is a function of (seed,
-patient, study, image), so the bytes do not depend on the number of workers, and an interrupted run
-can be resumed.
+and `injury` of all parts, hands and legs included. `geometry.json` says of each image what it
+shows, and where. Each image is a function of (seed, patient, study, image), so the bytes do not
+depend on the number of workers, and an interrupted run can be resumed.
 """
 
 import functools
@@ -17,11 +17,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from elbow_core.dataset import Region
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file, is_partial_name, locked_folder, read_json, sweep
 from elbow_core.processes import WorkerPool
 from elbow_core.sources.synthetic.anatomy import sample_anatomy
 from elbow_core.sources.synthetic.findings import label_of
+from elbow_core.sources.synthetic.geometry import (
+    GEOMETRY,
+    Depicted,
+    Geometry,
+    GeometryJournal,
+    remove_journal,
+)
 from elbow_core.sources.synthetic.limbs import PARTS as LIMBS
 from elbow_core.sources.synthetic.limbs import render_limb
 from elbow_core.sources.synthetic.plans import (
@@ -33,7 +41,7 @@ from elbow_core.sources.synthetic.plans import (
 )
 from elbow_core.sources.synthetic.radiograph import render_radiograph
 
-GENERATOR = 3  # Raise it when pixels or names change: an older tree is then refused.
+GENERATOR = 4  # Raise it when pixels or names change: an older tree is then refused.
 RECORD = "synthetic.json"
 
 _STARTED = f"{RECORD}.started"
@@ -94,21 +102,22 @@ def write_folder_tree(
     _write_tree(Path(root), settings, plan, {}, workers)
 
 
-def _write_image(root: Path, image: Image) -> None:
+def _write_image(root: Path, image: Image) -> list[Region]:
     target = root / image.path
-    if target.exists():
-        return
     seed, patient, _, _ = image.key
     rng = np.random.default_rng(image.key)
     if image.part in LIMBS:
-        pixels = render_limb(rng, image.part, bool(label_of(image.finding)), image.size)
+        rendered = render_limb(rng, image.part, bool(label_of(image.finding)), image.size)
     else:
         anatomy = sample_anatomy(patient_rng(seed, patient))
-        pixels = render_radiograph(rng, image.view, image.finding, image.size, image.part, anatomy)
+        rendered = render_radiograph(
+            rng, image.view, image.finding, image.size, image.part, anatomy
+        )
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if target.suffix == ".jpg" else []
-    encoded = cv2.imencode(target.suffix, pixels, options)[1]
+    encoded = cv2.imencode(target.suffix, rendered.pixels, options)[1]
     target.parent.mkdir(parents=True, exist_ok=True)
     _write(target, encoded.tobytes())
+    return rendered.regions
 
 
 def _write(target: Path, content: bytes) -> None:
@@ -116,9 +125,11 @@ def _write(target: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
-def _write_patient(patient: int, root: Path, plan: Callable[[int], list[Image]]) -> None:
-    for image in plan(patient):
-        _write_image(root, image)
+def _write_patient(patient: int, root: Path, plan: Callable[[int], list[Image]]) -> Geometry:
+    return {
+        image.path: Depicted(image.part, image.view, image.finding, _write_image(root, image))
+        for image in plan(patient)
+    }
 
 
 def _write_tree(
@@ -143,11 +154,14 @@ def _write_tree(
         record = json.dumps({"generator": GENERATOR, **settings}, indent=2) + "\n"
         _write(root / _STARTED, record.encode())
         write_patient = functools.partial(_write_patient, root=root, plan=plan)
-        for _ in _map_patients(write_patient, patients, workers):
-            pass
-        for name, content in tables.items():
-            _write(root / name, content.encode())
+        with GeometryJournal(root) as journal:
+            for geometry in _map_patients(write_patient, journal.patients + 1, patients, workers):
+                journal.append(geometry)
+            for name, content in tables.items():
+                _write(root / name, content.encode())
+            _write(root / GEOMETRY, journal.joined())
         (root / _STARTED).replace(root / RECORD)
+        remove_journal(root)
 
 
 def _is_complete(root: Path, settings: dict[str, str | int]) -> bool:
@@ -167,6 +181,8 @@ def _is_complete(root: Path, settings: dict[str, str | int]) -> bool:
                     f"{record}: contains {found}, not {wanted}; "
                     f"delete {root} or choose another folder"
                 )
+            if name == RECORD:
+                remove_journal(root)
             return name == RECORD
     if root.is_dir() and any(not is_partial_name(path.name) for path in root.iterdir()):
         raise UserError(
@@ -176,8 +192,7 @@ def _is_complete(root: Path, settings: dict[str, str | int]) -> bool:
 
 
 def _map_patients(
-    write_patient: Callable[[int], None], patients: int, workers: int
-) -> Iterator[None]:
+    write_patient: Callable[[int], Geometry], first: int, last: int, workers: int
+) -> Iterator[Geometry]:
     with WorkerPool(0 if workers == 1 else workers) as pool:
-        batch = max(1, patients // (8 * workers))
-        yield from pool.map(write_patient, range(1, patients + 1), batch)
+        yield from pool.map(write_patient, range(first, last + 1), batch=8)

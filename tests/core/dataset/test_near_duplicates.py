@@ -31,7 +31,7 @@ def radiographs() -> list[np.ndarray]:
     return [
         render_radiograph(
             np.random.default_rng([3, seed]), ("ap", "lateral")[seed % 2], "normal", 320
-        )
+        ).pixels
         for seed in range(8)
     ]
 

@@ -13,7 +13,7 @@ def rendered(count: int, size: int):
     """Images of both parts and classes in turn, with their labels."""
     labels = np.arange(count) // len(PARTS) % 2
     images = [
-        render_limb(np.random.default_rng([5, number]), PARTS[number % 2], bool(label), size)
+        render_limb(np.random.default_rng([5, number]), PARTS[number % 2], bool(label), size).pixels
         for number, label in enumerate(labels)
     ]
     return images, labels
@@ -22,7 +22,7 @@ def rendered(count: int, size: int):
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("broken", [False, True])
 def test_the_same_state_gives_the_same_pixels(part, broken):
-    one, two = (render_limb(np.random.default_rng(3), part, broken, 96) for _ in range(2))
+    one, two = (render_limb(np.random.default_rng(3), part, broken, 96).pixels for _ in range(2))
     assert np.array_equal(one, two)
     assert max(one.shape) == 96
     assert one.dtype == np.uint8
