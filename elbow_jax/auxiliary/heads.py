@@ -68,7 +68,8 @@ def auxiliary_loss(
     total = jnp.zeros((), jnp.float32)
     for name, weight in weights.items():
         source = endpoints["feature_map" if name == "place" else "features"].astype(jnp.float32)
-        logits = source @ heads[name]["kernel"] + heads[name]["bias"]
+        bias = jnp.expand_dims(heads[name]["bias"], range(source.ndim - 1))
+        logits = source @ heads[name]["kernel"] + bias
         if name == "place":
             loss, counted = _place_loss(logits[..., 0], batch)
         else:
@@ -86,8 +87,8 @@ def place_map(
     A place counts for the four cells around it, by bilinear weights; of several places the largest
     weight counts. NaN is no place.
     """
-    columns = jnp.arange(width) + 0.5
-    rows = jnp.arange(height) + 0.5
+    columns = jnp.arange(width).reshape(1, 1, width) + 0.5
+    rows = jnp.arange(height).reshape(1, 1, height) + 0.5
     near_x = jax.nn.relu(1 - jnp.abs(place[..., 0, None] * width - columns))
     near_y = jax.nn.relu(1 - jnp.abs(place[..., 1, None] * height - rows))
     near = near_y[..., :, None] * near_x[..., None, :]

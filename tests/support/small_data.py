@@ -4,7 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from elbow_core.dataset import ManifestRow, write_archive, write_manifest
+from elbow_core.dataset import (
+    REGIONS_FILE,
+    ManifestRow,
+    Region,
+    write_archive,
+    write_manifest,
+    write_regions,
+)
 from elbow_core.radiographs import Preprocessing
 
 SIZE = 32
@@ -14,7 +21,7 @@ SPLITS = {"train": 24, "validation": 10, "test": 11}
 def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
     """Write a prepared directory with the counts of `SPLITS`, one image per patient."""
     rng = np.random.default_rng(seed)
-    rows, images = [], []
+    rows, images, regions = [], [], []
     for split, count in SPLITS.items():
         for number in range(count):
             label = number % 2
@@ -23,6 +30,8 @@ def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
             image[top : top + 8, left : left + 8] += 130 * label
             images.append(image.astype(np.uint8))
             name = f"{split}_{number:02d}"
+            if label:
+                regions.append((name, [Region("fracture", float(left), float(top), 8.0, 8.0)]))
             rows.append(
                 ManifestRow(
                     image_id=name,
@@ -43,4 +52,5 @@ def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
     settings = Preprocessing(size=size).model_dump(mode="json")
     write_archive(directory, [row.image_id for row in rows], images, settings)
     write_manifest(directory / "manifest.csv", rows)
+    write_regions(directory / REGIONS_FILE, regions)
     return directory

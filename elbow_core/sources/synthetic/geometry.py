@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from elbow_core.dataset import Region
 from elbow_core.errors import UserError
@@ -48,7 +48,7 @@ class GeometryJournal:
             self._lines.append(line)
         self._file: BinaryIO | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "GeometryJournal":
         self._file = self._path.open("ab")
         self._file.truncate(sum(map(len, self._lines)))
         return self

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Real, UInt8
 
 from elbow_core.dataset import Region
 from elbow_core.sources.synthetic.bones import Patch
@@ -62,11 +62,11 @@ def _locate(
 def _box(
     frame: Frame,
     kind: str,
-    low: Float[np.ndarray, "2"] | np.ndarray,
-    high: Float[np.ndarray, "2"] | np.ndarray,
+    low: Real[np.ndarray, "2"],
+    high: Real[np.ndarray, "2"],
 ) -> list[Region]:
     """Return the part of a box (pixels) that is within the image; none if there is none."""
-    limits = np.array([frame.width, frame.height])
+    limits = np.array([frame.width, frame.height], np.float64)
     left, top = np.clip(low, 0, limits).tolist()
     right, bottom = np.clip(high, 0, limits).tolist()
     if right <= left or bottom <= top:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from elbow_core.dataset import Region
 from elbow_core.errors import UserError
 from elbow_core.sources import FracAtlasSource, scan
 
@@ -196,3 +197,32 @@ def test_real_subset_has_its_published_counts(real_radiographs):
     assert len(found.rows) == 1062
     assert sum(row.label for row in found.rows) == 296
     assert found.rejected == []
+
+
+BOXES = "image_id,x,y,width,height\n"
+
+
+def test_boxes_beside_the_table_are_read(download):
+    (download / "boxes.csv").write_text(
+        f"{BOXES}IMG0000001.jpg,10.5,20,5,6\nIMG0000001.jpg,1,2,3,4\nIMG0000009.jpg,1,1,1,1\n"
+    )
+    found = scan(download, FracAtlasSource())
+    assert found.regions == {
+        "images/Fractured/IMG0000001.jpg": [
+            Region("fracture", 10.5, 20.0, 5.0, 6.0),
+            Region("fracture", 1.0, 2.0, 3.0, 4.0),
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("image_id,x,y,width\n", "has no column height"),
+        (f"{BOXES}IMG0000001.jpg,1,1,x,1\n", r"boxes.csv:2: width: 'x' is not a number"),
+    ],
+)
+def test_wrong_boxes_are_named(content, problem, download):
+    (download / "boxes.csv").write_text(content)
+    with pytest.raises(UserError, match=problem):
+        scan(download, FracAtlasSource())

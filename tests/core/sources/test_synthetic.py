@@ -17,6 +17,7 @@ from elbow_core.sources.synthetic import (
     write_folder_tree,
     write_mura_tree,
 )
+from elbow_core.sources.synthetic.geometry import GEOMETRY, GeometryJournal, read_geometry
 from elbow_core.sources.synthetic.trees import RECORD
 from tests.support.killed_writers import leave_half_file
 
@@ -30,7 +31,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def names(root: Path) -> list[tuple[str, str, str, str, str]]:
-    found = [NAME.fullmatch(path.name) for path in root.iterdir() if path.name != RECORD]
+    found = [NAME.fullmatch(path.name) for path in root.iterdir() if path.suffix != ".json"]
     assert all(found)
     return [(m[1], m[2], m[3], m[4], m[5]) for m in found if m]
 
@@ -101,8 +102,9 @@ def test_two_workers_write_the_same_bytes_as_one(write, tmp_path):
 
 def test_more_patients_do_not_change_the_first_ones(elbows, tmp_path):
     write_elbow_tree(tmp_path / "few", patients=4, seed=3, size=SIZE)
-    few = {name: data for name, data in contents(tmp_path / "few").items() if name != RECORD}
+    few = {path: data for path, data in contents(tmp_path / "few").items() if path[-4:] != "json"}
     assert few.items() <= contents(elbows).items()
+    assert read_geometry(tmp_path / "few").items() <= read_geometry(elbows).items()
 
 
 def test_a_complete_tree_is_not_rendered_again(tmp_path):
@@ -125,6 +127,39 @@ def test_a_killed_run_is_resumed(tmp_path):
     leave_half_file(missing[0])
     write_elbow_tree(killed, patients=4, seed=0, size=SIZE)
     assert contents(killed) == contents(whole)
+
+
+def test_a_killed_run_continues_after_the_last_patient_that_is_written(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    write_elbow_tree(whole, patients=6, seed=0, size=SIZE)
+    write_elbow_tree(killed, patients=6, seed=0, size=SIZE)
+    (killed / RECORD).rename(killed / f"{RECORD}.started")
+    (killed / GEOMETRY).unlink()
+    geometry = read_geometry(whole)
+    with GeometryJournal(killed) as journal:
+        for patient in range(1, 6):
+            journal.append(
+                {path: it for path, it in geometry.items() if path.startswith(f"p000{patient}_")}
+            )
+    next(killed.glob("p0004*")).unlink()  # A line whose image was lost does not count.
+    with (killed / f"{GEOMETRY}.started").open("ab") as file:
+        file.write(b'{"p0006')
+    with GeometryJournal(killed) as journal:
+        assert journal.patients == 3
+    first = next(killed.glob("p0001*"))
+    first.write_bytes(b"kept")
+    write_elbow_tree(killed, patients=6, seed=0, size=SIZE)
+    assert first.read_bytes() == b"kept"
+    first.write_bytes((whole / first.name).read_bytes())
+    assert contents(killed) == contents(whole)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a.png": {"part": "hand"}}'])
+def test_a_damaged_geometry_is_named(content, tmp_path):
+    write_elbow_tree(tmp_path, patients=2, seed=0, size=SIZE)
+    (tmp_path / GEOMETRY).write_text(content)
+    with pytest.raises(UserError, match=GEOMETRY):
+        read_geometry(tmp_path)
 
 
 @pytest.mark.parametrize("unfinished", [False, True])
