@@ -15,7 +15,7 @@ from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
 from elbow_core.processes import ReadAhead
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
-from elbow_jax.auxiliary import AuxiliaryTargets
+from elbow_jax.targets import AuxiliaryTargets
 
 
 @runtime_checkable

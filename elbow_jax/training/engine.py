@@ -14,12 +14,13 @@ from jax.sharding import Mesh
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import ConfigError
 from elbow_jax import networks
-from elbow_jax.auxiliary import HEADS, initial_heads, read_targets
+from elbow_jax.auxiliary import HEADS, initial_heads
 from elbow_jax.config import AdamWSection, TrainConfig
 from elbow_jax.data import steps_per_epoch
 from elbow_jax.optimizer import Rate, WarmRestarts, adamw, sgd
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding
 from elbow_jax.steps import TrainState, create_state, make_eval_step, make_train_step
+from elbow_jax.targets import read_targets
 from elbow_jax.training.initial_weights import InitialWeights, read_initial_weights
 
 Step = Callable[..., Any]

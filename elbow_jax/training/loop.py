@@ -11,10 +11,10 @@ import numpy as np
 from elbow_core.dataset import PreparedData
 from elbow_core.errors import UserError
 from elbow_core.processes import Interrupted
-from elbow_jax.auxiliary import read_targets
 from elbow_jax.config import TrainConfig
 from elbow_jax.data import Batches, image_ids, position_of, training_batches
 from elbow_jax.runtime import Interruption, compile_in_thread, process, to_devices
+from elbow_jax.targets import read_targets
 from elbow_jax.training.checkpoints import Checkpoints
 from elbow_jax.training.engine import Engine
 from elbow_jax.training.progress import TrainingProgress

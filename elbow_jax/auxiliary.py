@@ -1,4 +1,9 @@
-"""Heads on a network's features that predict the auxiliary targets, and their losses."""
+"""Auxiliary targets of training: what a radiograph shows and where, beside its label.
+
+One bit an image teaches a network slowly what a fracture is. Small heads on the network's features
+predict body part, finding and place too (Szegedy et al., 2015, arXiv 1409.4842, call them auxiliary
+classifiers); they are trained with it, and are not part of the released model.
+"""
 
 from collections.abc import Mapping
 from typing import Any

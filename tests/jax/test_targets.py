@@ -8,8 +8,8 @@ import pytest
 from elbow_core.dataset import REGIONS_FILE, Region, open_prepared, write_regions
 from elbow_core.errors import ConfigError
 from elbow_core.radiographs import Augmentation
-from elbow_jax.auxiliary import read_targets
 from elbow_jax.data import training_batches
+from elbow_jax.targets import read_targets
 from tests.support.small_data import write_prepared
 
 SIZE = 48

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from elbow_jax.auxiliary import HEADS, auxiliary_loss, initial_heads, without_heads
-from elbow_jax.auxiliary.heads import place_map
+from elbow_jax.auxiliary import HEADS, auxiliary_loss, initial_heads, place_map, without_heads
 
 NAN = float("nan")
 
