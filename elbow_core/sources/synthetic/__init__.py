@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_core.sources.synthetic.elbow import VIEWS, render_radiograph
     from elbow_core.sources.synthetic.findings import FINDINGS, INJURIES, NORMALS, label_of
-    from elbow_core.sources.synthetic.radiograph import VIEWS, render_radiograph
     from elbow_core.sources.synthetic.source import SyntheticSource
     from elbow_core.sources.synthetic.trees import (
         write_elbow_tree,
@@ -34,7 +34,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "findings": ["FINDINGS", "INJURIES", "NORMALS", "label_of"],
-        "radiograph": ["VIEWS", "render_radiograph"],
+        "elbow": ["VIEWS", "render_radiograph"],
         "source": ["SyntheticSource"],
         "trees": ["write_elbow_tree", "write_folder_tree", "write_mura_tree"],
     },

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elbow_core.sources.synthetic.anatomy import sample_anatomy
+from elbow_core.sources.synthetic.elbow import VIEWS, sample_anatomy
 from elbow_core.sources.synthetic.findings import label_of
-from elbow_core.sources.synthetic.radiograph import VIEWS
 
 VALID_SHARE = 0.1
 

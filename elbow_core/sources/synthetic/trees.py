@@ -21,7 +21,7 @@ from elbow_core.dataset import Region
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file, is_partial_name, locked_folder, read_json, sweep
 from elbow_core.processes import WorkerPool
-from elbow_core.sources.synthetic.anatomy import sample_anatomy
+from elbow_core.sources.synthetic.elbow import render_radiograph, sample_anatomy
 from elbow_core.sources.synthetic.findings import label_of
 from elbow_core.sources.synthetic.geometry import (
     GEOMETRY,
@@ -39,7 +39,6 @@ from elbow_core.sources.synthetic.plans import (
     plan_folder_patient,
     plan_mura_patient,
 )
-from elbow_core.sources.synthetic.radiograph import render_radiograph
 
 GENERATOR = 4  # Raise it when pixels or names change: an older tree is then refused.
 RECORD = "synthetic.json"

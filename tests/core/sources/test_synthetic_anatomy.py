@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from elbow_core.sources.synthetic.anatomy import BONES, render_bones, sample_anatomy
-from elbow_core.sources.synthetic.outlines import OUTLINES
+from elbow_core.sources.synthetic.elbow.anatomy import BONES, render_bones, sample_anatomy
+from elbow_core.sources.synthetic.elbow.outlines import OUTLINES
 
 RESOLUTION = 0.6
 

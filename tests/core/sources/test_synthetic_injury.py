@@ -1,13 +1,9 @@
 import numpy as np
 import pytest
 
-from elbow_core.sources.synthetic.anatomy import render_bones, sample_anatomy
-from elbow_core.sources.synthetic.fractures import (
-    SITES,
-    rigid_motion,
-    sample_dislocation,
-    sample_fracture,
-)
+from elbow_core.sources.synthetic.elbow.anatomy import render_bones, sample_anatomy
+from elbow_core.sources.synthetic.elbow.sites import SITES, sample_dislocation, sample_fracture
+from elbow_core.sources.synthetic.fractures import rigid_motion
 from elbow_core.sources.synthetic.fragments import break_bone
 
 ALL_SITES = [site for part in SITES.values() for site in part if site != "both_shafts"]

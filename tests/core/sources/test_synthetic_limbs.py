@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from elbow_core.sources.synthetic.bones import render_bone
-from elbow_core.sources.synthetic.limbs import PARTS, break_tube, render_limb
-from elbow_core.sources.synthetic.tubular_bones import sample_break, sample_nodule, sample_tube
+from elbow_core.sources.synthetic.limbs.rendering import PARTS, break_tube, render_limb
+from elbow_core.sources.synthetic.limbs.tubular_bones import (
+    sample_break,
+    sample_nodule,
+    sample_tube,
+)
 from tests.core.sources.test_synthetic_statistics import LIMIT, separation, statistics_of
 
 

@@ -6,7 +6,7 @@ from elbow_core.sources.synthetic import FINDINGS, VIEWS, label_of, render_radio
 from elbow_core.sources.synthetic.bones import Patch
 from elbow_core.sources.synthetic.fractures import rigid_motion
 from elbow_core.sources.synthetic.fragments import Piece
-from elbow_core.sources.synthetic.limbs import render_limb
+from elbow_core.sources.synthetic.limbs.rendering import render_limb
 from elbow_core.sources.synthetic.locations import (
     JOINT_RADIUS,
     locate_break,

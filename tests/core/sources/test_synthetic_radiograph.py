@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from elbow_core.sources.synthetic import FINDINGS, VIEWS, render_radiograph
-from elbow_core.sources.synthetic.anatomy import sample_anatomy
-from elbow_core.sources.synthetic.radiograph import PARTS
+from elbow_core.sources.synthetic.elbow.anatomy import sample_anatomy
+from elbow_core.sources.synthetic.elbow.radiograph import PARTS
 
 SIZE = 128
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from elbow_core.sources.synthetic.bones import Patch
-from elbow_core.sources.synthetic.hardware import PLATES, WIRES, render_plate, render_wires
+from elbow_core.sources.synthetic.elbow.hardware import PLATES, WIRES, render_plate, render_wires
 from elbow_core.sources.synthetic.rendering import (
     apply_display,
     expose,

@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from elbow_core.sources.synthetic import FINDINGS, label_of, write_elbow_tree
-from elbow_core.sources.synthetic.anatomy import render_bones, sample_anatomy
-from elbow_core.sources.synthetic.pose import pose_limb
+from elbow_core.sources.synthetic.elbow.anatomy import render_bones, sample_anatomy
+from elbow_core.sources.synthetic.elbow.pose import pose_limb
 
 LIMIT = 0.65  # Largest AUROC allowed.
 SHIFT = 25  # Grey levels: an acquisition artefact that the same measurement must detect.

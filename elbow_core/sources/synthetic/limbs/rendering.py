@@ -14,6 +14,12 @@ from elbow_core.dataset import Region
 from elbow_core.sources.synthetic.bones import Patch, rasterise_curve, render_bone, split_patch
 from elbow_core.sources.synthetic.fractures import rigid_motion
 from elbow_core.sources.synthetic.fragments import Piece, fracture_line
+from elbow_core.sources.synthetic.limbs.tubular_bones import (
+    Break,
+    sample_break,
+    sample_nodule,
+    sample_tube,
+)
 from elbow_core.sources.synthetic.locations import Radiograph, locate_break, locate_metal
 from elbow_core.sources.synthetic.rendering import (
     Frame,
@@ -24,12 +30,6 @@ from elbow_core.sources.synthetic.rendering import (
     sample_frame,
 )
 from elbow_core.sources.synthetic.soft_tissue import MUSCLE, skin_distance, tissue_depth
-from elbow_core.sources.synthetic.tubular_bones import (
-    Break,
-    sample_break,
-    sample_nodule,
-    sample_tube,
-)
 
 PARTS = ("hand", "leg")
 

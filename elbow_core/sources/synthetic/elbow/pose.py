@@ -5,18 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from elbow_core.sources.synthetic.anatomy import Anatomy
 from elbow_core.sources.synthetic.bones import Patch
+from elbow_core.sources.synthetic.elbow.anatomy import Anatomy
+from elbow_core.sources.synthetic.elbow.hardware import PLATES, WIRES, render_plate, render_wires
+from elbow_core.sources.synthetic.elbow.sites import SITES, sample_dislocation, sample_fracture
 from elbow_core.sources.synthetic.findings import INJURIES
-from elbow_core.sources.synthetic.fractures import (
-    SITES,
-    Fracture,
-    rigid_motion,
-    sample_dislocation,
-    sample_fracture,
-)
+from elbow_core.sources.synthetic.fractures import Fracture, rigid_motion
 from elbow_core.sources.synthetic.fragments import Piece, break_bone
-from elbow_core.sources.synthetic.hardware import PLATES, WIRES, render_plate, render_wires
 
 OLD_PLATE_SHARE = 0.1  # of the injured limbs have a plate from an earlier fracture
 SUBTLE_SHARE = 0.1  # of the fractures are hardly displaced

@@ -15,7 +15,7 @@ from elbow_core.sources.synthetic.bones import (
     render_bone,
     smooth_curve,
 )
-from elbow_core.sources.synthetic.outlines import GROWTH_PLATES, OUTLINES, PROFILES
+from elbow_core.sources.synthetic.elbow.outlines import GROWTH_PLATES, OUTLINES, PROFILES
 
 BONES = ("humerus", "radius", "ulna")
 REACH = {"elbow": 135.0, "forearm": 230.0, "humerus": 230.0}

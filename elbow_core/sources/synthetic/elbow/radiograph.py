@@ -3,7 +3,9 @@
 import numpy as np
 
 from elbow_core.dataset import Region
-from elbow_core.sources.synthetic.anatomy import REACH, Anatomy, render_bones, sample_anatomy
+from elbow_core.sources.synthetic.elbow.anatomy import REACH, Anatomy, render_bones, sample_anatomy
+from elbow_core.sources.synthetic.elbow.pose import Limb, pose_limb
+from elbow_core.sources.synthetic.elbow.soft_tissue import render_soft_tissue
 from elbow_core.sources.synthetic.findings import FINDINGS, INJURIES
 from elbow_core.sources.synthetic.locations import (
     Radiograph,
@@ -11,7 +13,6 @@ from elbow_core.sources.synthetic.locations import (
     locate_dislocation,
     locate_metal,
 )
-from elbow_core.sources.synthetic.pose import Limb, pose_limb
 from elbow_core.sources.synthetic.rendering import (
     Frame,
     apply_display,
@@ -20,7 +21,7 @@ from elbow_core.sources.synthetic.rendering import (
     render_marker,
     sample_frame,
 )
-from elbow_core.sources.synthetic.soft_tissue import MUSCLE, render_cast, render_soft_tissue
+from elbow_core.sources.synthetic.soft_tissue import MUSCLE, render_cast
 
 VIEWS = ("ap", "lateral")
 PARTS = ("elbow", "forearm", "humerus")
