@@ -5,7 +5,7 @@
 #   scripts/pretrain_synthetic.sh
 #
 # Finished steps are skipped and interrupted ones are resumed. The weights end in elbow_jax/weights,
-# and the digests that are printed last belong into elbow_jax/training/shipped_weights.py.
+# and the digests that are printed last belong into elbow_jax/training/initial/shipped.py.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}

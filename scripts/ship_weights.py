@@ -3,7 +3,7 @@
     python -m scripts.ship_weights --runs runs/synthetic
 
 The last step of scripts/pretrain_synthetic.sh. It prints the digests that
-elbow_jax/training/shipped_weights.py must name.
+elbow_jax/training/initial/shipped.py must name.
 """
 
 import argparse

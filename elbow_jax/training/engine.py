@@ -21,7 +21,7 @@ from elbow_jax.optimizer import Rate, WarmRestarts, adamw, sgd
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding
 from elbow_jax.steps import TrainState, create_state, make_eval_step, make_train_step
 from elbow_jax.targets import read_targets
-from elbow_jax.training.initial_weights import InitialWeights, read_initial_weights
+from elbow_jax.training.initial import InitialWeights, read_initial_weights
 
 Step = Callable[..., Any]
 

@@ -26,8 +26,12 @@ from elbow_jax.steps import TrainState, Variables
 from elbow_jax.training.checkpoints import Checkpoints, has_checkpoint, size_of
 from elbow_jax.training.cost import describe_cost, measure_cost
 from elbow_jax.training.engine import Engine, build_engine
-from elbow_jax.training.initial_weights import missing_weights
-from elbow_jax.training.leakage import find_leaked_near_duplicates, refuse_leakage, seen_before
+from elbow_jax.training.initial import (
+    find_leaked_near_duplicates,
+    missing_weights,
+    refuse_leakage,
+    seen_before,
+)
 from elbow_jax.training.lengthening import describe_changes, set_model_aside
 from elbow_jax.training.loop import fit
 from elbow_jax.training.run_directory import (

@@ -13,7 +13,7 @@ from elbow_core.prepare import DataConfig
 from elbow_core.runs import data_fingerprint
 from elbow_jax import evaluate, train
 from elbow_jax.scoring import images_seen_by, read_card
-from elbow_jax.training.leakage import seen_before
+from elbow_jax.training.initial.leakage import seen_before
 from tests.support.commands import refusal_of, status_of
 from tests.support.finished_runs import write_finished_run
 from tests.support.prepare_folders import KEY, edit_manifest, prepare_and_open, write_images

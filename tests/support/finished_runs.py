@@ -13,7 +13,7 @@ from elbow_jax import networks
 from elbow_jax.config import TrainConfig
 from elbow_jax.scoring import write_released
 from elbow_jax.training import RunDirectory, create_run
-from elbow_jax.training.leakage import refuse_leakage, seen_before
+from elbow_jax.training.initial.leakage import refuse_leakage, seen_before
 from tests.support.training import write_config
 
 

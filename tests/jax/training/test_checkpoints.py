@@ -18,7 +18,7 @@ from elbow_jax.optimizer import sgd
 from elbow_jax.steps import create_state
 from elbow_jax.training import integrity
 from elbow_jax.training.checkpoints import Checkpoints
-from elbow_jax.training.integrity import CheckpointError
+from elbow_jax.training.checkpoints.integrity import CheckpointError
 
 
 def state_of(value, width=3):
@@ -118,7 +118,7 @@ def test_full_disk_is_an_error_and_keeps_the_last_good_checkpoint(tmp_path):
 
 
 def test_checkpoint_of_a_newer_schema_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("elbow_jax.training.integrity.SCHEMA_VERSION", 7)
+    monkeypatch.setattr("elbow_jax.training.checkpoints.integrity.SCHEMA_VERSION", 7)
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(1, state_of(0.0), {}, auroc=0.5)
     monkeypatch.undo()

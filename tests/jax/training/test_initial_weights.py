@@ -13,7 +13,7 @@ from elbow_core.radiographs import Preprocessing
 from elbow_jax.models import ModelConfig, build_model
 from elbow_jax.porting import to_torch
 from elbow_jax.scoring import write_released
-from elbow_jax.training.initial_weights import initial_variables
+from elbow_jax.training.initial.weights import initial_variables
 
 BACKBONES = ("convnext_tiny", "efficientnetv2_s", "mobilenetv3_large")
 

@@ -10,7 +10,7 @@ from elbow_core.dataset.near_duplicates import HASHES_FILE
 from elbow_core.dataset.prepared import open_prepared
 from elbow_jax.config import TrainConfig
 from elbow_jax.training import create_run
-from elbow_jax.training.leakage import find_leaked_near_duplicates, refuse_leakage
+from elbow_jax.training.initial.leakage import find_leaked_near_duplicates, refuse_leakage
 from elbow_jax.training.stage import record_near_duplicates
 from tests.support.small_data import SPLITS, write_prepared
 from tests.support.training import write_config

@@ -13,8 +13,8 @@ from elbow_jax.config import TrainConfig
 from elbow_jax.models import ModelConfig
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.training import build_engine, shipped_weights
-from elbow_jax.training.leakage import refuse_leakage, seen_before
-from elbow_jax.training.shipped_weights import SHIPPED, read_shipped, seen_by_shipped
+from elbow_jax.training.initial.leakage import refuse_leakage, seen_before
+from elbow_jax.training.initial.shipped import SHIPPED, read_shipped, seen_by_shipped
 from tests.support.small_data import write_prepared
 from tests.support.training import write_config
 

@@ -15,8 +15,8 @@ from elbow_jax.networks import shapes_by_path
 from elbow_jax.porting import PUBLISHED, HubError, read_weights, start_from_weights
 from elbow_jax.runtime import is_main
 from elbow_jax.scoring import ReleasedModel, read_released
+from elbow_jax.training.initial.shipped import SHIPPED, is_shipped, read_shipped
 from elbow_jax.training.run_directory import RunDirectory
-from elbow_jax.training.shipped_weights import SHIPPED, is_shipped, read_shipped
 
 Init = str | Mapping[str, str]
 Initialise = Callable[[str | None], dict[str, Any]]

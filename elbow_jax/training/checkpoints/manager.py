@@ -16,7 +16,7 @@ from elbow_core.files import SMALL_FILE, read_regular, require_room
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.runtime import is_main
 from elbow_jax.steps import TrainState
-from elbow_jax.training.integrity import (
+from elbow_jax.training.checkpoints.integrity import (
     CheckpointError,
     DamagedCheckpointError,
     check_digest,
@@ -29,7 +29,7 @@ from elbow_jax.training.integrity import (
     reason_of,
     state_tree,
 )
-from elbow_jax.training.quiet_orbax import quiet_orbax
+from elbow_jax.training.checkpoints.quiet_orbax import quiet_orbax
 
 
 class Checkpoints:

@@ -36,9 +36,9 @@ from elbow_core.runs import locate, require_data
 from elbow_jax.config import TrainConfig
 from elbow_jax.porting import PUBLISHED
 from elbow_jax.scoring import images_seen_by, read_card
-from elbow_jax.training.initial_weights import Init
+from elbow_jax.training.initial.shipped import SHIPPED, is_shipped, seen_by_shipped
+from elbow_jax.training.initial.weights import Init
 from elbow_jax.training.run_directory import RunDirectory, recorded_origin
-from elbow_jax.training.shipped_weights import SHIPPED, is_shipped, seen_by_shipped
 
 
 @dataclass(frozen=True)

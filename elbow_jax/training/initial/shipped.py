@@ -19,7 +19,7 @@ SHIPPED = {
 }
 """Each tag, and the SHA-256 of its card, which in turn names those of weights and seen images."""
 
-FOLDER = Path(__file__).parents[1] / "weights"
+FOLDER = Path(__file__).parents[2] / "weights"
 """A released model for each tag."""
 
 
