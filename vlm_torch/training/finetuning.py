@@ -2,8 +2,6 @@
 
 import contextlib
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
@@ -24,11 +22,8 @@ from elbow_core.processes import Interrupted, Interruption
 from elbow_core.radiographs import NO_AUGMENTATION, Preprocessing
 from elbow_core.runs import (
     CONFIG,
-    HARMLESS,
     METRICS,
-    Change,
     MetricsLog,
-    ResumeRules,
     begin_run,
     check_new,
     check_resume,
@@ -36,7 +31,6 @@ from elbow_core.runs import (
     describe_stop,
     lock_run,
     naming_full_disk,
-    read_record,
     resume_run,
 )
 from vlm_torch.config import ADAPTER, CHECKPOINTS, FinetuneConfig
@@ -56,8 +50,10 @@ from vlm_torch.training.checkpoints import (
     remove_partial_checkpoints,
 )
 from vlm_torch.training.dataset import Collator, RadiographDataset
+from vlm_torch.training.same_base import require_same_base, resume_rules
 from vlm_torch.training.stopping import (
     StopOnSignal,
+    end_process_group,
     end_reading_processes,
     naming_dead_workers,
 )
@@ -75,6 +71,12 @@ def finetune(config: FinetuneConfig, resume: bool) -> int:
             another process that trains the run, before the first step; later only a loss that is
             not finite or a full disk.
     """
+    status = _finetune(config, resume)
+    end_process_group()
+    return status
+
+
+def _finetune(config: FinetuneConfig, resume: bool) -> int:
     data = open_prepared(config.data.prepared)
     arguments = training_arguments(config, config.run / CHECKPOINTS)
     is_main = arguments.process_index == 0
@@ -99,9 +101,9 @@ def finetune(config: FinetuneConfig, resume: bool) -> int:
                     require_room(config.run, _checkpoint_size(model), "the next checkpoint")
                 record = _describe(data, base, model, arguments)
                 if exists:
-                    _require_same_base(config.run, base)
+                    require_same_base(config.run, base)
                     check = check_resume if adapter.is_dir() else resume_run
-                    check(config.run, config, record, _resume_rules(base))
+                    check(config.run, config, record, resume_rules(base))
                 elif resume and (config.run / CONFIG).is_file():
                     raise ConfigError(f"{config.run}: was begun by another process meanwhile")
                 else:
@@ -193,41 +195,6 @@ def _write_adapter(
         validation_loss=loss,
     )
     print(f"adapter: {adapter} (step {step}, validation loss {loss:.4f})")
-
-
-def _resume_rules(base: BaseCheckpoint) -> ResumeRules:
-    """Return the fields that may change when a run is resumed.
-
-    The base model may be given by another path if its fingerprint is the same.
-    """
-
-    def same_base(_: str, change: Change, recorded: Mapping[str, Any]) -> bool:
-        paths = [Path(str(value)).resolve() for value in change]
-        known = recorded.get("base", {}).get("fingerprint")
-        return paths[0] == paths[1] or known == base.fingerprint
-
-    return ResumeRules(
-        harmless=HARMLESS,
-        same={"model.base": same_base},
-        reasons={
-            "epochs": "its learning rate falls to 0 over all epochs, so that a run of another "
-            "length is another run: restore it"
-        },
-    )
-
-
-def _require_same_base(run: Path, base: BaseCheckpoint) -> None:
-    """Check that a run resumes with the base model that it began with, wherever that is now.
-
-    Fingerprints of earlier versions, which begin otherwise, are not compared.
-    """
-    known = str(read_record(run).get("base", {}).get("fingerprint", ""))
-    version = base.fingerprint.partition("-")[0]
-    if known.startswith(f"{version}-") and known != base.fingerprint:
-        raise ConfigError(
-            f"{run}: cannot resume, since {base.path} is not the base model that the run began "
-            "with; restore it, or give another `run:`"
-        )
 
 
 def _checkpoint_size(model: PeftModel) -> int:

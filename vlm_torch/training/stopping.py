@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from elbow_core.errors import UserError
@@ -105,6 +106,18 @@ def end_reading_processes() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler would raise an error for each
     for process in multiprocessing.active_children():
         process.kill()
+
+
+def end_process_group() -> None:
+    """End the communication with the other processes of this run, once all of them are here.
+
+    Without it the threads of torch's backend still run when the interpreter ends; a process whose
+    work was done has been aborted by the C++ runtime then ("terminate called without an active
+    exception").
+    """
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
 
 
 def _ends_epoch(state: TrainerState) -> bool:

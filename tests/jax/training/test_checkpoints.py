@@ -16,8 +16,7 @@ from elbow_core.errors import ConfigError
 from elbow_core.files import atomic as files
 from elbow_jax.optimizer import sgd
 from elbow_jax.steps import create_state
-from elbow_jax.training import integrity
-from elbow_jax.training.checkpoints import Checkpoints
+from elbow_jax.training.checkpoints import Checkpoints, integrity
 from elbow_jax.training.checkpoints.integrity import CheckpointError
 
 

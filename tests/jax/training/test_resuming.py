@@ -213,8 +213,8 @@ TRAIN = """
 import sys
 from elbow_core import cli
 from elbow_jax import train
-from elbow_jax.training import checkpoints
-checkpoints.require_room = lambda *_: None
+from elbow_jax.training.checkpoints import manager
+manager.require_room = lambda *_: None
 cli.run(train.main)
 """
 

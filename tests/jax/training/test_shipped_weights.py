@@ -12,7 +12,8 @@ from elbow_jax import networks
 from elbow_jax.config import TrainConfig
 from elbow_jax.models import ModelConfig
 from elbow_jax.networks import shapes_by_path
-from elbow_jax.training import build_engine, shipped_weights
+from elbow_jax.training import build_engine
+from elbow_jax.training.initial import shipped
 from elbow_jax.training.initial.leakage import refuse_leakage, seen_before
 from elbow_jax.training.initial.shipped import SHIPPED, read_shipped, seen_by_shipped
 from tests.support.small_data import write_prepared
@@ -42,7 +43,7 @@ def test_shipped_weights_are_those_of_a_small_network_and_good_on_synthetic_imag
     shapes = networks.variable_shapes(networks.build(config, "float32"), 64)
     assert shapes_by_path(released.variables) == shapes_by_path(shapes)
     assert released.card.validation["auroc"] > 0.75
-    files = list((shipped_weights.FOLDER / tag.removeprefix("synthetic/")).iterdir())
+    files = list((shipped.FOLDER / tag.removeprefix("synthetic/")).iterdir())
     assert sum(file.stat().st_size for file in files) < LIMIT
 
 
@@ -81,8 +82,8 @@ def test_weights_of_something_else_are_refused(folder, changes, words):
 @pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "seen_images.csv"])
 def test_a_changed_file_is_refused(folder, monkeypatch, name):
     copied = folder / "weights"
-    shutil.copytree(shipped_weights.FOLDER, copied)
-    monkeypatch.setattr(shipped_weights, "FOLDER", copied)
+    shutil.copytree(shipped.FOLDER, copied)
+    monkeypatch.setattr(shipped, "FOLDER", copied)
     file = copied / "mobilenetv3_large_small" / name
     content = bytearray(file.read_bytes())
     content[-2] ^= 1
@@ -93,6 +94,6 @@ def test_a_changed_file_is_refused(folder, monkeypatch, name):
 
 
 def test_a_missing_folder_says_to_install_anew(folder, monkeypatch):
-    monkeypatch.setattr(shipped_weights, "FOLDER", folder)
+    monkeypatch.setattr(shipped, "FOLDER", folder)
     with pytest.raises(ConfigError, match="is missing; install the project anew"):
         read_shipped(MOBILENET)
