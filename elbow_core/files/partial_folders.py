@@ -72,6 +72,10 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
             yield partial
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+            if partial.exists():  # Its names could not be read; only the mark is left, as a rule.
+                with suppress(OSError):
+                    (partial / MARK).unlink(missing_ok=True)
+                    partial.rmdir()
 
 
 def sweep(parent: Path) -> None:
@@ -136,7 +140,12 @@ def _new_locked_folder(parent: Path, lock: ExitStack) -> Path:
     while True:
         partial = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=parent))
         with suppress(FileNotFoundError), ExitStack() as attempt:
-            is_free = attempt.enter_context(_lock_if_free(partial))
+            try:
+                is_free = attempt.enter_context(_lock_if_free(partial))
+            except OSError:
+                with suppress(OSError):
+                    partial.rmdir()
+                raise
             # Another process may have taken it for a leftover before it was locked.
             if is_free is not False and partial.exists():
                 lock.push(attempt.pop_all())

@@ -1,7 +1,6 @@
 """Save and restore the state of a training run with Orbax."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from elbow_core.errors import UserError
-from elbow_core.files import SMALL_FILE, read_regular, require_room
+from elbow_core.files import require_room
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.runtime import is_main
 from elbow_jax.steps import TrainState
@@ -30,6 +29,7 @@ from elbow_jax.training.checkpoints.integrity import (
     state_tree,
 )
 from elbow_jax.training.checkpoints.quiet_orbax import quiet_orbax
+from elbow_jax.training.checkpoints.records import auroc_of, problem_of_records
 
 
 class Checkpoints:
@@ -50,14 +50,14 @@ class Checkpoints:
         self._saving: int | None = None
         self._quiet = quiet_orbax()
         if read_only:
-            options = ocp.CheckpointManagerOptions(read_only=True, best_fn=_auroc)
+            options = ocp.CheckpointManagerOptions(read_only=True, best_fn=auroc_of)
         else:
-            self._quarantine_unreadable_metrics()
+            self._quarantine_unreadable_records()
             best = preservation_policy.BestN(
-                get_metric_fn=_auroc, n=1, keep_checkpoints_without_metrics=False
+                get_metric_fn=auroc_of, n=1, keep_checkpoints_without_metrics=False
             )
             options = ocp.CheckpointManagerOptions(
-                best_fn=_auroc,
+                best_fn=auroc_of,
                 preservation_policy=preservation_policy.AnyPreservationPolicy(
                     [preservation_policy.LatestN(2), best]
                 ),
@@ -90,8 +90,9 @@ class Checkpoints:
         except CheckpointError:
             if error is None:
                 raise
-        finally:
-            self._quiet.__exit__(kind, error, trace)
+            return
+        if error is None:
+            self._quiet.__exit__(None, None, None)
 
     def latest(self) -> int | None:
         """Return the step of the newest checkpoint, or None."""
@@ -195,20 +196,19 @@ class Checkpoints:
             )
         return None
 
-    def _quarantine_unreadable_metrics(self) -> None:
-        """Orbax reads the metrics of every checkpoint on opening and fails at the first bad one."""
-        for file in self._directory.glob("*/metrics/metrics"):
-            checkpoint = file.parent.parent
+    def _quarantine_unreadable_records(self) -> None:
+        """Set aside what Orbax cannot open: it fails at the first bad record of any checkpoint."""
+        for checkpoint in sorted(self._directory.glob("*")):
             if not checkpoint.name.isdigit():
                 continue
-            problem = _problem_of_metrics(file) and _problem_of_metrics(file)
+            problem = problem_of_records(checkpoint) and problem_of_records(checkpoint)
             if isinstance(problem, OSError):
                 raise CheckpointError(
-                    f"{file}: cannot be read ({problem.strerror}); nothing was moved, so continue "
-                    "with --resume once it can be read"
+                    f"{problem.filename}: cannot be read ({problem.strerror}); nothing was moved, "
+                    "so continue with --resume once it can be read"
                 )
             if problem is not None:
-                quarantine(checkpoint, f"{file}: cannot be read ({problem})")
+                quarantine(checkpoint, str(problem))
 
     @contextlib.contextmanager
     def _naming_errors(
@@ -252,15 +252,3 @@ def size_of(state: TrainState) -> int:
 def has_checkpoint(directory: Path) -> bool:
     """Return whether a directory holds a checkpoint, damaged or not."""
     return directory.is_dir() and any(path.name.isdigit() for path in directory.iterdir())
-
-
-def _problem_of_metrics(file: Path) -> Exception | None:
-    try:
-        float(_auroc(json.loads(read_regular(file, SMALL_FILE))))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        return error
-    return None
-
-
-def _auroc(metrics: dict[str, float]) -> float:
-    return metrics["auroc"]

@@ -14,6 +14,8 @@ def quiet_orbax() -> Iterator[None]:
 
     A save that fails in the background is logged by each thread and task that waits for it, with a
     traceback each: 800 lines for one full disk. The error itself reaches the thread that saves.
+    After an error the silence stays: the other threads of the save end later, perhaps after the
+    run.
     """
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
     levels = [logger.level for logger in loggers]
@@ -22,12 +24,10 @@ def quiet_orbax() -> Iterator[None]:
     hook = threading.excepthook
     threading.excepthook = _except_orbax(hook)
     _ignore_closed_loops()
-    try:
-        yield
-    finally:
-        threading.excepthook = hook
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    yield
+    threading.excepthook = hook
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 def _except_orbax(hook: Any) -> Any:

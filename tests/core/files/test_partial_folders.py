@@ -1,6 +1,7 @@
 """Partial folders: marked as ours, locked, and never another's."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,20 @@ def test_foreign_entry_beside_a_complete_output_is_not_touched(tmp_path, make):
     before = contents(tmp_path)
     remove_finished(tmp_path / "out")
     assert contents(tmp_path) == before
+
+
+def test_temporary_folder_whose_names_cannot_be_read_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "rmtree", lambda path, ignore_errors: None)
+    with temporary_folder(tmp_path) as folder:
+        assert names_in(tmp_path) == [folder.name]
+    assert names_in(tmp_path) == []
+
+
+def test_temporary_folder_that_cannot_be_opened_is_removed(tmp_path, monkeypatch):
+    def refuse(path, *arguments):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("elbow_core.files.partial_folders.os.open", refuse)
+    with pytest.raises(PermissionError), temporary_folder(tmp_path):
+        raise AssertionError("the folder cannot be locked")
+    assert names_in(tmp_path) == []

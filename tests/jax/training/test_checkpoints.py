@@ -1,6 +1,7 @@
 import dataclasses
 import errno
 import gc
+import logging
 import os
 import resource
 import shutil
@@ -220,8 +221,9 @@ def test_unreadable_file_is_not_damage_and_wrong_content_is(saved, name):
     assert saved_steps(saved) == [1]
 
 
-def test_pipe_in_the_place_of_metrics_is_not_damage_and_deeply_nested_metrics_are(saved):
-    file = saved / "2/metrics/metrics"
+@pytest.mark.parametrize("name", ["metrics/metrics", "_CHECKPOINT_METADATA"])
+def test_pipe_in_the_place_of_a_record_is_not_damage_and_a_deeply_nested_record_is(saved, name):
+    file = saved / "2" / name
     file.unlink()
     os.mkfifo(file)
     with pytest.raises(CheckpointError, match=r"nothing was moved"):
@@ -230,6 +232,43 @@ def test_pipe_in_the_place_of_metrics_is_not_damage_and_deeply_nested_metrics_ar
     file.write_bytes(b"[" * 99_999)
     assert restore_latest(saved) == 1
     assert saved_steps(saved) == [1]
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b'{"commit_timestamp_nsecs": "now"}'])
+def test_times_of_another_form_are_damage(saved, content):
+    (saved / "2/_CHECKPOINT_METADATA").write_bytes(content)
+    assert restore_latest(saved) == 1
+    assert saved_steps(saved) == [1]
+
+
+def test_missing_times_do_not_matter(saved):
+    (saved / "2/_CHECKPOINT_METADATA").unlink()
+    assert restore_latest(saved) == 2
+
+
+def test_pipe_among_the_arrays_is_named_and_not_waited_for(saved):
+    file = next(path for path in sorted((saved / "2/state").rglob("*")) if path.is_file())
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(CheckpointError, match=r"is neither a file nor a folder.*nothing was moved"):
+        restore_latest(saved)
+    assert saved_steps(saved) == [1, 2]
+
+
+def test_threads_that_end_after_a_failed_save_print_nothing(saved):
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    before = [logger.level for logger in loggers], threading.excepthook
+    try:
+        with pytest.raises(OSError, match="full"), Checkpoints(saved):
+            raise OSError("full")
+        assert [logger.level for logger in loggers] == [logging.CRITICAL] * 2
+    finally:
+        for logger, level in zip(loggers, before[0], strict=True):
+            logger.setLevel(level)
+        threading.excepthook = before[1]
+    with Checkpoints(saved):
+        pass
+    assert [logger.level for logger in loggers] == before[0]
 
 
 def test_no_thread_waits_for_a_folder_that_cannot_be_created(saved, monkeypatch):
