@@ -21,25 +21,93 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
-RUNS = Path("runs/demo")
 NETWORKS = ("mobilenet", "efficientnet", "convnext")
 MODELS = (*NETWORKS, "ensemble")
 METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
 
-
-def prepare(name: str) -> list[str]:
-    """The command that renders and prepares a data set."""
-    return ["-m", "elbow_core.prepare", "--config", f"configs/demo/{name}.yaml"]
-
-
-def train(name: str) -> list[str]:
-    """The command that runs or resumes a stage of training."""
-    return ["-m", "elbow_jax.train", "--config", f"configs/demo/{name}.yaml", "--resume"]
+BACKBONES = {
+    "mobilenet": "mobilenetv3_large",
+    "efficientnet": "efficientnetv2_s",
+    "convnext": "convnext_tiny",
+}
 
 
-def evaluate(name: str) -> list[str]:
-    """The command that scores the test set with a finished run."""
-    return ["-m", "elbow_jax.evaluate", "--run", str(RUNS / name), "--split", "test"]
+class Demo:
+    """The commands of one run of the pipeline.
+
+    Seed 0 is what the configurations say. Another seed renders other patients, begins with other
+    orders and heads, and writes into folders of its own.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        suffix = f"_{seed}" if seed else ""
+        self.runs, self.data = Path(f"runs/demo{suffix}"), Path(f"data/demo{suffix}")
+        self.report = self.runs / "report_test"
+
+    def prepare(self, name: str) -> list[str]:
+        """The command that renders and prepares a data set, ``elbow`` or ``mura``."""
+        command = ["-m", "elbow_core.prepare", "--config", f"configs/demo/{name}_data.yaml"]
+        if self._seed:
+            places = ["--root", str(self.data / "raw" / name), "--out", str(self.data / name)]
+            seed = 10 * self._seed + (1 if name == "elbow" else 2)
+            command += [*places, "--source.seed", str(seed)]
+            command += ["--split.seed", str(self._seed)] if name == "elbow" else []
+        return command
+
+    def pretrain(self, name: str) -> list[str]:
+        """The command that pretrains a network, or resumes it."""
+        return self._train(f"pretrain_{name}", f"pretrain_{name}", "mura")
+
+    def train(self, name: str) -> list[str]:
+        """The command that trains a pretrained network on the elbow set, or resumes it."""
+        init = ["--init", str(self.runs / f"pretrain_{name}")] if self._seed else []
+        return [*self._train(f"train_{name}", name, "elbow"), *init]
+
+    def fuse(self) -> list[str]:
+        """The command that trains the ensemble of the three networks, or resumes it."""
+        init = []
+        for name, backbone in BACKBONES.items() if self._seed else ():
+            init += [f"--init.{backbone}", str(self.runs / name)]
+        return [*self._train("fuse", "ensemble", "elbow"), *init]
+
+    def evaluate(self, name: str) -> list[str]:
+        """The command that scores the test set with a finished run."""
+        return ["-m", "elbow_jax.evaluate", "--run", str(self.runs / name), "--split", "test"]
+
+    def write_report(self) -> list[str]:
+        """The command that compares all models on the test set."""
+        predictions = [str(self.predictions(name)) for name in MODELS]
+        validation = [str(self.predictions(name, "validation")) for name in MODELS]
+        files = [*predictions, "--validation", *validation, "--fused", "ensemble"]
+        files += ["--archive", str(self.data / "elbow")]  # the pictures of the worst errors
+        options = ["--title", "Demo: synthetic elbows, test set", "--out", str(self.report)]
+        return ["-m", "elbow_core.evaluation.report", *files, *options]
+
+    def predictions(self, name: str, split: str = "test") -> Path:
+        """The scores of a model, written by `evaluate`."""
+        return self.runs / name / f"predictions_{split}.csv"
+
+    def _train(self, config: str, run: str, data: str) -> list[str]:
+        command = ["-m", "elbow_jax.train", "--config", f"configs/demo/{config}.yaml", "--resume"]
+        if self._seed:
+            places = ["--run", str(self.runs / run), "--data.prepared", str(self.data / data)]
+            command += [*places, "--seed", str(self._seed)]
+        return command
+
+    def run(self, console: Console) -> None:
+        """Run every stage that is not finished; the first that fails ends the process."""
+        console.rule("[bold]Render and prepare the pretraining set and the elbow set", align="left")
+        run(console, [self.prepare("mura"), self.prepare("elbow")])
+        console.rule("[bold]Pretrain and train the three networks", align="left")
+        chains = {
+            name: [self.pretrain(name), self.train(name), self.evaluate(name)] for name in NETWORKS
+        }
+        run(console, chains["convnext"], chains["efficientnet"] + chains["mobilenet"])
+        console.rule("[bold]Fuse them", align="left")
+        run(console, [self.fuse(), self.evaluate("ensemble")])
+        console.rule("[bold]Report", align="left")
+        run(console, [self.write_report()])
 
 
 def run(console: Console, *chains: Sequence[Sequence[str]]) -> None:
@@ -91,27 +159,9 @@ def main() -> None:
     """Run every stage, then print the test set's metrics."""
     console = Console()
     started = time.monotonic()
-    console.rule("[bold]Render and prepare the pretraining set and the elbow set", align="left")
-    run(console, [prepare("mura_data"), prepare("elbow_data")])
-    console.rule("[bold]Pretrain and train the three networks", align="left")
-    chains = {
-        name: [train(f"pretrain_{name}"), train(f"train_{name}"), evaluate(name)]
-        for name in NETWORKS
-    }
-    # MobileNetV3 takes as long as the other two together; ConvNeXt hardly learns in so few steps.
-    run(console, chains["mobilenet"], chains["efficientnet"] + chains["convnext"])
-    console.rule("[bold]Fuse them", align="left")
-    run(console, [train("fuse"), evaluate("ensemble")])
-    console.rule("[bold]Report", align="left")
-    report = RUNS / "report_test"
-    predictions = [str(RUNS / name / "predictions_test.csv") for name in MODELS]
-    validation = [str(RUNS / name / "predictions_validation.csv") for name in MODELS]
-    files = [*predictions, "--validation", *validation, "--fused", "ensemble"]
-    files += ["--archive", "data/demo/elbow"]  # the pictures of the worst errors
-    options = ["--title", "Demo: synthetic elbows, test set", "--out", str(report)]
-    run(console, [["-m", "elbow_core.evaluation.report", *files, *options]])
-
-    models = json.loads((ROOT / report / "metrics.json").read_text(encoding="utf-8"))["models"]
+    demo = Demo()
+    demo.run(console)
+    models = json.loads((ROOT / demo.report / "metrics.json").read_text(encoding="utf-8"))["models"]
     table = Table(title="Test set, threshold 0.5")
     table.add_column("model")
     for name in METRICS:
@@ -120,7 +170,7 @@ def main() -> None:
         values = (metrics[name] for name in METRICS)  # precision is None without a positive score
         table.add_row(model, *("-" if value is None else f"{value:.3f}" for value in values))
     console.print(table)
-    console.print(f"Report: {report / 'report.html'}", highlight=False)
+    console.print(f"Report: {demo.report / 'report.html'}", highlight=False)
     console.print(f"{time.monotonic() - started:.0f} s in total", highlight=False)
 
 

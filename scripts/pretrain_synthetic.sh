@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make the shipped weights anew: render and prepare the synthetic set, train the small
-# MobileNetV3.
+# Make the shipped weights anew: render and prepare two synthetic sets, train the three small
+# networks first on elbows, then on all body parts.
 #
 #   scripts/pretrain_synthetic.sh
 #
@@ -10,6 +10,12 @@ set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
 
-"$python" -m elbow_core.prepare --config configs/synthetic/data.yaml
-"$python" -m elbow_jax.train --config configs/synthetic/mobilenet.yaml --resume
+for data in elbow parts; do
+    "$python" -m elbow_core.prepare --config configs/synthetic/${data}_data.yaml
+done
+for network in mobilenet efficientnet convnext; do
+    for stage in elbow parts; do
+        "$python" -m elbow_jax.train --config configs/synthetic/${stage}_$network.yaml --resume
+    done
+done
 "$python" -m scripts.ship_weights --runs runs/synthetic
