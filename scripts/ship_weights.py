@@ -22,16 +22,17 @@ from elbow_core.files import atomic_file, atomic_folder, sha256_of
 from elbow_jax.scoring import read_card
 
 ROOT = Path(__file__).parent.parent
+NETWORKS = ("mobilenet", "efficientnet", "convnext")
 WEIGHTS = ROOT / "elbow_jax/weights"
 CURVES = ROOT / "docs/performance/measurements/pretraining.json"
 FIGURE = ROOT / "docs/figures/pretraining.png"
 
 
-def ship(folder: Path) -> tuple[str, dict[str, Any]]:
-    """Copy a run's model into the package; return its name there and its curve."""
-    model = folder / "model"
+def ship(runs: Path, network: str) -> tuple[str, dict[str, Any]]:
+    """Copy the model of a network's last stage into the package; return its name and its curve."""
+    model = runs / network / "model"
     if not model.is_dir():
-        raise ConfigError(f"{folder}: is not finished; continue it with --resume first")
+        raise ConfigError(f"{runs / network}: is not finished; continue it with --resume first")
     card = read_card(model)
     name = f"{card.architecture.backbone}_{card.architecture.variant}"
     shutil.rmtree(WEIGHTS / name, ignore_errors=True)
@@ -39,11 +40,15 @@ def ship(folder: Path) -> tuple[str, dict[str, Any]]:
         for file in model.iterdir():
             shutil.copyfile(file, partial / file.name)
     print(f'"synthetic/{name}": "{sha256_of(WEIGHTS / name / "model.json")}",')
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    stages = {"elbows": runs / f"{network}_elbow", "all parts": runs / network}
+    return name, {stage: curve(folder) for stage, folder in stages.items()}
+
+
+def curve(run: Path) -> dict[str, list[float]]:
+    """Return the validation AUROC after each epoch of a run: of the weights, of their average."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     epochs = [row for row in rows if "validation" in row]
-    return name, {
-        "step": card.step,
-        "epoch": [round(row["epoch"]) for row in epochs],
+    return {
         "auroc": [round(row["validation"]["auroc"], 4) for row in epochs],
         "auroc_of_average": [round(row["validation_average"]["auroc"], 4) for row in epochs],
     }
@@ -53,9 +58,18 @@ def ship(folder: Path) -> tuple[str, dict[str, Any]]:
 def draw(curves: dict[str, dict[str, Any]]) -> Figure:
     """Validation AUROC by epoch, of the weights and of their average, a panel a network."""
     figure = canvas(columns=len(curves), width=3.0, height=2.8)
-    for axes, (name, curve) in zip(panels(figure), sorted(curves.items()), strict=True):
-        axes.plot(curve["epoch"], curve["auroc"], color=COLOURS[0], label="weights")
-        axes.plot(curve["epoch"], curve["auroc_of_average"], color=COLOURS[1], label="average")
+    for axes, (name, stages) in zip(panels(figure), sorted(curves.items()), strict=True):
+        first = 1
+        for stage, values in stages.items():
+            epochs = range(first, first + len(values["auroc"]))
+            named = stage == "elbows"
+            for key, colour, label in (
+                ("auroc", COLOURS[0], "weights"),
+                ("auroc_of_average", COLOURS[1], "average"),
+            ):
+                axes.plot(epochs, values[key], color=colour, label=label if named else None)
+            axes.text(first, 0.47, stage)
+            first = epochs.stop
         axes.set(title=name, xlabel="epoch", ylabel="validation AUROC", ylim=(0.45, 1.0))
         axes.legend(loc="lower right")
     return figure
@@ -66,9 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.ship_weights")
     parser.add_argument("--runs", type=Path, default=Path("runs/synthetic"), help="their folder")
     options = parser.parse_args(arguments)
-    folders = sorted(path for path in options.runs.iterdir() if (path / "config.yaml").is_file())
-    curves = json.loads(CURVES.read_text()) if CURVES.exists() else {}
-    curves |= dict(ship(folder) for folder in folders)
+    curves = dict(ship(options.runs, network) for network in NETWORKS)
     with atomic_file(CURVES) as partial:
         partial.write_text(json.dumps(curves, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     with atomic_file(FIGURE) as partial:
