@@ -28,7 +28,8 @@ class SyntheticSource(StrictModel):
     patients: Annotated[int, Field(ge=2)]
     """Number of patients; each has one or more images."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """The same seed gives the same images."""
+    """The same seed gives the same images. It is part of the patients' ids: p0001 of another seed
+    is someone else."""
     tree: Annotated[ElbowSource | MuraSource | FolderSource, Field(discriminator="kind")]
     """The layout in which they are written, and the reader."""
 
@@ -51,7 +52,15 @@ def scan(root: Path, config: SyntheticSource, workers: int) -> ScanResult:
     base = root / "MURA-v1.1" if isinstance(config.tree, MuraSource) else root
     prefix = "" if base == root else f"{base.name}/"
     geometry = {f"{prefix}{path}": shown for path, shown in read_geometry(base).items()}
-    rows = [replace(row, source=config.kind) for row in found.rows]
+    rows = [
+        replace(
+            row,
+            source=config.kind,
+            patient_id=f"seed {config.seed}: {row.patient_id}",
+            study_id=f"seed {config.seed}: {row.study_id}",
+        )
+        for row in found.rows
+    ]
     if isinstance(config.tree, FolderSource):  # The other trees state these by their names.
         rows = [
             replace(row, body_part=shown.part, view=shown.view, finding=shown.finding)

@@ -9,9 +9,11 @@ import pytest
 
 from elbow_core.errors import UserError
 from elbow_core.files import locked_folder
+from elbow_core.sources import scan
 from elbow_core.sources.synthetic import (
     FINDINGS,
     VIEWS,
+    SyntheticSource,
     label_of,
     write_elbow_tree,
     write_folder_tree,
@@ -277,3 +279,28 @@ def test_the_record_contains_the_settings(elbows, mura):
         "tree": "elbow", "patients": 150, "seed": 3, "size": SIZE,
     }.items()  # fmt: skip
     assert json.loads((mura / RECORD).read_text())["tree"] == "mura"
+
+
+def test_patients_of_another_seed_are_others(tmp_path):
+    tree = {
+        "kind": "folder",
+        "classes": {"normal": 0, "injury": 1},
+        "patient": r"(?P<patient>p\d+)",
+    }
+    found = [
+        scan(
+            tmp_path / str(seed),
+            SyntheticSource.model_validate({"patients": 2, "seed": seed, "tree": tree}),
+        )
+        for seed in (0, 1)
+    ]
+    patients = [{row.patient_id for row in result.rows} for result in found]
+    assert len(patients[0]) == len(patients[1]) == 2
+    assert not patients[0] & patients[1]
+    for result in found:
+        assert {row.path for row in result.rows} == set(result.regions)
+        for row in result.rows:
+            kinds = {region.kind for region in result.regions[row.path]}
+            assert row.label or not kinds & {"fracture", "dislocation"}
+            assert row.body_part in {"elbow", "forearm", "humerus", "hand", "leg"}
+            assert label_of(row.finding) == row.label
