@@ -290,12 +290,12 @@ def test_patients_of_another_seed_are_others(tmp_path):
     found = [
         scan(
             tmp_path / str(seed),
-            SyntheticSource.model_validate({"patients": 2, "seed": seed, "tree": tree}),
+            SyntheticSource.model_validate({"patients": 8, "seed": seed, "tree": tree}),
         )
         for seed in (0, 1)
     ]
     patients = [{row.patient_id for row in result.rows} for result in found]
-    assert len(patients[0]) == len(patients[1]) == 2
+    assert len(patients[0]) == len(patients[1]) == 8
     assert not patients[0] & patients[1]
     for result in found:
         assert {row.path for row in result.rows} == set(result.regions)
