@@ -14,7 +14,13 @@ from elbow_jax.scoring import ReleasedModel, images_seen_by, read_card, read_rel
 PREFIX = "synthetic/"
 SHIPPED = {
     "synthetic/mobilenetv3_large_small": (
-        "c4816a3deed4398fd3cb452442ad5cddca0dc7489d34dd4f1241376d70506afb"
+        "49133c8dba0568aadffaec89b7196a8fd5e23960e7f90fcdfae9367a1c80c7e9"
+    ),
+    "synthetic/efficientnetv2_s_small": (
+        "ddd193817ed302c8865fdfc117a71e4d4ce3c26857e0b25b15f8efacefee1bed"
+    ),
+    "synthetic/convnext_tiny_small": (
+        "dffaa6e7974e0d0db4338eb0bebd25d28acbd87e8a353ea32fe804e31d143fbe"
     ),
 }
 """Each tag, and the SHA-256 of its card, which in turn names those of weights and seen images."""
