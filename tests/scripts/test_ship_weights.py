@@ -1,5 +1,7 @@
 import json
 
+import numpy as np
+
 from scripts.ship_weights import curve, draw
 
 
@@ -18,5 +20,5 @@ def test_second_stage_is_drawn_after_the_first():
     network = {"elbows": stage, "all parts": {name: values[:2] for name, values in stage.items()}}
     figure = draw({"one": network, "two": network})
     assert len(figure.axes) == 2
-    drawn = [list(line.get_xdata()) for line in figure.axes[1].lines]
+    drawn = [np.asarray(line.get_xdata()).tolist() for line in figure.axes[1].lines]
     assert drawn == [[1, 2, 3]] * 2 + [[4, 5]] * 2

@@ -80,7 +80,7 @@ def kill_at_a_random_moment(config: Path, run: Path, moment: str, chance: random
     return process.returncode != 0
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(200, marks=pytest.mark.slow)])
 def test_run_killed_at_random_moments_is_byte_identical_to_an_uninterrupted_one(
     uninterrupted, tmp_path, kills
 ):

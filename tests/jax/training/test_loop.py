@@ -146,6 +146,7 @@ def test_contact_sheet_is_filled_row_by_row():
     assert contact_sheet(images, max_images=4).tolist() == [[0, 1], [2, 3]]
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_as_float32_does(folder):
     curves = {}
     for precision in ("float32", "bfloat16"):
