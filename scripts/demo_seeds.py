@@ -4,8 +4,8 @@
     python -m scripts.demo_seeds --seeds 0 1 2
 
 Each seed renders other patients and trains anew (`scripts/demo.py`). Finished seeds are skipped and
-an interrupted one is resumed. Prints the table of docs/performance/demo.md, whose numbers it writes
-to docs/performance/measurements/demo_seeds.json.
+an interrupted one is resumed. Prints a table in Markdown, and writes its numbers to
+docs/performance/measurements/demo_seeds.json.
 """
 
 import argparse
