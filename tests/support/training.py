@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from elbow_jax import train
 from tests.support.small_data import SPLITS
 
 STEPS_PER_EPOCH = SPLITS["train"] * 2 // 8
@@ -55,3 +58,23 @@ def rows_of(run: Path) -> list[dict[str, Any]]:
     file = run / "metrics.jsonl"
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def resume_the_last_epoch(finished: Path, folder: Path, config: Callable[[Path], Path]) -> Path:
+    """Copy a finished run into `folder`, without its model and last checkpoint, and resume it.
+
+    `config` writes the configuration into a folder. Returns the directory of the run.
+    """
+    shutil.copytree(finished, folder)
+    run = folder / "run"
+    shutil.rmtree(run / "model")
+    latest = max(int(path.name) for path in (run / "checkpoints").iterdir())
+    shutil.rmtree(run / "checkpoints" / str(latest))
+    assert train.main(["--config", str(config(folder)), "--resume"]) == 0
+    return run
+
+
+def assert_same_run(run: Path, other: Path) -> None:
+    """Check that two runs released the same bytes and logged the same."""
+    for name in ("model/weights.safetensors", "metrics.jsonl"):
+        assert (run / name).read_bytes() == (other / name).read_bytes(), name

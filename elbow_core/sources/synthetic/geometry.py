@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from elbow_core.dataset import Region
 from elbow_core.errors import UserError
@@ -46,20 +45,11 @@ class GeometryJournal:
             if not (line.endswith(b"\n") and _is_written(root, line)):
                 break
             self._lines.append(line)
-        self._file: BinaryIO | None = None
-
-    def __enter__(self) -> "GeometryJournal":
         self._file = self._path.open("ab")
         self._file.truncate(sum(map(len, self._lines)))
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._file is not None
+    def close(self) -> None:
+        """Close the file, which stays."""
         self._file.close()
 
     @property
@@ -69,7 +59,6 @@ class GeometryJournal:
 
     def append(self, geometry: Geometry) -> None:
         """Record that the images of the next patient are written."""
-        assert self._file is not None
         entries = {path: asdict(depicted) for path, depicted in geometry.items()}
         line = json.dumps(entries, separators=(",", ":")).encode() + b"\n"
         self._file.write(line)

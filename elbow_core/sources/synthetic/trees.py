@@ -12,6 +12,7 @@ import functools
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -153,7 +154,7 @@ def _write_tree(
         record = json.dumps({"generator": GENERATOR, **settings}, indent=2) + "\n"
         _write(root / _STARTED, record.encode())
         write_patient = functools.partial(_write_patient, root=root, plan=plan)
-        with GeometryJournal(root) as journal:
+        with closing(GeometryJournal(root)) as journal:
             for geometry in _map_patients(write_patient, journal.patients + 1, patients, workers):
                 journal.append(geometry)
             for name, content in tables.items():

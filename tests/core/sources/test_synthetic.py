@@ -2,6 +2,7 @@ import csv
 import json
 import re
 from collections import Counter, defaultdict
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -138,7 +139,7 @@ def test_a_killed_run_continues_after_the_last_patient_that_is_written(tmp_path)
     (killed / RECORD).rename(killed / f"{RECORD}.started")
     (killed / GEOMETRY).unlink()
     geometry = read_geometry(whole)
-    with GeometryJournal(killed) as journal:
+    with closing(GeometryJournal(killed)) as journal:
         for patient in range(1, 6):
             journal.append(
                 {path: it for path, it in geometry.items() if path.startswith(f"p000{patient}_")}
@@ -146,7 +147,7 @@ def test_a_killed_run_continues_after_the_last_patient_that_is_written(tmp_path)
     next(killed.glob("p0004*")).unlink()  # A line whose image was lost does not count.
     with (killed / f"{GEOMETRY}.started").open("ab") as file:
         file.write(b'{"p0006')
-    with GeometryJournal(killed) as journal:
+    with closing(GeometryJournal(killed)) as journal:
         assert journal.patients == 3
     first = next(killed.glob("p0001*"))
     first.write_bytes(b"kept")

@@ -11,7 +11,12 @@ from elbow_jax import train
 from elbow_jax.scoring import read_released
 from tests.support.shared_folder import made_once
 from tests.support.small_data import write_prepared
-from tests.support.training import rows_of, write_config
+from tests.support.training import (
+    assert_same_run,
+    resume_the_last_epoch,
+    rows_of,
+    write_config,
+)
 
 AUXILIARY = {"place": 0.3, "finding": 0.2}
 
@@ -44,14 +49,7 @@ def test_further_losses_are_part_of_the_loss(finished):
 
 
 def test_resumed_run_is_the_same(finished, tmp_path):
-    shutil.copytree(finished, tmp_path / "again")
-    run = tmp_path / "again/run"
-    shutil.rmtree(run / "model")
-    latest = max(int(path.name) for path in (run / "checkpoints").iterdir())
-    shutil.rmtree(run / "checkpoints" / str(latest))
-    assert train.main(["--config", str(_config(tmp_path / "again")), "--resume"]) == 0
-    for name in ("model/weights.safetensors", "metrics.jsonl"):
-        assert (run / name).read_bytes() == (finished / "run" / name).read_bytes(), name
+    assert_same_run(resume_the_last_epoch(finished, tmp_path / "again", _config), finished / "run")
 
 
 def test_rates_by_group_need_one_for_the_heads(finished, tmp_path):

@@ -20,7 +20,13 @@ from elbow_jax.training.stage import better_weights
 from elbow_jax.training.validation import validation_metrics
 from tests.support.shared_folder import made_once
 from tests.support.small_data import write_prepared
-from tests.support.training import STEPS_PER_EPOCH, rows_of, write_config
+from tests.support.training import (
+    STEPS_PER_EPOCH,
+    assert_same_run,
+    resume_the_last_epoch,
+    rows_of,
+    write_config,
+)
 
 ADAMW = {
     "kind": "adamw",
@@ -40,8 +46,11 @@ def finished(request, tmp_path_factory) -> Path:
 
 def _train(folder: Path) -> None:
     write_prepared(folder / "data", seed=0)
-    config = write_config(folder, optimizer=ADAMW, ema_decay=0.9, epochs=3)
-    assert train.main(["--config", str(config)]) == 0
+    assert train.main(["--config", str(_config(folder))]) == 0
+
+
+def _config(folder: Path) -> Path:
+    return write_config(folder, optimizer=ADAMW, ema_decay=0.9, epochs=3)
 
 
 def test_rate_rises_for_half_an_epoch(finished):
@@ -80,15 +89,7 @@ def test_released_weights_are_the_better_of_the_last_and_the_average(finished):
 
 
 def test_resumed_run_has_the_same_average(finished, tmp_path):
-    shutil.copytree(finished, tmp_path / "again")
-    run = tmp_path / "again/run"
-    shutil.rmtree(run / "model")
-    latest = max(int(path.name) for path in (run / "checkpoints").iterdir())
-    shutil.rmtree(run / "checkpoints" / str(latest))
-    config = write_config(tmp_path / "again", optimizer=ADAMW, ema_decay=0.9, epochs=3)
-    assert train.main(["--config", str(config), "--resume"]) == 0
-    for name in ("model/weights.safetensors", "metrics.jsonl"):
-        assert (run / name).read_bytes() == (finished / "run" / name).read_bytes(), name
+    assert_same_run(resume_the_last_epoch(finished, tmp_path / "again", _config), finished / "run")
 
 
 def test_run_with_an_average_cannot_resume_without_it(finished, tmp_path, capsys):
