@@ -71,7 +71,7 @@ def draw(curves: dict[str, dict[str, Any]]) -> Figure:
             axes.text(first, 0.47, stage)
             first = epochs.stop
         axes.set(title=name, xlabel="epoch", ylabel="validation AUROC", ylim=(0.45, 1.0))
-        axes.legend(loc="lower right")
+        axes.legend(loc="center right")
     return figure
 
 

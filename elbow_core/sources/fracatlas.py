@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -149,7 +150,7 @@ def _read_boxes(base: Path, rows: Sequence[ManifestRow]) -> dict[str, list[Regio
         return {}
     paths = {normalise_image_id(row.image_id): row.path for row in rows}
     boxes: dict[str, list[Region]] = {}
-    listed = read_csv_table(table, UserError, _check_box_columns)
+    listed = read_csv_table(table, UserError, partial(_require_columns, _BOX_COLUMNS))
     for line in listed.rows:
         path = paths.get(normalise_image_id(line.cells["image_id"]))
         if path is not None:
@@ -157,11 +158,6 @@ def _read_boxes(base: Path, rows: Sequence[ManifestRow]) -> dict[str, list[Regio
                 parse_region(line.cells, listed.place(line), "fracture")
             )
     return boxes
-
-
-def _check_box_columns(columns: tuple[str, ...], place: str) -> None:
-    if missing := [name for name in _BOX_COLUMNS if name not in columns]:
-        raise UserError(f"{place}: has no column {', '.join(missing)}")
 
 
 def _find_table(root: Path) -> Path:
@@ -174,13 +170,13 @@ def _find_table(root: Path) -> Path:
     raise UserError(f"{root}: contains neither dataset.csv nor labels.csv; is it FracAtlas?")
 
 
-def _check_columns(columns: tuple[str, ...], place: str) -> None:
-    if missing := [name for name in _REQUIRED if name not in columns]:
+def _require_columns(required: Sequence[str], columns: tuple[str, ...], place: str) -> None:
+    if missing := [name for name in required if name not in columns]:
         raise UserError(f"{place}: has no column {', '.join(missing)}")
 
 
 def _read_table(path: Path) -> dict[str, _Entry]:
-    table = read_csv_table(path, UserError, _check_columns)
+    table = read_csv_table(path, UserError, partial(_require_columns, _REQUIRED))
     if not table.rows:
         raise UserError(f"{path}: lists no images")
     flags = [name for name in (*_REQUIRED[1:], *_PARTS, "multiscan") if name in table.columns]
