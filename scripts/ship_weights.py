@@ -23,6 +23,7 @@ from elbow_jax.scoring import read_card
 
 ROOT = Path(__file__).parent.parent
 NETWORKS = ("mobilenet", "efficientnet", "convnext")
+STAGES = ("elbows", "all parts")
 WEIGHTS = ROOT / "elbow_jax/weights"
 CURVES = ROOT / "docs/performance/measurements/pretraining.json"
 FIGURE = ROOT / "docs/figures/pretraining.png"
@@ -40,8 +41,8 @@ def ship(runs: Path, network: str) -> tuple[str, dict[str, Any]]:
         for file in model.iterdir():
             shutil.copyfile(file, partial / file.name)
     print(f'"synthetic/{name}": "{sha256_of(WEIGHTS / name / "model.json")}",')
-    stages = {"elbows": runs / f"{network}_elbow", "all parts": runs / network}
-    return name, {stage: curve(folder) for stage, folder in stages.items()}
+    folders = (runs / f"{network}_elbow", runs / network)
+    return name, {stage: curve(run) for stage, run in zip(STAGES, folders, strict=True)}
 
 
 def curve(run: Path) -> dict[str, list[float]]:
@@ -60,9 +61,10 @@ def draw(curves: dict[str, dict[str, Any]]) -> Figure:
     figure = canvas(columns=len(curves), width=3.0, height=2.8)
     for axes, (name, stages) in zip(panels(figure), sorted(curves.items()), strict=True):
         first = 1
-        for stage, values in stages.items():
+        for stage in STAGES:
+            values = stages[stage]
             epochs = range(first, first + len(values["auroc"]))
-            named = stage == "elbows"
+            named = stage == STAGES[0]
             for key, colour, label in (
                 ("auroc", COLOURS[0], "weights"),
                 ("auroc_of_average", COLOURS[1], "average"),
