@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from elbow_core.dataset.regions import (
         REGIONS_FILE,
         Region,
-        check_region,
         parse_region,
         read_regions,
         write_regions,
@@ -88,7 +87,6 @@ __all__ = [
     "check_classes",
     "check_disjoint",
     "check_leakage",
-    "check_region",
     "check_segment",
     "count_classes",
     "deal_folds",
@@ -160,7 +158,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "regions": [
             "REGIONS_FILE",
             "Region",
-            "check_region",
             "parse_region",
             "read_regions",
             "write_regions",

@@ -35,19 +35,18 @@ class Region:
         return self.x + self.width / 2, self.y + self.height / 2
 
 
-def write_regions(path: Path, regions: Iterable[tuple[str, Sequence[Region]]]) -> None:
-    """Write the regions of images, by id, atomically as CSV; `read_regions` returns them.
+def write_regions(
+    path: Path, regions: Iterable[tuple[ManifestRow, Sequence[Region]]], root: Path
+) -> None:
+    """Write the regions of images atomically as CSV; `read_regions` returns them.
 
-    Edges are rounded to a hundredth of a pixel.
+    Edges are rounded to a hundredth of a pixel. Raises `ManifestError`, which names the image in
+    ``root``, for a box that is not within it; nothing is written then.
     """
     write_csv_table(
         path,
         COLUMNS,
-        (
-            (image_id, region.kind, *(round(value, _DECIMALS) for value in _edges(region)))
-            for image_id, found in regions
-            for region in found
-        ),
+        (_cells(row, region, str(root / row.path)) for row, found in regions for region in found),
     )
 
 
@@ -71,7 +70,7 @@ def read_regions(directory: Path, rows: Sequence[ManifestRow]) -> dict[str, list
                 f"{place}: image_id: {line.cells['image_id']!r} is not in the manifest"
             )
         region = parse_region(line.cells, place)
-        check_region(region, row, place)
+        _check_within(region, row, place)
         found.setdefault(row.image_id, []).append(region)
     return found
 
@@ -93,7 +92,7 @@ def parse_region(cells: Mapping[str, str], place: str, kind: str | None = None) 
     return Region(cells["kind"] if kind is None else kind, **numbers)
 
 
-def check_region(region: Region, row: ManifestRow, place: str) -> None:
+def _check_within(region: Region, row: ManifestRow, place: str) -> None:
     """Raise `ManifestError` that begins with `place` if a box is not within its image.
 
     Boxes of data sets were often rounded: up to a pixel beyond the edge is accepted.
@@ -105,8 +104,10 @@ def check_region(region: Region, row: ManifestRow, place: str) -> None:
         )
 
 
-def _edges(region: Region) -> tuple[float, float, float, float]:
-    return region.x, region.y, region.width, region.height
+def _cells(row: ManifestRow, region: Region, place: str) -> tuple[str | float, ...]:
+    _check_within(region, row, place)
+    edges = region.x, region.y, region.width, region.height
+    return row.image_id, region.kind, *(round(value, _DECIMALS) for value in edges)
 
 
 def _check_columns(header: tuple[str, ...], place: str) -> None:

@@ -18,7 +18,6 @@ from elbow_core.dataset import (
     between_patients,
     check_classes,
     check_leakage,
-    check_region,
     find_contradictions,
     find_near_duplicates,
     fingerprint_of_key,
@@ -100,13 +99,8 @@ def _prepare(
         write_manifest(directory / MANIFEST, rows)
         write_near_duplicates(directory / NEAR_DUPLICATES, rows, pairs)
         if found.regions:
-            regions = [(row, found.regions.get(row.path, ())) for row in rows]
-            for row, boxes in regions:
-                for box in boxes:
-                    check_region(box, row, str(config.root / row.path))
-            write_regions(
-                directory / REGIONS_FILE, ((row.image_id, boxes) for row, boxes in regions)
-            )
+            regions = ((row, found.regions.get(row.path, ())) for row in rows)
+            write_regions(directory / REGIONS_FILE, regions, config.root)
         np.save(directory / HASHES_FILE, archived.hashes)
         rejected = [*found.rejected, *unreadable, *contradicting, *archived.rejected]
         write_rejected(directory / REJECTED, rejected)

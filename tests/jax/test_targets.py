@@ -60,9 +60,10 @@ def test_place_is_in_pixels_of_the_prepared_image(data, tmp_path):
     write_regions(
         folder / REGIONS_FILE,
         [
-            (rows[1].image_id, [Region("metal", 0.0, 0.0, 1.0, 1.0)]),
-            (rows[2].image_id, [Region("dislocation", 20.0, 40.0, 8.0, 16.0)]),
+            (rows[1], [Region("metal", 0.0, 0.0, 1.0, 1.0)]),
+            (rows[2], [Region("dislocation", 20.0, 40.0, 8.0, 16.0)]),
         ],
+        folder,
     )
     changed = dataclasses.replace(open_prepared(folder), rows=tuple(rows))
     places = read_targets(changed, ["place"]).places

@@ -31,7 +31,8 @@ def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
             images.append(image.astype(np.uint8))
             name = f"{split}_{number:02d}"
             if label:
-                regions.append((name, [Region("fracture", float(left), float(top), 8.0, 8.0)]))
+                box = Region("fracture", float(left), float(top), 8.0, 8.0)
+                regions.append((len(rows), [box]))
             rows.append(
                 ManifestRow(
                     image_id=name,
@@ -52,5 +53,6 @@ def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
     settings = Preprocessing(size=size).model_dump(mode="json")
     write_archive(directory, [row.image_id for row in rows], images, settings)
     write_manifest(directory / "manifest.csv", rows)
-    write_regions(directory / REGIONS_FILE, regions)
+    boxes = [(rows[position], found) for position, found in regions]
+    write_regions(directory / REGIONS_FILE, boxes, directory)
     return directory

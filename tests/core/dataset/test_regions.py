@@ -10,9 +10,16 @@ HEADER = "image_id,kind,x,y,width,height\n"
 
 def test_regions_are_read_back_as_they_were_written(tmp_path):
     boxes = [Region("fracture", 1.25, 2.0, 30.0, 4.5), Region("metal", 0.0, 0.0, 80.0, 100.0)]
-    write_regions(tmp_path / REGIONS_FILE, [("a", boxes), ("b", [])])
+    write_regions(tmp_path / REGIONS_FILE, [(ROWS[0], boxes), (ROWS[1], [])], tmp_path)
     assert read_regions(tmp_path, ROWS) == {"a": boxes}
     assert boxes[0].centre == (16.25, 4.25)
+
+
+def test_box_beyond_its_image_is_not_written(tmp_path):
+    boxes = [Region("fracture", 40.0, 0.0, 12.0, 5.0)]
+    with pytest.raises(ManifestError, match=r"b.png: the box fracture ends at 52, 5, beyond"):
+        write_regions(tmp_path / REGIONS_FILE, [(ROWS[1], boxes)], tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_data_without_regions_have_none(tmp_path):
