@@ -1,10 +1,11 @@
-"""The manifest: a table with one row per image and fixed columns."""
+"""The manifest: a table with one row per image, of fixed columns and of attributes."""
 
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from elbow_core.errors import ManifestError
 from elbow_core.identity import has_outer_blanks, normalise_image_id
@@ -15,6 +16,8 @@ SPLITS = ("train", "validation", "test")
 VIEWS = ("ap", "lateral", "oblique", "")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ATTRIBUTE = "attribute:"  # Before the name, so that a misspelt column is no attribute.
+_MAX_NAME = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
@@ -44,16 +47,22 @@ class ManifestRow:
     """Digest of the file's bytes, 64 hexadecimal digits, or empty."""
     height: int = 0
     width: int = 0
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Further facts for subgroups, such as ``("sex", "F")``: names and values, sorted by name. A
+    value that is unknown is left out."""
 
 
-COLUMNS = tuple(field.name for field in dataclasses.fields(ManifestRow))
+COLUMNS = tuple(
+    field.name for field in dataclasses.fields(ManifestRow) if field.name != "attributes"
+)
 
 
 def read_manifest(path: Path | str) -> list[ManifestRow]:
     """Read a manifest; the rows are in the file's order.
 
-    The columns may be in any order, but must be exactly `COLUMNS`. A byte order mark, CRLF and
-    quoted fields are accepted; empty lines are skipped.
+    The columns may be in any order, but must be exactly `COLUMNS` and, for each attribute,
+    ``attribute:NAME``. A byte order mark, CRLF and quoted fields are accepted; empty lines are
+    skipped.
 
     Raises `ManifestError`, ``file:line: column: problem``, also for two image ids that are equal by
     `normalise_image_id`.
@@ -76,11 +85,14 @@ def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
 
     Raises `ManifestError` for a row that `read_manifest` would reject; ``path`` is then unchanged.
     """
-    write_csv_table(Path(path), COLUMNS, _checked_cells(path, rows))
+    rows = list(rows)
+    names = sorted({name for row in rows for name, _ in row.attributes})
+    header = (*COLUMNS, *(f"{_ATTRIBUTE}{name}" for name in names))
+    write_csv_table(Path(path), header, _checked_cells(path, rows, names))
 
 
 def _checked_cells(
-    path: Path | str, rows: Iterable[ManifestRow]
+    path: Path | str, rows: Iterable[ManifestRow], names: Sequence[str]
 ) -> Iterator[tuple[str | int, ...]]:
     seen: set[str] = set()
     for row in rows:
@@ -88,7 +100,11 @@ def _checked_cells(
         if normalise_image_id(row.image_id) in seen:
             raise ManifestError(f"{path}: image_id: {row.image_id!r} is repeated")
         seen.add(normalise_image_id(row.image_id))
-        yield dataclasses.astuple(row)
+        attributes = dict(row.attributes)
+        yield (
+            *(getattr(row, column) for column in COLUMNS),
+            *(attributes.get(name, "") for name in names),
+        )
 
 
 def validate_manifest(rows: Sequence[ManifestRow], root: Path | str) -> None:
@@ -129,10 +145,14 @@ def _check_columns(header: tuple[str, ...], place: str) -> None:
         raise ManifestError(f"{file}: is empty; the first line must be {','.join(COLUMNS)}")
     for problem, columns in (
         ("missing columns", [name for name in COLUMNS if name not in header]),
-        ("unknown columns", [name or "''" for name in header if name not in COLUMNS]),
+        ("unknown columns", [name or "''" for name in header if not _is_column(name)]),
     ):
         if columns:
             raise ManifestError(f"{place}: {problem}: {', '.join(columns)}")
+
+
+def _is_column(name: str) -> bool:
+    return name in COLUMNS or (len(name) > len(_ATTRIBUTE) and name.startswith(_ATTRIBUTE))
 
 
 def _parse_row(fields: Mapping[str, str], place: str) -> ManifestRow:
@@ -142,16 +162,19 @@ def _parse_row(fields: Mapping[str, str], place: str) -> ManifestRow:
             numbers[name] = parse_whole_number(fields[name])
         except ValueError as error:
             raise ManifestError(f"{place}: {name}: {error}") from error
-    row = ManifestRow(**{**fields, **numbers})  # pyright: ignore[reportArgumentType]
+    attributes = sorted(
+        (column.removeprefix(_ATTRIBUTE), value)
+        for column, value in fields.items()
+        if column not in COLUMNS and value
+    )
+    values: dict[str, Any] = {column: fields[column] for column in COLUMNS} | numbers
+    row = ManifestRow(**values, attributes=tuple(attributes))
     _check_row(row, place)
     return row
 
 
 def _check_row(row: ManifestRow, place: str) -> None:
-    for name in COLUMNS:
-        value = getattr(row, name)
-        if not isinstance(value, str):
-            continue
+    for name, value in _texts(row):
         if _CONTROL.search(value):
             raise ManifestError(f"{place}: {name}: {value!r} contains a control character")
         if name != "path" and has_outer_blanks(value):
@@ -159,6 +182,13 @@ def _check_row(row: ManifestRow, place: str) -> None:
             raise ManifestError(f"{place}: {name}: {value!r} starts or ends with {kind}")
         if name in ("image_id", "patient_id", "study_id", "source") and not value:
             raise ManifestError(f"{place}: {name}: is empty")
+    names = [name for name, _ in row.attributes]
+    if names != sorted(set(names)) or not all(part for pair in row.attributes for part in pair):
+        raise ManifestError(f"{place}: attributes are not sorted, repeated or empty: {names}")
+    if too_long := [name for name in names if len(name) > _MAX_NAME]:
+        raise ManifestError(
+            f"{place}: attribute: {too_long[0][:20]!r}... has more than {_MAX_NAME} characters"
+        )
     if row.label not in (0, 1):
         raise ManifestError(f"{place}: label: {row.label} is neither 0 (normal) nor 1 (injury)")
     if row.split and row.split not in SPLITS:
@@ -171,6 +201,16 @@ def _check_row(row: ManifestRow, place: str) -> None:
         raise ManifestError(f"{place}: height and width: {row.height} x {row.width} is negative")
     if problem := _path_problem(row.path):
         raise ManifestError(f"{place}: path: {row.path!r} {problem}")
+
+
+def _texts(row: ManifestRow) -> Iterator[tuple[str, str]]:
+    """Yield column and text of each text, the names of attributes among them."""
+    for name in COLUMNS:
+        if isinstance(value := getattr(row, name), str):
+            yield name, value
+    for name, value in row.attributes:
+        yield "attribute", name
+        yield name, value
 
 
 def _path_problem(path: str) -> str | None:

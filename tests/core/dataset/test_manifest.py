@@ -1,4 +1,4 @@
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ def fails(path: Path) -> str:
 
 
 def line(**changes: object) -> str:
-    values = dict(zip(COLUMNS, map(str, astuple(ROWS[0])), strict=True))
+    values = {name: str(getattr(ROWS[0], name)) for name in COLUMNS}
     return ",".join(str(value) for value in (values | changes).values())
 
 
@@ -44,6 +44,40 @@ def test_written_rows_come_back_equal(tmp_path):
     write_manifest(tmp_path / "m.csv", ROWS)
     assert read_manifest(tmp_path / "m.csv") == ROWS
     assert read_manifest(str(tmp_path / "m.csv")) == ROWS
+
+
+def test_attributes_come_back_equal_and_unknown_ones_are_empty_cells(tmp_path):
+    rows = [
+        row("a", attributes=(("age", "34"), ("scanner", "A, B"))),
+        row("b", attributes=(("sex", "F"),)),
+        row("c"),
+    ]
+    write_manifest(tmp_path / "m.csv", rows)
+    lines = (tmp_path / "m.csv").read_text().splitlines()
+    assert lines[0] == f"{HEADER},attribute:age,attribute:scanner,attribute:sex"
+    assert lines[1].endswith(',34,"A, B",')
+    assert lines[3].endswith(",,,")
+    assert read_manifest(tmp_path / "m.csv") == rows
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ((("sex", "F"), ("age", "3")), "attributes are not sorted, repeated or empty"),
+        ((("sex", "F"), ("sex", "M")), "attributes are not sorted, repeated or empty"),
+        ((("sex", ""),), "attributes are not sorted, repeated or empty"),
+        ((("", "F"),), "attributes are not sorted, repeated or empty"),
+        ((("sex", " F"),), "sex: ' F' starts or ends with a space"),
+        ((("sex ", "F"),), "attribute: 'sex ' starts or ends with a space"),
+        ((("sex", "F\t"),), "sex: 'F\\t' contains a control character"),
+        ((("s" * 101, "F"),), "has more than 100 characters"),
+    ],
+)
+def test_attributes_that_could_not_be_read_back_are_not_written(tmp_path, attributes, message):
+    with pytest.raises(ManifestError) as caught:
+        write_manifest(tmp_path / "m.csv", [row("a", attributes=attributes)])
+    assert message in str(caught.value)
+    assert not (tmp_path / "m.csv").exists()
 
 
 def test_file_is_utf8_with_plain_line_ends(tmp_path):
@@ -80,6 +114,8 @@ def test_empty_lines_are_skipped_but_counted(tmp_path):
         ("", f": is empty; the first line must be {HEADER}"),
         (HEADER.replace("label,", "") + "\n", ":1: missing columns: label"),
         (HEADER + ",extra\n", ":1: unknown columns: extra"),
+        (HEADER + ",attribute:\n", ":1: unknown columns: attribute:"),
+        (HEADER + ",attribute:a,attribute:a\n", ":1: repeated columns: attribute:a"),
         (HEADER + ",label\n", ":1: repeated columns: label"),
         (f"{HEADER}\na,b\n", ":2: 2 values under 13 columns"),
         (f'{HEADER}\n"a"b,c\n', ":2: is not CSV: ',' expected after '\"'"),
