@@ -16,10 +16,14 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from elbow_core.cli import run
 from elbow_core.errors import ConfigError
 from elbow_core.files import atomic_file, require_output_file
+
+if TYPE_CHECKING:
+    from elbow_jax.config import TrainConfig
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,8 +65,7 @@ def compare(path: Path, overrides: Sequence[str], out: Path, arguments: Sequence
     name = f"learning_{config.model.backbone}_{config.model.variant}"
     for suffix, mark in (("json", '{"name": "learning_'), ("md", "# Learning "), ("png", "")):
         require_output_file(out / f"{name}.{suffix}", "--out", mark=mark, make_folder=True)
-    if isinstance(config.optimizer.learning_rate, dict) or config.init is not None:
-        raise ConfigError(f"{path}: init and learning rates by group are not supported here")
+    _refuse_unsupported(config, path)
     without_dropout = replace(config.model, dropout=0.0, drop_path=0.0)
     config = config.model_copy(update={"model": without_dropout})
     set_up_process()
@@ -77,6 +80,7 @@ def compare(path: Path, overrides: Sequence[str], out: Path, arguments: Sequence
         "device": "a CPU" if device.platform == "cpu" else device.device_kind,
         "network": f"{config.model.backbone} ({config.model.variant})",
         "precision": np.dtype(networks.compute_dtype(config.precision)).name,
+        "first_weights": "random" if config.init is None else str(config.init),
         "images": len(data.positions("train")),
         "size": data.archive.size,
         "steps_per_epoch": steps_per_epoch,
@@ -91,6 +95,20 @@ def compare(path: Path, overrides: Sequence[str], out: Path, arguments: Sequence
         partial.write_text(document(record))
     print(document(record))
     return 0
+
+
+def _refuse_unsupported(config: "TrainConfig", path: Path) -> None:
+    """Raise `ConfigError` for options that the loop of PyTorch does not have."""
+    unsupported = {
+        "learning rates by group": isinstance(config.optimizer.learning_rate, dict),
+        "auxiliary": config.auxiliary.weights(),
+        "ema_decay": config.ema_decay is not None,
+        "accumulate": config.accumulate != 1,
+        "pos_weight": config.pos_weight != 1,
+        "data.fold": config.data.fold is not None,
+    }
+    if given := [name for name, value in unsupported.items() if value]:
+        raise ConfigError(f"{path}: {', '.join(given)}: not supported by this comparison")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ def document(record: dict[str, Any]) -> str:
             f"    {record['command']}",
             "",
             f"On {record['device']}, {record['precision']}, {record['images']} training images of "
-            f"{record['size']} pixels, from the same random weights and on the same batches.",
+            f"{record['size']} pixels, on the same batches and from the same first weights: "
+            f"{record['first_weights']}.",
             "",
             f"![Both learning curves]({record['name']}.png)",
             "",

@@ -31,7 +31,7 @@ def train_torch(
     )
     twin = porting.build_twin(config.model)
     tensors = porting.to_torch(initial, build_model(config.model))
-    twin.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    twin.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
     twin = twin.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
     recipe = config.optimizer
     rate: Any = recipe.learning_rate
