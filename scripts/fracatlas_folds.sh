@@ -20,12 +20,11 @@ done
 for network in $networks; do
     config=configs/fracatlas/folds_$network.yaml
     run=runs/fracatlas/$network
-    "$python" -m elbow_jax.train --config "$config" --resume --run "${run}_lower_limb_first" \
-        --data.prepared data/fracatlas/lower_limb_192 --epochs 15 --optimizer.warm_restarts.t_0 13
     "$python" -m elbow_jax.crossval --config "$config" --folds 5
+    "$python" -m elbow_jax.crossval --config "$config" --folds 5 --init null --run "${run}_random"
+    "$python" -m elbow_jax.train --config "$config" --resume --run "${run}_lower_limb_first" \
+        --data.prepared data/fracatlas/lower_limb_192
     "$python" -m elbow_jax.crossval --config "$config" --folds 5 \
-        --run "${run}_random" --init null
-    "$python" -m elbow_jax.crossval --config "$config" --folds 5 \
-        --run "${run}_lower_limb" --init "${run}_lower_limb_first"
+        --init "${run}_lower_limb_first" --run "${run}_lower_limb"
 done
 [ $# -gt 0 ] || "$python" -m scripts.fracatlas_folds
