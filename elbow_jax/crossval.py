@@ -1,17 +1,22 @@
 """Cross-validation: every image is scored by a network that has not learnt from its patient.
 
-python -m elbow_jax.crossval --config F --folds N [--fold-seed S] [--fold K] [--field.sub value ...]
+python -m elbow_jax.crossval --config F --folds N [--repeats R] [--fold-seed S] [--fold K]
+    [--field.sub value ...]
 
 The run's directory gets one run a fold, `fold_1` to `fold_N`. Each is trained and scored on its own
 test set; what is finished is skipped, and what was interrupted is resumed. The last one to finish
 gathers all scores in `predictions_out_of_fold.csv` and writes `folds.csv` and `report_out_of_fold`.
 --fold K trains and scores one fold, so that the folds can run on different machines that share the
-directory; --fold-seed deals the patients differently.
+directory, each in a job of its own; --fold-seed deals the patients differently. --repeats R repeats
+all that with R dealings, of seeds S, S + 1 and so on, in `repeat_1/fold_1` to `repeat_R/fold_N`; K
+then counts through all repeats, and an image's score is the mean of its R scores.
+`python -m elbow_core.evaluation.folds` compares two such runs.
 """
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +24,29 @@ import numpy as np
 from elbow_core import cli, evaluation
 from elbow_core.config import describe_fields, load_config, take_config_path
 from elbow_core.dataset import FoldSplit, open_fold
-from elbow_core.errors import ConfigError
+from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation import Predictions
-from elbow_core.evaluation.statistics import auroc
-from elbow_core.files import require_utf8_name, require_writable
+from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD
+from elbow_core.files import locked_output, require_utf8_name, require_writable
 from elbow_core.runs import lock_run
-from elbow_core.tables import write_csv_table
 from elbow_jax import runtime, training
 from elbow_jax.config import TrainConfig
 from elbow_jax.evaluate import evaluate
 
 OUT_OF_FOLD = "predictions_out_of_fold.csv"
-FOLDS = "folds.csv"
 REPORT = "report_out_of_fold"
 SCORES = "predictions_test.csv"
 
-_OWN = ("folds", "fold", "fold-seed")
+_OWN = ("folds", "repeats", "fold", "fold-seed")
+
+
+@dataclass(frozen=True)
+class _FoldRun:
+    """One fold of one repeat, and the directory of its run."""
+
+    repeat: int
+    split: FoldSplit
+    run: Path
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,79 +60,95 @@ def main(arguments: Sequence[str]) -> int:
     if config.data.fold is not None:
         raise ConfigError("data.fold: is set by this command; give --folds and --fold")
     require_utf8_name(config.run.absolute())
-    folds = _folds(counts)
+    folds = _folds(counts, config.run)
     runtime.set_up_process()
     runtime.open_devices()
     require_writable(config.run)
     config.run.mkdir(parents=True, exist_ok=True)
-    for fold in folds:
-        if counts.get("fold", fold.number) != fold.number:
+    for position, fold in enumerate(folds, start=1):
+        if counts.get("fold", position) != position:
             continue
         if status := _run_fold(config, fold):
             return status
-    runs = [_run_of(config, fold) for fold in folds]
-    if missing := [run.name for run in runs if not (run / SCORES).is_file()]:
-        print(f"{config.run}: not scored yet: {', '.join(missing)}")
+    missing = [fold.run for fold in folds if not (fold.run / SCORES).is_file()]
+    if missing:
+        names = ", ".join(run.relative_to(config.run).as_posix() for run in missing)
+        print(f"{config.run}: not scored yet: {names}")
         return 0
-    print(f"report: {gather(config, folds)}")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked_output(config.run / REPORT))
+        except UserError:
+            print(f"{config.run}: another process gathers the scores of all folds")
+            return 0
+        print(f"report: {gather(config, folds)}")
     return 0
 
 
-def gather(config: TrainConfig, folds: Sequence[FoldSplit]) -> Path:
+def gather(config: TrainConfig, folds: Sequence[_FoldRun]) -> Path:
     """Write the out-of-fold predictions, the table of folds and the report; return its directory.
 
     Raises:
         UserError: if a fold's scores are not of its own test set, or a file cannot be written.
     """
-    parts = []
+    name = config.run.name
+    repeats: dict[int, list[Predictions]] = {}
+    measured = []
     for fold in folds:
-        run = _run_of(config, fold)
-        part = evaluation.read_predictions(run / SCORES)
-        data = open_fold(config.data.prepared, fold)
+        part = evaluation.read_predictions(fold.run / SCORES)
+        data = open_fold(config.data.prepared, fold.split)
         expected = {data.rows[position].image_id for position in data.positions("test")}
         if set(part.image_id.tolist()) != expected:
             raise ConfigError(
-                f"{run / SCORES}: is not of the images of fold {fold.number} of {fold.of} of "
-                f"{config.data.prepared}; the data have changed, so give another `run:`"
+                f"{fold.run / SCORES}: is not of the images of fold {fold.split.number} of "
+                f"{fold.split.of} of {config.data.prepared}; the data have changed, so give "
+                "another `run:`"
             )
-        parts.append(part)
-    pooled = _pool(parts, config.run.name)
-    evaluation.write_predictions(config.run / OUT_OF_FOLD, pooled)
-    write_csv_table(
-        config.run / FOLDS,
-        ("fold", "images", "injured", "auroc"),
-        [
-            (fold.number, len(part), int(part.label.sum()), f"{auroc(part.label, part.score):.4f}")
-            for fold, part in zip(folds, parts, strict=True)
-        ],
+        trained = len(data.positions("train"))
+        measured.append(evaluation.measure_fold(fold.repeat, fold.split.number, trained, part))
+        repeats.setdefault(fold.repeat, []).append(part)
+    pooled = [_pool(parts, name) for parts in repeats.values()]
+    for number, predictions in zip(repeats, pooled, strict=True):
+        if len(repeats) > 1:
+            evaluation.write_predictions(_folder(config.run, number) / OUT_OF_FOLD, predictions)
+    judged = _mean(pooled)
+    evaluation.write_predictions(config.run / OUT_OF_FOLD, judged)
+    evaluation.write_folds(config.run / evaluation.FOLDS_FILE, measured)
+    mean, deviation = evaluation.spread(measured, "auroc")
+    print(
+        f"AUROC of the {len(measured)} folds: mean {mean:.3f}, standard deviation {deviation:.3f} "
+        "(of the folds, which share training data; no standard error)"
     )
     report = config.run / REPORT
+    repeated = f", mean of {len(repeats)} repeats" if len(repeats) > 1 else ""
     evaluation.write_report(
-        [pooled],
+        [judged],
         report,
         evaluation.ReportInputs(
             manifest=config.data.prepared / "manifest.csv", archive=config.data.prepared
         ),
-        evaluation.ReportSettings(title=f"{config.run.name}, {len(folds)} folds, out of fold"),
+        evaluation.ReportSettings(
+            title=f"{name}, {folds[0].split.of} folds, out of fold{repeated}"
+        ),
     )
     return report
 
 
-def _run_fold(config: TrainConfig, fold: FoldSplit) -> int:
+def _run_fold(config: TrainConfig, fold: _FoldRun) -> int:
     """Train and score one fold, unless that is done; return the exit status."""
-    data = config.data.model_copy(update={"fold": fold})
-    run = _run_of(config, fold)
-    print(f"fold {fold.number} of {fold.of}: {run}")
-    status = training.run_stage(config.model_copy(update={"run": run, "data": data}), resume=True)
-    if status or (run / SCORES).is_file():
+    data = config.data.model_copy(update={"fold": fold.split})
+    print(f"fold {fold.split.number} of {fold.split.of}: {fold.run}")
+    changes = {"run": fold.run, "data": data}
+    status = training.run_stage(config.model_copy(update=changes), resume=True)
+    if status or (fold.run / SCORES).is_file():
         return status
-    with lock_run(run):
-        evaluate(run, "test", config.batch_size)
+    with lock_run(fold.run):
+        evaluate(fold.run, "test", config.batch_size)
     return 0
 
 
-def _run_of(config: TrainConfig, fold: FoldSplit) -> Path:
-    return config.run / f"fold_{fold.number}"
+def _folder(run: Path, repeat: int) -> Path:
+    return run / f"repeat_{repeat}"
 
 
 def _pool(parts: Sequence[Predictions], name: str) -> Predictions:
@@ -133,17 +161,37 @@ def _pool(parts: Sequence[Predictions], name: str) -> Predictions:
     return dataclasses.replace(parts[0], **joined, model=name, path="", lines=None)
 
 
-def _folds(counts: dict[str, int]) -> list[FoldSplit]:
+def _mean(repeats: Sequence[Predictions]) -> Predictions:
+    """Return the mean of several out-of-fold scores of each image, decided at 0.5."""
+    if len(repeats) == 1:
+        return repeats[0]
+    score = np.mean([found.score for found in repeats], axis=0)
+    prediction = (score >= DEFAULT_THRESHOLD).astype(np.int64)
+    return dataclasses.replace(repeats[0], score=score, prediction=prediction)
+
+
+def _folds(counts: dict[str, int], run: Path) -> list[_FoldRun]:
     if "folds" not in counts:
         raise ConfigError("give --folds N, the number of folds")
-    total, seed = counts["folds"], counts.get("fold-seed", 0)
+    total, repeats = counts["folds"], counts.get("repeats", 1)
     if total < 3:
         raise ConfigError(
             f"--folds: {total} is below 3: one to test, one to validate, one to train"
         )
-    if not 1 <= counts.get("fold", 1) <= total:
-        raise ConfigError(f"--fold: {counts['fold']} is not from 1 to {total}")
-    return [FoldSplit(number=number, of=total, seed=seed) for number in range(1, total + 1)]
+    if repeats < 1:
+        raise ConfigError("--repeats: 0 is below 1")
+    if not 1 <= counts.get("fold", 1) <= total * repeats:
+        raise ConfigError(f"--fold: {counts['fold']} is not from 1 to {total * repeats}")
+    seed = counts.get("fold-seed", 0)
+    return [
+        _FoldRun(
+            repeat,
+            FoldSplit(number=number, of=total, seed=seed + repeat - 1),
+            (_folder(run, repeat) if repeats > 1 else run) / f"fold_{number}",
+        )
+        for repeat in range(1, repeats + 1)
+        for number in range(1, total + 1)
+    ]
 
 
 def _take_counts(overrides: Sequence[str]) -> tuple[dict[str, int], list[str]]:

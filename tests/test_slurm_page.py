@@ -1,4 +1,4 @@
-"""The job script in docs/slurm.md: valid, with commands and options that exist, and it requeues."""
+"""The job scripts in docs/slurm.md: valid, with commands and options that exist; one requeues."""
 
 import os
 import re
@@ -12,18 +12,22 @@ import pytest
 from tests.support.paths import ROOT
 
 PAGE = ROOT / "docs" / "slurm.md"
-_FOUND = re.search(r"^```bash\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-assert _FOUND is not None
-SCRIPT: str = _FOUND[1]
-COMMANDS = re.findall(
-    r"python -m ([\w.]+)((?:[^\n\\]|\\\n)*)", SCRIPT.replace("\\\n", " ").replace("`", " ")
-)
+SCRIPTS = re.findall(r"^```bash\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+SCRIPT: str = SCRIPTS[0]
+COMMANDS = [
+    found
+    for script in SCRIPTS
+    for found in re.findall(
+        r"python -m ([\w.]+)((?:[^\n\\]|\\\n)*)", script.replace("\\\n", " ").replace("`", " ")
+    )
+]
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
 
-def test_script_is_valid():
-    done = subprocess.run(["bash", "-n"], input=SCRIPT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script_is_valid(script):
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

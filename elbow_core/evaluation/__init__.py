@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_core.evaluation.folds import (
+        FOLDS_FILE,
+        Fold,
+        measure_fold,
+        spread,
+        write_folds,
+    )
     from elbow_core.evaluation.prediction_files import (
         read_predictions,
         require_predictions_file,
@@ -24,16 +31,21 @@ if TYPE_CHECKING:
     from elbow_core.evaluation.statistics import binary_metrics, feasible_confusions
 
 __all__ = [
+    "FOLDS_FILE",
     "UNPARSED",
+    "Fold",
     "Predictions",
     "ReportInputs",
     "ReportSettings",
     "binary_metrics",
     "feasible_confusions",
+    "measure_fold",
     "predictions_of_rows",
     "read_predictions",
     "require_predictions_file",
     "require_report_folder",
+    "spread",
+    "write_folds",
     "write_predictions",
     "write_report",
 ]
@@ -41,6 +53,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "folds": ["FOLDS_FILE", "Fold", "measure_fold", "spread", "write_folds"],
         "prediction_files": [
             "read_predictions",
             "require_predictions_file",

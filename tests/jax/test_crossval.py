@@ -1,11 +1,17 @@
 """`python -m elbow_jax.crossval`: folds one by one, interrupted, and gathered."""
 
 import csv
+import random
 import shutil
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from elbow_core.dataset import FoldSplit, open_fold
+from elbow_core.evaluation import FOLDS_FILE, folds
+from elbow_core.files import locked_output
 from elbow_jax import crossval
 from tests.support.commands import refusal_of, status_of
 from tests.support.training import write_config
@@ -43,9 +49,10 @@ def test_every_image_is_scored_once_by_the_network_of_its_fold(finished):
         assert all(scores[image] == score for image, score in own.items())
         tested += len(ids)
     assert tested == len(scores) == len(data.rows)
-    rows = table(run / crossval.FOLDS)
+    rows = table(run / FOLDS_FILE)
     assert [row["fold"] for row in rows] == ["1", "2", "3"]
     assert sum(int(row["images"]) for row in rows) == tested
+    assert {int(row["train"]) for row in rows} == {len(data.positions("train"))}
     assert (run / crossval.REPORT / "report.html").is_file()
 
 
@@ -59,6 +66,64 @@ def test_a_second_call_changes_nothing_and_a_lost_fold_is_made_again(finished, t
     shutil.rmtree(run / "fold_3")
     assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
     assert (run / crossval.OUT_OF_FOLD).read_bytes() == before
+
+
+def test_the_second_of_two_that_finish_leaves_the_scores_to_the_first(finished, tmp_path, capsys):
+    folder = tmp_path / "two"
+    shutil.copytree(finished, folder)
+    run = folder / "run"
+    config = write_config(folder, epochs=1)
+    (run / crossval.OUT_OF_FOLD).unlink()
+    with locked_output(run / crossval.REPORT):
+        assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
+    assert "another process gathers the scores" in capsys.readouterr().out
+    assert not (run / crossval.OUT_OF_FOLD).exists()
+
+
+@pytest.mark.slow
+def test_repeats_deal_anew_and_an_image_has_the_mean_of_its_scores(workspace, tmp_path):
+    shutil.copytree(workspace / "data", tmp_path / "data")
+    config = write_config(tmp_path, epochs=1)
+    options = ("--config", str(config), "--folds", str(FOLDS), "--repeats", "2")
+    assert status_of(crossval, *options) == 0
+    run = tmp_path / "run"
+    parts = [
+        {row["image_id"]: float(row["score"]) for row in table(path)}
+        for path in (run / f"repeat_{number}" / crossval.OUT_OF_FOLD for number in (1, 2))
+    ]
+    assert parts[0] != parts[1]
+    for row in table(run / crossval.OUT_OF_FOLD):
+        mean = np.mean([part[row["image_id"]] for part in parts])
+        assert float(row["score"]) == pytest.approx(mean)
+        assert row["prediction"] == str(int(mean >= 0.5))
+    rows = table(run / FOLDS_FILE)
+    assert [(row["repeat"], row["fold"]) for row in rows] == [
+        (str(repeat), str(fold)) for repeat in (1, 2) for fold in (1, 2, 3)
+    ]
+    assert len({row["test_set"] for row in rows}) == 6
+    assert status_of(folds, str(run), str(run)) == 0
+
+
+@pytest.mark.slow
+def test_cross_validation_killed_at_random_moments_gives_the_same_scores(finished, tmp_path):
+    """Each attempt may run longer than the one before, until one ends by itself."""
+    shutil.copytree(finished / "data", tmp_path / "data")
+    config = write_config(tmp_path, epochs=1)
+    command = [sys.executable, "-m", "elbow_jax.crossval", "--config", str(config)]
+    chance = random.Random(0)
+    for attempt in range(1, 40):
+        process = subprocess.Popen([*command, "--folds", str(FOLDS)], stdout=subprocess.DEVNULL)
+        try:
+            status = process.wait(timeout=chance.uniform(1, 6 * attempt))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            continue
+        assert status == 0
+        break
+    assert attempt > 3, "it was not killed often enough"
+    for name in (crossval.OUT_OF_FOLD, FOLDS_FILE):
+        assert (tmp_path / "run" / name).read_bytes() == (finished / "run" / name).read_bytes()
 
 
 def test_another_number_of_folds_is_refused_in_the_same_folder(finished, tmp_path, capsys):
@@ -76,6 +141,11 @@ def test_another_number_of_folds_is_refused_in_the_same_folder(finished, tmp_pat
         (["--folds", "2"], "--folds: 2 is below 3"),
         (["--folds", "x"], "--folds: 'x' is not a number"),
         (["--folds", "3", "--fold", "4"], "--fold: 4 is not from 1 to 3"),
+        (["--folds", "3", "--repeats", "0"], "--repeats: 0 is below 1"),
+        (
+            ["--folds", "3", "--repeats", "2", "--fold", "7"],
+            "--fold: 7 is not from 1 to 6",
+        ),
         (
             ["--folds", "3", "--data.fold", "{number: 1, of: 3}"],
             "data.fold: is set by this command",

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         expected_calibration_error,
         reliability_bins,
     )
+    from elbow_core.evaluation.statistics.resampled import corrected_resampled_t
     from elbow_core.evaluation.statistics.thresholds import (
         DEFAULT,
         DEFAULT_THRESHOLD,
@@ -99,6 +100,7 @@ __all__ = [
     "clusters_of",
     "confusion_counts",
     "confusion_metrics",
+    "corrected_resampled_t",
     "decision_intervals",
     "delong",
     "expected_calibration_error",
@@ -130,6 +132,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "treat_all",
         ],
         "clusters": ["DRAWS", "clusters_of"],
+        "resampled": ["corrected_resampled_t"],
         "comparison": ["Difference", "area_interval", "delong", "holm", "mcnemar"],
         "confusion": [
             "NO_NEGATIVES",
