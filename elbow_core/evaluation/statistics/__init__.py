@@ -39,6 +39,10 @@ if TYPE_CHECKING:
         implied_prevalence,
         search_confusions,
     )
+    from elbow_core.evaluation.statistics.independent import (
+        difference_of_areas,
+        difference_of_proportions,
+    )
     from elbow_core.evaluation.statistics.inputs import Labels
     from elbow_core.evaluation.statistics.intervals import (
         Interval,
@@ -54,7 +58,9 @@ if TYPE_CHECKING:
         CalibrationLine,
         apply_temperature,
         calibration_line,
+        fit_recalibration,
         fit_temperature,
+        recalibrate,
     )
     from elbow_core.evaluation.statistics.reliability import (
         ECE_BINS,
@@ -103,8 +109,11 @@ __all__ = [
     "corrected_resampled_t",
     "decision_intervals",
     "delong",
+    "difference_of_areas",
+    "difference_of_proportions",
     "expected_calibration_error",
     "feasible_confusions",
+    "fit_recalibration",
     "fit_temperature",
     "holm",
     "implied_prevalence",
@@ -112,6 +121,7 @@ __all__ = [
     "metric_intervals",
     "net_benefit_band",
     "proportion_interval",
+    "recalibrate",
     "reliability_bins",
     "roc_and_precision_bands",
     "score_intervals",
@@ -132,6 +142,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "treat_all",
         ],
         "clusters": ["DRAWS", "clusters_of"],
+        "independent": ["difference_of_areas", "difference_of_proportions"],
         "resampled": ["corrected_resampled_t"],
         "comparison": ["Difference", "area_interval", "delong", "holm", "mcnemar"],
         "confusion": [
@@ -163,7 +174,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "CalibrationLine",
             "apply_temperature",
             "calibration_line",
+            "fit_recalibration",
             "fit_temperature",
+            "recalibrate",
         ],
         "reliability": [
             "ECE_BINS",

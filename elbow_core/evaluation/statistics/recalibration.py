@@ -85,6 +85,34 @@ def calibration_line(labels: Labels, scores: Float[np.ndarray, " n"]) -> Calibra
     return CalibrationLine(float(line[1]), float(offset_only[0]))
 
 
+def fit_recalibration(
+    labels: Labels, scores: Float[np.ndarray, " n"], with_slope: bool
+) -> tuple[float, float] | None:
+    """Return intercept and slope of the log-odds that fit the labels best; the slope may be 1.
+
+    None where a class is absent or the likelihood has no maximum, as for scores that separate the
+    classes.
+
+    Reference: Janssen et al., Journal of Clinical Epidemiology 61:76 (2008), methods 2 and 3.
+    """
+    positive, scores = checked_inputs(labels, scores)
+    if positive.all() or not positive.any():
+        return None
+    x = log_odds(scores)
+    if not with_slope:
+        found = _logistic(np.ones((x.size, 1)), positive, x)
+        return None if found is None else (float(found[0]), 1.0)
+    found = _logistic(np.stack([np.ones_like(x), x], axis=1), positive, np.zeros_like(x))
+    return None if found is None else (float(found[0]), float(found[1]))
+
+
+def recalibrate(
+    scores: Float[np.ndarray, " n"], intercept: float, slope: float
+) -> Float64[np.ndarray, " n"]:
+    """Return the scores whose log-odds are ``intercept`` plus ``slope`` times those given."""
+    return expit(intercept + slope * log_odds(scores))
+
+
 def _reason_without_slope(positive: np.ndarray, x: np.ndarray) -> str:
     if np.ptp(x) == 0:
         return "all scores are equal"
