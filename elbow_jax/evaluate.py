@@ -1,4 +1,7 @@
-"""Score a split with a trained run: ``python -m elbow_jax.evaluate --run DIR --split test``."""
+"""Score a split with a trained run: ``python -m elbow_jax.evaluate --run DIR --split test``.
+
+Or other data with a released model: ``--model DIR --data PREPARED --out DIR [--split all]``.
+"""
 
 import argparse
 import sys
@@ -10,9 +13,10 @@ from elbow_core.config import load_config
 from elbow_core.dataset import open_fold, refuse_seen
 from elbow_core.errors import ConfigError
 from elbow_core.files import require_utf8_name
-from elbow_core.runs import add_data_option, find_data, lock_run, require_data
+from elbow_core.runs import find_data, lock_run, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig
+from elbow_jax.external import ALL, PREDICTIONS, evaluate_model
 
 
 def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None = None) -> Path:
@@ -84,21 +88,64 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m elbow_jax.evaluate", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="directory of a finished run")
-    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
-    parser.add_argument("--batch-size", type=int, default=32)
-    add_data_option(parser)
+    parser = _parser()
     options = parser.parse_args(arguments)
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
+    if options.model is None:
+        if options.out is not None or options.internal is not None:
+            parser.error("--out and --internal: are for --model; a run has its own places")
+        if options.split == ALL:
+            parser.error("--split all: is for --model; a run has learnt from most of its data")
+    elif options.data is None or options.out is None:
+        parser.error("--model: give --data and --out too")
     runtime.set_up_process()
     runtime.open_devices()
-    with lock_run(options.run):
-        report = evaluate(options.run, options.split, options.batch_size, options.data)
-    print(f"predictions: {report.parent / f'predictions_{options.split}.csv'}")
+    if options.model is not None:
+        report = evaluate_model(
+            options.model,
+            options.data,
+            options.out,
+            options.split,
+            options.batch_size,
+            options.internal,
+        )
+        print(f"predictions: {report.parent / PREDICTIONS}")
+    else:
+        with lock_run(options.run):
+            report = evaluate(options.run, options.split, options.batch_size, options.data)
+        print(f"predictions: {report.parent / f'predictions_{options.split}.csv'}")
     print(f"report: {report}")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m elbow_jax.evaluate",
+        description="Score a split of a finished run's data, or other prepared data with a "
+        "released model. Operating points stay those of the model; images and patients that it "
+        "learnt from are refused.",
+    )
+    judged = parser.add_mutually_exclusive_group(required=True)
+    judged.add_argument("--run", type=Path, help="directory of a finished run")
+    judged.add_argument("--model", type=Path, help="the `model` folder of a finished run")
+    parser.add_argument("--split", default="test", choices=("train", "validation", "test", ALL))
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="the prepared data: with --run, their place if they were moved; with --model, those "
+        "to judge it on",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="with --model: folder to write to")
+    parser.add_argument(
+        "--internal",
+        type=Path,
+        metavar="CSV",
+        help="with --model: its predictions of its own test set, to stand beside these",
+    )
+    return parser
 
 
 if __name__ == "__main__":
