@@ -39,6 +39,8 @@ if TYPE_CHECKING:
         implied_prevalence,
         search_confusions,
     )
+    from elbow_core.evaluation.statistics.group_estimates import LEAST_PATIENTS
+    from elbow_core.evaluation.statistics.group_gaps import Gap, area_gap, proportion_gap
     from elbow_core.evaluation.statistics.inputs import Labels
     from elbow_core.evaluation.statistics.intervals import (
         Interval,
@@ -75,6 +77,7 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "DRAWS",
     "ECE_BINS",
+    "LEAST_PATIENTS",
     "MATRIX_METRICS",
     "NONE_INJURED",
     "NO_NEGATIVES",
@@ -85,10 +88,12 @@ __all__ = [
     "CalibrationLine",
     "Confusion",
     "Difference",
+    "Gap",
     "Interval",
     "Labels",
     "ReliabilityBins",
     "apply_temperature",
+    "area_gap",
     "area_interval",
     "auroc",
     "average_precision",
@@ -109,6 +114,7 @@ __all__ = [
     "mcnemar",
     "metric_intervals",
     "net_benefit_band",
+    "proportion_gap",
     "proportion_interval",
     "reliability_bins",
     "roc_and_precision_bands",
@@ -145,6 +151,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "implied_prevalence",
             "search_confusions",
         ],
+        "group_estimates": ["LEAST_PATIENTS"],
+        "group_gaps": ["Gap", "area_gap", "proportion_gap"],
         "inputs": ["Labels"],
         "intervals": [
             "Interval",
