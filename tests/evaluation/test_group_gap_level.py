@@ -14,7 +14,8 @@ from scipy.stats import norm
 
 from elbow_core.evaluation.statistics import Gap, area_gap, proportion_gap
 
-SIMULATIONS = 1000
+SIMULATIONS = 400
+DRAWS = 1000
 LEVEL = 0.05
 
 
@@ -72,7 +73,7 @@ def gap_of_proportions(scenario: Scenario, seed: int) -> Gap:
     patients, groups = scenario.patients_and_groups(rng)
     limits = norm.ppf(scenario.values)[groups]
     success = dependent_normal(rng, patients, scenario.dependence) < limits
-    return proportion_gap(success, groups, patients, seed)
+    return proportion_gap(success, groups, patients, seed, DRAWS)
 
 
 def gap_of_areas(scenario: Scenario, seed: int) -> Gap:
@@ -82,7 +83,7 @@ def gap_of_areas(scenario: Scenario, seed: int) -> Gap:
     labels = dependent_normal(rng, patients, scenario.dependence) > norm.ppf(0.55)
     separation = math.sqrt(2) * norm.ppf(scenario.values)[groups]
     scores = dependent_normal(rng, patients, scenario.dependence) + labels * separation
-    return area_gap(labels, scores, groups, patients, seed)
+    return area_gap(labels, scores, groups, patients, seed, DRAWS)
 
 
 def rates(scenario: Scenario, gap_of, simulations: int) -> tuple[float, float]:

@@ -154,6 +154,16 @@ def test_all_right_everywhere_is_a_gap_of_0_with_p_1():
     assert found.low < 0 < found.high
 
 
+def test_all_right_in_groups_of_any_effective_size_is_no_error():
+    """Sums of fractional sizes round: the pooled proportion must not exceed 1."""
+    for groups in range(2, 9):
+        sizes = [12 + 7 * group for group in range(groups)]
+        number = np.repeat(np.arange(groups), sizes)
+        patients = np.minimum(np.arange(number.size), number.size - 3)
+        found = proportion_gap(np.ones(number.size, bool), number, patients)
+        assert (found.estimate, found.p) == (0.0, 1.0)
+
+
 def test_all_right_against_all_wrong_in_dependent_images_is_a_gap_of_1():
     success = np.repeat([True, False], 40)
     found = proportion_gap(success, np.repeat([0, 1], 40), np.repeat(np.arange(20), 4))

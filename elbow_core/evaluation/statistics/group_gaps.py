@@ -64,6 +64,7 @@ def proportion_gap(
     groups: Int64[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"],
     seed: int = 0,
+    draws: int = GAP_DRAWS,
 ) -> Gap:
     """Compare a proportion, such as the sensitivity, between groups of images.
 
@@ -79,12 +80,13 @@ def proportion_gap(
     kept = number >= 0
     found = group_proportions(success[kept], number[kept], clusters[kept])
     sizes = found.sizes
-    pooled = float(found.values @ sizes / sizes.sum())
+    # Only rounding could pass 1.
+    pooled = min(float(np.sum(found.values * sizes) / sizes.sum()), 1.0)
     statistic, tested = _largest_standardised(
         found.values[:, None], (pooled * (1 - pooled) / sizes)[:, None], found.correlation
     )
     trials = np.maximum(np.rint(sizes), 1).astype(np.int64)
-    drawn = _binomial_draws(trials, pooled, found.correlation, seed)
+    drawn = _binomial_draws(trials, pooled, found.correlation, draws, seed)
     means = drawn.sum(axis=0) / trials.sum()
     null, _ = _largest_standardised(
         drawn / trials[:, None], means * (1 - means) / trials[:, None], found.correlation
@@ -103,6 +105,7 @@ def area_gap(
     groups: Int64[np.ndarray, " n"],
     clusters: Int64[np.ndarray, " n"],
     seed: int = 0,
+    draws: int = GAP_DRAWS,
 ) -> Gap:
     """Compare the area under the ROC curve between groups of images.
 
@@ -122,7 +125,7 @@ def area_gap(
     )
     generator = np.random.default_rng(seed)
     variances, degrees = found.variances[:, None], found.degrees[:, None]
-    logits = _correlated_normal(generator, found.correlation) * np.sqrt(variances)
+    logits = _correlated_normal(generator, found.correlation, draws) * np.sqrt(variances)
     chi_squared = generator.chisquare(degrees, logits.shape)
     null, _ = _largest_standardised(logits, variances * chi_squared / degrees, found.correlation)
 
@@ -209,9 +212,9 @@ def _largest_standardised(
 
 
 def _correlated_normal(
-    generator: np.random.Generator, correlation: Float64[np.ndarray, "groups groups"]
+    generator: np.random.Generator, correlation: Float64[np.ndarray, "groups groups"], draws: int
 ) -> Float64[np.ndarray, "groups draws"]:
-    independent = generator.standard_normal((correlation.shape[0], GAP_DRAWS))
+    independent = generator.standard_normal((correlation.shape[0], draws))
     if np.array_equal(correlation, np.eye(correlation.shape[0])):
         return independent
     scales, axes = np.linalg.eigh(correlation)
@@ -223,14 +226,15 @@ def _binomial_draws(
     trials: Int64[np.ndarray, " groups"],
     share: float,
     correlation: Float64[np.ndarray, "groups groups"],
+    draws: int,
     seed: int,
 ) -> Float64[np.ndarray, "groups draws"]:
     """Return drawn successes of each group; those of correlated groups through a normal copula."""
     generator = np.random.default_rng(seed)
     if np.array_equal(correlation, np.eye(trials.size)):
-        drawn = generator.binomial(trials[:, None], share, (trials.size, GAP_DRAWS))
+        drawn = generator.binomial(trials[:, None], share, (trials.size, draws))
         return drawn.astype(np.float64)
-    drawn = ndtr(_correlated_normal(generator, correlation))
+    drawn = ndtr(_correlated_normal(generator, correlation, draws))
     for group, total in enumerate(trials.tolist()):
         cumulative = binom.cdf(np.arange(total + 1), total, share)
         drawn[group] = np.minimum(np.searchsorted(cumulative, drawn[group]), total)
