@@ -80,7 +80,9 @@ class Demo:
         predictions = [str(self.predictions(name)) for name in MODELS]
         validation = [str(self.predictions(name, "validation")) for name in MODELS]
         files = [*predictions, "--validation", *validation, "--fused", "ensemble"]
-        files += ["--archive", str(self.data / "elbow")]  # the pictures of the worst errors
+        elbow = self.data / "elbow"
+        files += ["--manifest", str(elbow / "manifest.csv")]  # subgroups
+        files += ["--archive", str(elbow)]  # the pictures of the worst errors
         options = ["--title", "Demo: synthetic elbows, test set", "--out", str(self.report)]
         return ["-m", "elbow_core.evaluation.report", *files, *options]
 

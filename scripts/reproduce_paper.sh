@@ -81,6 +81,6 @@ for run in convnext efficientnet mobilenet ensemble; do
 done
 say "Table 4.1"
 "$python" -m elbow_core.evaluation.report "${predictions[@]}" --validation "${validation[@]}" \
-  --fused ensemble --archive "$elbow" --out "$runs/report_test"
+  --fused ensemble --manifest "$elbow/manifest.csv" --archive "$elbow" --out "$runs/report_test"
 "$python" -m scripts.compare_with_paper --ours "$runs/report_test/metrics.json" \
   --out "$runs/table_4_1.md"

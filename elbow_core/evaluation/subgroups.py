@@ -1,29 +1,25 @@
-"""Metrics by subgroup: view, body part, source, hardware, finding."""
+"""Metrics of one subgroup, and the gap between the subgroups of an attribute."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Int64
 
-from elbow_core.dataset import ManifestRow
-from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import (
     NO_NEGATIVES,
     NO_POSITIVES,
+    Gap,
     Interval,
     Labels,
+    area_gap,
     area_interval,
     auroc,
+    proportion_gap,
     proportion_interval,
 )
-from elbow_core.identity import normalise_image_id
 
-UNKNOWN = "unknown"
-# Limit for a readable table; the smallest groups are combined.
-MOST_GROUPS = 30
-OTHERS = "all others"
+GAP_METRICS = ("auroc", "sensitivity", "specificity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,64 +30,6 @@ class GroupMetrics:
     injured: int
     values: dict[str, float]
     intervals: dict[str, Interval]
-
-
-def attributes_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> dict[str, np.ndarray]:
-    """Return each attribute's values from the manifest, in the order of the predictions.
-
-    Images are compared by `Predictions.keys`. Hardware is present where the finding contains the
-    word. Raises `PredictionsError` with file and line for an image that the manifest lacks or
-    labels differently.
-    """
-    by_id = {normalise_image_id(row.image_id): row for row in rows}
-    found = []
-    for index, (image_id, key) in enumerate(
-        zip(predictions.image_id.tolist(), predictions.keys("image_id").tolist(), strict=True)
-    ):
-        row = by_id.get(key)
-        if row is None:
-            raise PredictionsError(
-                f"{predictions.where(index)}: image {image_id!r} is not in the manifest"
-            )
-        if row.label != predictions.label[index]:
-            raise PredictionsError(
-                f"{predictions.where(index)}: image {image_id!r} has label "
-                f"{predictions.label[index]}, but {row.label} in the manifest"
-            )
-        found.append(row)
-    columns: dict[str, list[str]] = {
-        "view": [row.view for row in found],
-        "body part": [row.body_part for row in found],
-        "source": [row.source for row in found],
-        "hardware": [
-            ("present" if "hardware" in row.finding.lower() else "absent") if row.finding else ""
-            for row in found
-        ],
-        "finding": [row.finding for row in found],
-    }
-    return {
-        name: np.array([value or UNKNOWN for value in column]) for name, column in columns.items()
-    }
-
-
-def groups_of(
-    attributes: Mapping[str, np.ndarray],
-) -> list[tuple[str, str, Bool[np.ndarray, " n"]]]:
-    """Return attribute, group and a mask of its images; an attribute needs two groups or more.
-
-    Groups are in descending size; beyond `MOST_GROUPS` the smallest are combined.
-    """
-    groups = []
-    for attribute, column in attributes.items():
-        names, counts = np.unique(column, return_counts=True)
-        if names.size < 2:
-            continue
-        ordered = names[np.argsort(-counts, kind="stable")]
-        shown = ordered[: MOST_GROUPS - 1] if names.size > MOST_GROUPS else ordered
-        groups += [(attribute, str(name), column == name) for name in shown]
-        if shown.size < ordered.size:
-            groups.append((attribute, OTHERS, ~np.isin(column, shown)))
-    return groups
 
 
 def group_metrics(
@@ -123,3 +61,22 @@ def _reason_without_area(positive: np.ndarray, area: float, clusters: np.ndarray
     if area in (0.0, 1.0):
         return "the scores separate the classes"
     return "the area has no variance"
+
+
+def group_gaps(
+    labels: Labels,
+    scores: np.ndarray,
+    predicted: Labels,
+    groups: Int64[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"],
+    seed: int,
+) -> Mapping[str, Gap]:
+    """Return the gap between groups in each of `GAP_METRICS`; ``groups`` numbers them from 0."""
+    positive, called = labels.astype(bool), predicted.astype(bool)
+    return {
+        "auroc": area_gap(positive, scores, groups, clusters, seed),
+        "sensitivity": proportion_gap(called[positive], groups[positive], clusters[positive], seed),
+        "specificity": proportion_gap(
+            ~called[~positive], groups[~positive], clusters[~positive], seed
+        ),
+    }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from elbow_core.sources.elbow import ElbowSource, FindingRule, ViewRule
     from elbow_core.sources.folder import FolderSource
     from elbow_core.sources.fracatlas import FracAtlasSource
+    from elbow_core.sources.grazpedwri import GrazPedWriSource
     from elbow_core.sources.listing import list_images
     from elbow_core.sources.mura import MuraSource
     from elbow_core.sources.scan_result import Rejection, ScanResult
@@ -22,6 +23,7 @@ __all__ = [
     "FindingRule",
     "FolderSource",
     "FracAtlasSource",
+    "GrazPedWriSource",
     "MuraSource",
     "Rejection",
     "ScanResult",
@@ -39,6 +41,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "elbow": ["ElbowSource", "FindingRule", "ViewRule"],
         "folder": ["FolderSource"],
         "fracatlas": ["FracAtlasSource"],
+        "grazpedwri": ["GrazPedWriSource"],
         "listing": ["list_images"],
         "mura": ["MuraSource"],
         "scan_result": ["Rejection", "ScanResult"],

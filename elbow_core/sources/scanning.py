@@ -6,17 +6,18 @@ from typing import Annotated
 from pydantic import Field
 
 from elbow_core.errors import UserError
-from elbow_core.sources import elbow, folder, fracatlas, mura
+from elbow_core.sources import elbow, folder, fracatlas, grazpedwri, mura
 from elbow_core.sources.elbow import ElbowSource
 from elbow_core.sources.folder import FolderSource
 from elbow_core.sources.fracatlas import FracAtlasSource
+from elbow_core.sources.grazpedwri import GrazPedWriSource
 from elbow_core.sources.mura import MuraSource
 from elbow_core.sources.scan_result import ScanResult
 from elbow_core.sources.synthetic import source as synthetic
 from elbow_core.sources.synthetic.source import SyntheticSource
 
 Source = Annotated[
-    ElbowSource | MuraSource | FracAtlasSource | FolderSource | SyntheticSource,
+    ElbowSource | MuraSource | FracAtlasSource | GrazPedWriSource | FolderSource | SyntheticSource,
     Field(discriminator="kind"),
 ]
 
@@ -34,6 +35,8 @@ def scan(root: Path, source: Source, workers: int = 1) -> ScanResult:
             found = mura.scan(root, source)
         case FracAtlasSource():
             found = fracatlas.scan(root, source)
+        case GrazPedWriSource():
+            found = grazpedwri.scan(root, source)
         case FolderSource():
             found = folder.scan(root, source)
         case SyntheticSource():

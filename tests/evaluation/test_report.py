@@ -14,7 +14,7 @@ import pytest
 from elbow_core.evaluation import Predictions, ReportSettings, read_predictions, write_report
 from elbow_core.evaluation.report.__main__ import main
 from elbow_core.evaluation.report.rendering.markdown import escape
-from elbow_core.evaluation.statistics import binary_metrics, choose_thresholds
+from elbow_core.evaluation.statistics import binary_metrics, choose_thresholds, holm
 from tests.support.paths import names_in
 from tests.support.report_inputs import IMAGES, every_option, write_inputs
 
@@ -101,12 +101,60 @@ def test_flow_counts_found_rejected_and_used(content):
     assert flow["patients_in_two_splits"] == 0
 
 
-def test_subgroups_by_view_hardware_and_finding(content):
+def test_subgroups_are_those_of_the_manifest_and_of_its_further_columns(content):
     rows = content["models"]["convnext"]["subgroups"]
-    assert {row["attribute"] for row in rows} == {"view", "hardware", "finding"}
+    assert list(dict.fromkeys(row["attribute"] for row in rows)) == [
+        *("view", "hardware", "finding", "age", "sex"),
+    ]
+    ages = {row["group"]: row["images"] for row in rows if row["attribute"] == "age"}
+    assert ages == {
+        "0 to 1": 3,
+        "2 to 5": 6,
+        "6 to 11": 9,
+        "12 to 17": 9,
+        "18 to 39": 33,
+        "40 to 64": 30,
+    }
+    sexes = {row["group"]: row["images"] for row in rows if row["attribute"] == "sex"}
+    assert sexes == {"F": 45, "M": 36, "unknown": 9}
+    (note,) = content["notes"]
+    assert note.startswith("The attribute accession makes no subgroups: it has 90 values")
     views = [row for row in rows if row["attribute"] == "view"]
     assert sum(row["images"] for row in views) == IMAGES
     assert "unknown" in {row["group"] for row in views}
+
+
+def test_gaps_between_subgroups_are_tested_with_one_adjustment_for_all(content, report):
+    gaps = content["models"]["convnext"]["gaps"]
+    assert [(row["attribute"], row["figure"]) for row in gaps] == [
+        (attribute, metric)
+        for attribute in ("view", "hardware", "finding", "age", "sex")
+        for metric in ("auroc", "sensitivity", "specificity")
+    ]
+    tested = [row for row in gaps if row["p"] is not None]
+    assert [row["p_holm"] for row in tested] == pytest.approx(holm([row["p"] for row in tested]))
+    (view,) = [row for row in gaps if (row["attribute"], row["figure"]) == ("view", "auroc")]
+    figures = {
+        row["group"]: row["figures"]["auroc"]["value"]
+        for row in content["models"]["convnext"]["subgroups"]
+        if row["attribute"] == "view"
+    }
+    assert view["judged"] == list(figures)
+    assert view["estimate"] == pytest.approx(max(figures.values()) - min(figures.values()))
+    assert figures[view["higher"]] == max(figures.values())
+    assert view["low"] < view["estimate"] < view["high"]
+    # A group with fewer than ten patients of a class is named and not judged.
+    (age,) = [row for row in gaps if (row["attribute"], row["figure"]) == ("age", "auroc")]
+    assert {"0 to 1", "2 to 5", "6 to 11", "12 to 17"} <= set(age["not_judged"])
+    assert not set(age["judged"]) & set(age["not_judged"])
+    text = (report / "report.md").read_text()
+    assert "Gaps between subgroups" in text
+    assert "not tested against each other" not in text
+    for row in tested:
+        assert f"| {row['higher']} - {row['lower']} | " in text
+    page = (report / "report.html").read_text()
+    assert "Not judged: below 10 patients of a class" in page
+    assert "0 to 1, 2 to 5" in page
 
 
 def test_worst_errors_are_farthest_from_their_label_and_their_images_are_shown(

@@ -1,60 +1,13 @@
-"""Subgroups from the manifest and their metrics."""
+"""Metrics of subgroups, and how they enter a report."""
 
 import math
 
 import numpy as np
 import pytest
 
-from elbow_core.dataset import ManifestRow
-from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.statistics import binary_metrics
-from elbow_core.evaluation.subgroups import (
-    MOST_GROUPS,
-    OTHERS,
-    attributes_of,
-    group_metrics,
-    groups_of,
-)
-from tests.support.scores import predictions_of, simulated_scores
-
-
-def row(image_id: str, label: int, finding: str = "", view: str = "ap") -> ManifestRow:
-    return ManifestRow(
-        image_id, f"{image_id}.png", label, "test", "p", "", view, "elbow", finding, ""
-    )
-
-
-def test_hardware_is_read_from_the_finding_and_unknown_stays_unknown():
-    predictions = predictions_of(["a", "b", "c"], [""] * 3, [""] * 3, [1, 0, 0], [0.9, 0.2, 0.3])
-    rows = [row("c", 0), row("b", 0, "treated, Hardware"), row("a", 1, "fracture", "")]
-    attributes = attributes_of(predictions, rows)
-    assert attributes["hardware"].tolist() == ["absent", "present", "unknown"]
-    assert attributes["view"].tolist() == ["unknown", "ap", "ap"]
-    # An attribute with one value, like body part and source here, makes no subgroups.
-    assert {attribute for attribute, _, _ in groups_of(attributes)} == {
-        "view",
-        "hardware",
-        "finding",
-    }
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [([row("a", 1)], "'b' is not in the manifest"), ([row("a", 1), row("b", 1)], "but 1 in")],
-)
-def test_manifest_with_other_images_or_labels_is_refused(rows, message):
-    predictions = predictions_of(["a", "b"], ["", ""], ["", ""], [1, 0], [0.9, 0.2])
-    with pytest.raises(PredictionsError, match=message):
-        attributes_of(predictions, rows)
-
-
-def test_groups_hold_every_image_once_and_combine_the_smallest():
-    column = np.array([f"finding {k % 50}" if k < 200 else "common" for k in range(300)])
-    groups = groups_of({"finding": column})
-    assert len(groups) == MOST_GROUPS
-    assert groups[0][1] == "common"
-    assert groups[-1][1] == OTHERS
-    assert np.sum([of for _, _, of in groups], axis=0).tolist() == [1] * 300
+from elbow_core.evaluation.statistics import area_gap, binary_metrics, proportion_gap
+from elbow_core.evaluation.subgroups import GAP_METRICS, group_gaps, group_metrics
+from tests.support.scores import simulated_scores
 
 
 def test_metrics_of_a_group_are_those_of_its_images_alone():
@@ -89,3 +42,19 @@ def test_group_of_one_class_has_reasons_in_place_of_metrics():
     assert math.isnan(found.values["auroc"])
     assert found.intervals["specificity"].reason == found.intervals["auroc"].reason
     assert "no normal" in found.intervals["auroc"].reason
+
+
+def test_gaps_of_groups_are_those_of_the_statistics_on_the_images_of_each_class():
+    labels, scores = simulated_scores(5, 300)
+    groups, patients = np.arange(300) % 3, np.arange(300) // 2
+    predicted = scores >= 0.5
+    found = group_gaps(labels, scores, predicted, groups, patients, seed=4)
+    assert tuple(found) == GAP_METRICS
+    injured = labels == 1
+    assert found["auroc"] == area_gap(labels, scores, groups, patients, 4)
+    assert found["sensitivity"] == proportion_gap(
+        predicted[injured], groups[injured], patients[injured], 4
+    )
+    assert found["specificity"] == proportion_gap(
+        ~predicted[~injured], groups[~injured], patients[~injured], 4
+    )

@@ -39,6 +39,13 @@ def predictions(
     )
 
 
+def attributes_of_image(k: int) -> tuple[tuple[str, str], ...]:
+    """Return accession, age and sex: a patient has three images, one in ten has no sex."""
+    patient = k // 3
+    sex = [] if patient % 10 == 9 else [("sex", "FM"[patient % 2])]
+    return ("accession", f"A{k}"), ("age", str(patient * 2)), *sex
+
+
 def write_inputs(folder: Path) -> None:
     """Write every kind of input of a report; each pixel of image k of the archive is k."""
     test = predictions("convnext", 1)
@@ -61,6 +68,7 @@ def write_inputs(folder: Path) -> None:
             sha256=f"{k:064x}",
             height=8,
             width=8,
+            attributes=attributes_of_image(k),
         )
         for k, (image_id, label, patient, study) in enumerate(
             zip(

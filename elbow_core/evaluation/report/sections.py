@@ -20,6 +20,7 @@ from elbow_core.evaluation.report.rendering import (
     Picture,
     Table,
 )
+from elbow_core.evaluation.report.subgroup_section import subgroup_blocks
 
 METHODS = (
     "An image is called injured where its score is at least the threshold. Metrics follow "
@@ -37,6 +38,13 @@ METHODS = (
     "Wald's, on the scale of Fisher's z where that would leave -1 to 1. Holm's adjustment is over "
     "the pairs of models within a metric. The first lines pick the best model on these very "
     "images, so its area is rather too high than too low.",
+    "Subgroups are compared by the largest standardised difference over all pairs of groups of an "
+    "attribute (Hothorn et al. 2008) against its bootstrap distribution under equality "
+    "(Krishnamoorthy et al. 2007): logits of areas with Obuchowski's covariance (1997), "
+    "proportions as binomial counts with the patients' correlation (Donner 1989). The interval of "
+    "a gap, joined from those of its two groups (Zou and Donner 2008), holds for all pairs of the "
+    "attribute at once. Holm's adjustment is over all attributes and metrics of a model. Only "
+    "groups with ten patients, and so ten images, of each class that the metric needs are judged.",
     "Thresholds and temperature come from validation or from the released model and were not "
     "changed for these images. Bands are pointwise.",
 )
@@ -61,7 +69,7 @@ def report_blocks(
         *_curves(models, pictures),
         *_comparisons(content),
         *_studies(models),
-        *_subgroups(models),
+        *subgroup_blocks(models),
         *_flow(content.flow),
         *_worst(models, galleries),
         Heading(2, "Methods"),
@@ -173,21 +181,6 @@ def _studies(models: Mapping[str, ModelSummary]) -> list[Block]:
         Paragraph(text),
         tables.studies_table(models, "At the default threshold"),
     ]
-
-
-def _subgroups(models: Mapping[str, ModelSummary]) -> list[Block]:
-    blocks: list[Block] = [
-        tables.subgroups_table(found, f"{model}, at the default threshold")
-        for model, found in models.items()
-        if found.subgroups
-    ]
-    if not blocks:
-        return []
-    text = (
-        "Subgroups were not tested against each other; with so many, some differ by chance. An "
-        "image whose finding mentions hardware counts as showing it."
-    )
-    return [Heading(2, "Subgroups"), Paragraph(text), *blocks]
 
 
 def _flow(flow: ImageFlow) -> list[Block]:

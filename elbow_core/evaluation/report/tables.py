@@ -143,21 +143,6 @@ def studies_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
     return Table(caption, header, tuple(rows))
 
 
-def subgroups_table(model: ModelSummary, caption: str) -> Table:
-    """One model's metrics, one row per subgroup."""
-    rows = (
-        (
-            f"{row.attribute}: {row.group}",
-            str(row.images),
-            str(row.injured),
-            *(with_interval(row.metrics[name]) for name in GROUP_METRICS),
-        )
-        for row in model.subgroups
-    )
-    header = ("Subgroup", "Images", "Injured", *(NAMES[name] for name in GROUP_METRICS))
-    return Table(caption, header, tuple(rows))
-
-
 def reasons(models: Mapping[str, ModelSummary]) -> tuple[str, ...]:
     """Explain each missing metric or interval of the results tables, one sentence each."""
     return tuple(

@@ -9,6 +9,7 @@ import numpy as np
 
 from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.groupings import Grouping, attributes_of, groupings_of
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.operating_points import (
     operating_points,
@@ -36,7 +37,6 @@ from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
-from elbow_core.evaluation.subgroups import attributes_of
 from elbow_core.printable import plain_text
 
 NO_PATIENTS = (
@@ -75,7 +75,8 @@ def _write_into(
     files = input_files(predictions, validation.values())
     predictions, validation, mean = _with_mean(predictions, validation, inputs.fused)
     rows = None if inputs.manifest is None else read_manifest(inputs.manifest)
-    attributes = None if rows is None else attributes_of(predictions[0], rows)
+    attributes = {} if rows is None else attributes_of(predictions[0], rows)
+    groupings, left_out = groupings_of(attributes)
     archive = None if inputs.archive is None else open_archive(inputs.archive)
     run = read_run(inputs.run)
     rejected = None if inputs.rejected is None else read_rejected(inputs.rejected)
@@ -84,7 +85,8 @@ def _write_into(
         predictions,
         validation,
         inputs.thresholds,
-        attributes,
+        groupings,
+        left_out,
         mean,
         image_flow(predictions[0], rows, rejected),
         files,
@@ -137,13 +139,14 @@ def report_content(
     predictions: Sequence[Predictions],
     validation: Mapping[str, Predictions],
     thresholds: Mapping[str, Mapping[str, float]] | None,
-    attributes: Mapping[str, np.ndarray] | None,
+    groupings: Sequence[Grouping],
+    notes: Sequence[str],
     mean: MeanOfModels,
     flow: ImageFlow,
     files: Sequence[InputFile],
     settings: ReportSettings,
 ) -> ReportContent:
-    """Compute all numbers of a report over aligned predictions."""
+    """Compute all numbers of a report over aligned predictions; ``notes`` are put into it."""
     first = predictions[0]
     models = {}
     for model in predictions:
@@ -153,7 +156,7 @@ def report_content(
             model,
             operating_points(released, of_validation),
             None if of_validation is None else temperature_of(of_validation),
-            attributes,
+            groupings,
             settings.draws,
             settings.seed,
         )
@@ -168,7 +171,10 @@ def report_content(
         normal=int(len(first) - first.label.sum()),
         draws=settings.draws,
         seed=settings.seed,
-        notes=[] if known.size == len(first) else [_note_on_patients(known.size, first)],
+        notes=[
+            *([] if known.size == len(first) else [_note_on_patients(known.size, first)]),
+            *notes,
+        ],
         models=models,
         comparisons=compare_models(predictions, defaults),
         mean=mean,

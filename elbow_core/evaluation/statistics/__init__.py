@@ -39,6 +39,8 @@ if TYPE_CHECKING:
         implied_prevalence,
         search_confusions,
     )
+    from elbow_core.evaluation.statistics.group_estimates import LEAST_PATIENTS
+    from elbow_core.evaluation.statistics.group_gaps import Gap, area_gap, proportion_gap
     from elbow_core.evaluation.statistics.independent import (
         difference_of_areas,
         difference_of_proportions,
@@ -82,6 +84,7 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "DRAWS",
     "ECE_BINS",
+    "LEAST_PATIENTS",
     "MATRIX_METRICS",
     "NONE_INJURED",
     "NO_NEGATIVES",
@@ -92,10 +95,12 @@ __all__ = [
     "CalibrationLine",
     "Confusion",
     "Difference",
+    "Gap",
     "Interval",
     "Labels",
     "ReliabilityBins",
     "apply_temperature",
+    "area_gap",
     "area_interval",
     "auroc",
     "average_precision",
@@ -120,6 +125,7 @@ __all__ = [
     "mcnemar",
     "metric_intervals",
     "net_benefit_band",
+    "proportion_gap",
     "proportion_interval",
     "recalibrate",
     "reliability_bins",
@@ -159,6 +165,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "implied_prevalence",
             "search_confusions",
         ],
+        "group_estimates": ["LEAST_PATIENTS"],
+        "group_gaps": ["Gap", "area_gap", "proportion_gap"],
         "inputs": ["Labels"],
         "intervals": [
             "Interval",

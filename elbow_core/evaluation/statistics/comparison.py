@@ -50,11 +50,7 @@ def area_covariance(
     models = scores.shape[0]
     if not injured or not normal:
         return np.full(models, np.nan), np.full((models, models), np.nan)
-    # For each injured image the share of normal images below it; for each normal one the share of
-    # injured images above it.
-    ranks = _row_ranks(scores)
-    below = (ranks[:, positive] - _row_ranks(scores[:, positive])) / normal
-    above = 1 - (ranks[:, ~positive] - _row_ranks(scores[:, ~positive])) / injured
+    below, above = placements(positive, scores)
     areas = below.mean(axis=1)
     if clusters is None:
         clusters = np.arange(positive.size)
@@ -72,6 +68,22 @@ def area_covariance(
     by_normal = _spread(sums[1], sums[1], with_normal) / normal**2
     by_both = _spread(sums[0], sums[1], patients) / (injured * normal)
     return areas, by_injured + by_normal + by_both + by_both.T
+
+
+def placements(
+    positive: Bool[np.ndarray, " n"], scores: Float[np.ndarray, "models n"]
+) -> tuple[Float64[np.ndarray, "models injured"], Float64[np.ndarray, "models normal"]]:
+    """Return the terms whose mean is the area, one for each injured and one for each normal image.
+
+    For each injured image it is the share of normal images below it; for each normal one the share
+    of injured images above it. Both classes must have an image.
+
+    Reference: DeLong, DeLong and Clarke-Pearson, Biometrics 44:837 (1988).
+    """
+    injured, normal = np.count_nonzero(positive), np.count_nonzero(~positive)
+    ranks = _row_ranks(scores)
+    below = (ranks[:, positive] - _row_ranks(scores[:, positive])) / normal
+    return below, 1 - (ranks[:, ~positive] - _row_ranks(scores[:, ~positive])) / injured
 
 
 def _row_ranks(scores: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from elbow_core.evaluation.statistics.clusters import effective_size
 from elbow_core.evaluation.statistics.comparison import Difference, area_covariance
 from elbow_core.evaluation.statistics.intervals import wilson
+from elbow_core.evaluation.statistics.paired_interval import joined_interval
 
 
 def difference_of_areas(
@@ -70,8 +71,5 @@ def difference_of_proportions(
         share, size = float(successes.mean()), effective_size(successes, clusters)
         shares.append(share)
         ends.append(wilson(share * size, size))
-    estimate = shares[0] - shares[1]
-    below = math.hypot(shares[0] - ends[0][0], ends[1][1] - shares[1])
-    above = math.hypot(ends[0][1] - shares[0], shares[1] - ends[1][0])
-    low, high = max(estimate - below, -1.0), min(estimate + above, 1.0)
-    return Difference(estimate, low, high, nan, method)
+    low, high = joined_interval((shares[0], shares[1]), (ends[0], ends[1]), 0.0)
+    return Difference(shares[0] - shares[1], low, high, nan, method)

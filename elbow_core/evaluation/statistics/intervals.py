@@ -19,6 +19,7 @@ from elbow_core.evaluation.statistics.clusters import DRAWS, effective_size
 from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
 
 TAILS = (0.025, 0.975)
+Z = float(norm.ppf(TAILS[1]))
 MOST_UNDEFINED = 0.05
 BISECTIONS = 16
 
@@ -38,16 +39,16 @@ def no_interval(method: str, reason: str) -> Interval:
     return Interval(math.nan, math.nan, method, reason)
 
 
-def wilson(successes: float | int, total: float | int) -> tuple[float, float]:
+def wilson(successes: float | int, total: float | int, z: float = Z) -> tuple[float, float]:
     """Return Wilson's score interval of a proportion; nan, nan for a total of 0.
 
-    ``total`` may be an effective number of images, which need not be whole.
+    ``total`` may be an effective number of images, which need not be whole. ``z`` is the normal
+    quantile, by default that of 95 %.
 
     Reference: Wilson, Journal of the American Statistical Association 22:209 (1927).
     """
     if total <= 0:
         return math.nan, math.nan
-    z = float(norm.ppf(TAILS[1]))
     proportion = successes / total
     centre = (proportion + z**2 / (2 * total)) / (1 + z**2 / total)
     spread = z**2 / (4 * total**2) + proportion * (1 - proportion) / total

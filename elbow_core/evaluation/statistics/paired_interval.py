@@ -31,9 +31,24 @@ def paired_interval(
         share, size = float(np.mean(right)), effective_size(right, clusters)
         shares.append(share)
         ends.append(wilson(share * size, size))
-    estimate = shares[0] - shares[1]
-    below = _joined(shares[0] - ends[0][0], ends[1][1] - shares[1], correlation)
-    above = _joined(ends[0][1] - shares[0], shares[1] - ends[1][0], correlation)
+    return joined_interval((shares[0], shares[1]), (ends[0], ends[1]), correlation)
+
+
+def joined_interval(
+    values: tuple[float, float],
+    ends: tuple[tuple[float, float], tuple[float, float]],
+    correlation: float,
+) -> tuple[float, float]:
+    """Return the interval of the first value minus the second, from the interval of each.
+
+    ``correlation`` is that of the two estimates. Within 0 to 1 the values give an interval within
+    -1 to 1.
+
+    Reference: Zou and Donner, Statistics in Medicine 27:1693 (2008).
+    """
+    estimate = values[0] - values[1]
+    below = _joined(values[0] - ends[0][0], ends[1][1] - values[1], correlation)
+    above = _joined(ends[0][1] - values[0], values[1] - ends[1][0], correlation)
     # Only rounding could pass the limits.
     return max(estimate - below, -1.0), min(estimate + above, 1.0)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from elbow_core.evaluation.report.content.structure import (
         CalibrationBin,
         Comparison,
+        GapSummary,
         ImageFlow,
         InputFile,
         MeanOfModels,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CalibrationBin",
     "Comparison",
+    "GapSummary",
     "ImageFlow",
     "InputFile",
     "MeanOfModels",
@@ -53,6 +55,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "structure": [
             "CalibrationBin",
             "Comparison",
+            "GapSummary",
             "ImageFlow",
             "MeanOfModels",
             "Metric",

@@ -9,6 +9,7 @@ from elbow_core.evaluation.report.content.structure import (
     CalibrationSummary,
     Comparison,
     Decisions,
+    GapSummary,
     ImageFlow,
     MeanOfModels,
     Metric,
@@ -19,7 +20,7 @@ from elbow_core.evaluation.report.content.structure import (
     SubgroupSummary,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def metrics_json(content: ReportContent) -> dict[str, Any]:
@@ -69,6 +70,7 @@ def _model(model: ModelSummary) -> dict[str, Any]:
         "calibration": _calibration(model.calibration),
         "studies": None if model.studies is None else _studies(model.studies),
         "subgroups": [_subgroup(group) for group in model.subgroups],
+        "gaps": [_gap(gap) for gap in model.gaps],
         "worst": [dataclasses.asdict(error) for error in model.worst],
         "intervals": {name: _interval(metric) for name, metric in model.metrics.items()},
     }
@@ -139,6 +141,24 @@ def _subgroup(group: SubgroupSummary) -> dict[str, Any]:
         "images": group.images,
         "injured": group.injured,
         "figures": _metrics(group.metrics),
+    }
+
+
+def _gap(row: GapSummary) -> dict[str, Any]:
+    return {
+        "attribute": row.attribute,
+        "figure": row.metric,
+        "higher": row.higher or None,
+        "lower": row.lower or None,
+        "estimate": row.gap.estimate,
+        "low": row.gap.low,
+        "high": row.gap.high,
+        "p": row.gap.p,
+        "p_holm": row.p_holm,
+        "tested": list(row.tested),
+        "judged": list(row.judged),
+        "not_judged": list(row.not_judged),
+        "reason": row.gap.reason,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from elbow_core.evaluation.statistics import BinaryMetrics, Confusion, Difference
+from elbow_core.evaluation.statistics import BinaryMetrics, Confusion, Difference, Gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,26 @@ class SubgroupSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class GapSummary:
+    """The largest gap of a metric between the groups of an attribute, and the test of all groups.
+
+    ``higher`` and ``lower`` are the groups of the largest gap, ``tested`` those of the largest
+    standardised one; they are empty where fewer than two groups are judged. ``p_holm`` is adjusted
+    over all attributes and metrics of the model.
+    """
+
+    attribute: str
+    metric: str
+    higher: str
+    lower: str
+    gap: Gap
+    tested: tuple[str, str] | tuple[()]
+    p_holm: float
+    judged: Sequence[str]
+    not_judged: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class WorstError:
     """A wrong decision whose score is far from the label."""
 
@@ -126,6 +146,7 @@ class ModelSummary:
     calibration: CalibrationSummary
     studies: StudySummary | None
     subgroups: Sequence[SubgroupSummary]
+    gaps: Sequence[GapSummary]
     worst: Sequence[WorstError]
     answers: AnswerSummary | None
 

@@ -1,11 +1,13 @@
 """Computation of all numbers about one model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from elbow_core.evaluation.groupings import Grouping
 from elbow_core.evaluation.operating_points import OperatingPoint
 from elbow_core.evaluation.predictions import UNPARSED, Predictions
+from elbow_core.evaluation.report.content.gaps import gap_summaries
 from elbow_core.evaluation.report.content.structure import (
     AnswerSummary,
     CalibrationBin,
@@ -37,7 +39,7 @@ from elbow_core.evaluation.statistics import (
     wilson,
 )
 from elbow_core.evaluation.studies import by_study
-from elbow_core.evaluation.subgroups import group_metrics, groups_of
+from elbow_core.evaluation.subgroups import group_metrics
 
 WORST = 12
 
@@ -46,7 +48,7 @@ def model_summary(
     predictions: Predictions,
     points: Mapping[str, OperatingPoint],
     temperature: float | None,
-    attributes: Mapping[str, np.ndarray] | None,
+    groupings: Sequence[Grouping],
     draws: int,
     seed: int,
 ) -> ModelSummary:
@@ -73,7 +75,8 @@ def model_summary(
         operating_points=point_summaries,
         calibration=calibration_summary(labels, scores, temperature),
         studies=study_summary(predictions, threshold, draws, seed),
-        subgroups=subgroup_summaries(predictions, threshold, clusters, attributes or {}),
+        subgroups=subgroup_summaries(predictions, threshold, clusters, groupings),
+        gaps=gap_summaries(predictions, threshold, clusters, groupings, seed),
         worst=worst_errors(predictions, threshold),
         answers=None
         if predictions.answer is None
@@ -184,17 +187,21 @@ def subgroup_summaries(
     predictions: Predictions,
     threshold: float,
     clusters: np.ndarray,
-    attributes: Mapping[str, np.ndarray],
+    groupings: Sequence[Grouping],
 ) -> list[SubgroupSummary]:
     """Return the metrics of every subgroup, attribute by attribute."""
     labels, scores = predictions.label, predictions.score
     summaries = []
-    for attribute, group, of in groups_of(attributes):
-        found = group_metrics(labels[of], scores[of], scores[of] >= threshold, clusters[of])
-        metrics = {
-            name: _metric(value, found.intervals[name]) for name, value in found.values.items()
-        }
-        summaries.append(SubgroupSummary(attribute, group, found.images, found.injured, metrics))
+    for grouping in groupings:
+        for number, group in enumerate(grouping.groups):
+            of = grouping.number == number
+            found = group_metrics(labels[of], scores[of], scores[of] >= threshold, clusters[of])
+            metrics = {
+                name: _metric(value, found.intervals[name]) for name, value in found.values.items()
+            }
+            summaries.append(
+                SubgroupSummary(grouping.attribute, group, found.images, found.injured, metrics)
+            )
     return summaries
 
 
