@@ -50,11 +50,7 @@ def area_covariance(
     models = scores.shape[0]
     if not injured or not normal:
         return np.full(models, np.nan), np.full((models, models), np.nan)
-    # For each injured image the share of normal images below it; for each normal one the share of
-    # injured images above it.
-    ranks = _row_ranks(scores)
-    below = (ranks[:, positive] - _row_ranks(scores[:, positive])) / normal
-    above = 1 - (ranks[:, ~positive] - _row_ranks(scores[:, ~positive])) / injured
+    below, above = placements(positive, scores)
     areas = below.mean(axis=1)
     if clusters is None:
         clusters = np.arange(positive.size)
@@ -72,6 +68,23 @@ def area_covariance(
     by_normal = _spread(sums[1], sums[1], with_normal) / normal**2
     by_both = _spread(sums[0], sums[1], patients) / (injured * normal)
     return areas, by_injured + by_normal + by_both + by_both.T
+
+
+def placements(
+    positive: Bool[np.ndarray, " n"], scores: Float[np.ndarray, "models n"]
+) -> tuple[Float64[np.ndarray, "models injured"], Float64[np.ndarray, "models normal"]]:
+    """Return the shares of normal images below each injured one, of injured ones above each normal.
+
+    Tied images count half. The mean of either, along the images, is the AUROC. Both classes must be
+    present.
+
+    Reference: Sun and Xu, IEEE Signal Processing Letters 21:1389 (2014).
+    """
+    ranks = _row_ranks(scores)
+    injured = np.count_nonzero(positive)
+    below = (ranks[:, positive] - _row_ranks(scores[:, positive])) / (positive.size - injured)
+    above = 1 - (ranks[:, ~positive] - _row_ranks(scores[:, ~positive])) / injured
+    return below, above
 
 
 def _row_ranks(scores: np.ndarray) -> np.ndarray:
