@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         Difference,
         area_interval,
         delong,
-        holm,
         mcnemar,
     )
     from elbow_core.evaluation.statistics.confusion import (
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
         wilson,
     )
     from elbow_core.evaluation.statistics.metrics import BinaryMetrics, binary_metrics
+    from elbow_core.evaluation.statistics.multiplicity import holm
     from elbow_core.evaluation.statistics.multireader import (
         MAX_PLANNED_CASES,
         POPULATIONS,
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
         reader_specificity,
         simulate_ratings,
     )
-    from elbow_core.evaluation.statistics.ranking import auroc, average_precision
+    from elbow_core.evaluation.statistics.ranking import auroc, average_precision, roc_points
     from elbow_core.evaluation.statistics.recalibration import (
         CalibrationLine,
         apply_temperature,
@@ -167,6 +167,7 @@ __all__ = [
     "reader_specificity",
     "reliability_bins",
     "roc_and_precision_bands",
+    "roc_points",
     "score_intervals",
     "search_confusions",
     "simulate_ratings",
@@ -186,7 +187,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "treat_all",
         ],
         "clusters": ["DRAWS", "clusters_of"],
-        "comparison": ["Difference", "area_interval", "delong", "holm", "mcnemar"],
+        "comparison": ["Difference", "area_interval", "delong", "mcnemar"],
         "confusion": [
             "NO_NEGATIVES",
             "NO_POSITIVES",
@@ -211,6 +212,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "wilson",
         ],
         "metrics": ["BinaryMetrics", "binary_metrics"],
+        "multiplicity": ["holm"],
         "multireader": [
             "MAX_PLANNED_CASES",
             "POPULATIONS",
@@ -240,7 +242,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "reader_specificity",
             "simulate_ratings",
         ],
-        "ranking": ["auroc", "average_precision"],
+        "ranking": ["auroc", "average_precision", "roc_points"],
         "recalibration": [
             "CalibrationLine",
             "apply_temperature",

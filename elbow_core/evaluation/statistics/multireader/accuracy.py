@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from elbow_core.evaluation.statistics.comparison import placements
 from elbow_core.evaluation.statistics.inputs import Labels
+from elbow_core.evaluation.statistics.ranking import placements
 
 ReaderMetric = Literal["auroc", "sensitivity", "specificity"]
 CovarianceMethod = Literal["jackknife", "delong"]

@@ -13,18 +13,21 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.stats import chi2, f, t
+from scipy.special import chdtrc, fdtrc
 
-from elbow_core.evaluation.statistics.comparison import NO_VARIANCE, holm
+from elbow_core.evaluation.statistics.multiplicity import holm
 from elbow_core.evaluation.statistics.multireader.accuracy import ReaderAccuracy
 from elbow_core.evaluation.statistics.multireader.components import (
     ReaderComponents,
     reader_components,
 )
+from elbow_core.evaluation.statistics.multireader.distributions import t_above, t_quantile
 
 Population = Literal["random", "fixed_readers", "fixed_cases"]
 POPULATIONS: tuple[Population, ...] = ("random", "fixed_readers", "fixed_cases")
 
+# A variance as a share of those that it is the difference of; below it there is only rounding.
+NO_VARIANCE = 1e-12
 ONE_READER = "one reader says nothing about other readers"
 NO_DIFFERENCE_VARIANCE = "the difference has no variance"
 NO_MODALITY_VARIANCE = "the metric has no variance"
@@ -110,18 +113,21 @@ def analyse_readers(
     if modalities == 1:
         return ReaderInference(population, None, tuple(single), ())
     square, df, reason = _difference_term(components, population)
-    found = []
-    for first, second in itertools.combinations(range(modalities), 2):
-        difference = float(means[first] - means[second])
-        estimate = _estimate(difference, 2 / readers * square, df, reason, confidence, (-1, 1))
-        found.append((first, second, estimate, _two_sided(estimate)))
-    adjusted = holm([p for *_, p in found])
+    pairs = list(itertools.combinations(range(modalities), 2))
+    found = [
+        _estimate(float(means[i] - means[k]), 2 / readers * square, df, reason, confidence, (-1, 1))
+        for i, k in pairs
+    ]
+    p_values = [_two_sided(estimate) for estimate in found]
     return ReaderInference(
         population,
         _equality(components.ms_modality, square, modalities - 1, df, reason),
         tuple(single),
         tuple(
-            ModalityDifference(*row, p_holm) for row, p_holm in zip(found, adjusted, strict=True)
+            ModalityDifference(first, second, estimate, p, adjusted)
+            for (first, second), estimate, p, adjusted in zip(
+                pairs, found, p_values, holm(p_values), strict=True
+            )
         ),
     )
 
@@ -153,7 +159,7 @@ def non_inferiority(
         )
         p = math.nan
         if not math.isnan(estimate.error):
-            p = float(t.sf((estimate.value + margin) / estimate.error, estimate.df))
+            p = t_above((estimate.value + margin) / estimate.error, estimate.df)
         found.append((row.second if flip else row.first, estimate, p))
     adjusted = holm([p for *_, p in found])
     return tuple(
@@ -245,7 +251,7 @@ def _equality(ms_modality: float, square: float, df1: int, df2: float, reason: s
     if reason:
         return Equality(math.nan, df1, df2, math.nan, reason)
     ratio = ms_modality / square
-    p = chi2.sf(ratio * df1, df1) if math.isinf(df2) else f.sf(ratio, df1, df2)
+    p = chdtrc(df1, ratio * df1) if math.isinf(df2) else fdtrc(df1, df2, ratio)
     return Equality(ratio, df1, df2, float(p))
 
 
@@ -260,7 +266,7 @@ def _estimate(
     if reason:
         return Estimate(value, math.nan, math.nan, math.nan, math.nan, reason)
     error = math.sqrt(variance)
-    half = float(t.isf((1 - confidence) / 2, df)) * error
+    half = t_quantile((1 + confidence) / 2, df) * error
     low, high = max(value - half, float(limits[0])), min(value + half, float(limits[1]))
     return Estimate(value, error, df, low, high)
 
@@ -268,4 +274,4 @@ def _estimate(
 def _two_sided(estimate: Estimate) -> float:
     if math.isnan(estimate.error):
         return math.nan
-    return float(2 * t.sf(abs(estimate.value) / estimate.error, estimate.df))
+    return 2 * t_above(abs(estimate.value) / estimate.error, estimate.df)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy.stats import chi2, f, ncf, nct, ncx2, norm, t
+from scipy.special import chdtri, chndtr, fdtri, ncfdtr, nctdtr, ndtr, ndtri, stdtrit
 
 from elbow_core.evaluation.statistics.multireader.components import ReaderComponents
 from elbow_core.evaluation.statistics.multireader.inference import Population
@@ -82,15 +82,16 @@ def power_of(
             df = (readers - 1) * (square / readers_square) ** 2
     normal = np.isinf(df)
     finite = np.where(normal, 1.0, df)
-    if margin is None:
-        centre = readers * difference**2 / (2 * square)
-        few = ncf.sf(f.isf(alpha, 1, finite), 1, finite, centre)
-        many = ncx2.sf(chi2.isf(alpha, 1), 1, centre) if difference else np.full(cases.size, alpha)
-        few = few if difference else np.full(cases.size, alpha)
-    else:
+    if margin is not None:
         shift = (difference + margin) / np.sqrt(2 * square / readers)
-        few = nct.sf(t.isf(alpha / 2, finite), finite, shift)
-        many = norm.sf(norm.isf(alpha / 2) - shift)
+        few = 1 - nctdtr(finite, shift, stdtrit(finite, 1 - alpha / 2))
+        many = ndtr(shift + ndtri(alpha / 2))
+    elif difference:
+        centre = readers * difference**2 / (2 * square)
+        few = 1 - ncfdtr(1, finite, centre, fdtri(1, finite, 1 - alpha))
+        many = 1 - chndtr(chdtri(1, alpha), 1, centre)
+    else:
+        return np.full(cases.size, alpha)
     return np.where(normal, many, few)
 
 
@@ -105,8 +106,8 @@ def cases_needed(
 ) -> tuple[int, float] | None:
     """Return the fewest cases that give ``power``, and the power they give; see `power_of`.
 
-    None where `MAX_PLANNED_CASES` do not give it: the readers are too few for any number of cases, or the
-    difference is too small.
+    None where `MAX_PLANNED_CASES` do not give it: the readers are too few for any number of cases,
+    or the difference is too small.
     """
     cases = np.arange(MIN_CASES, MAX_PLANNED_CASES + 1)
     found = power_of(pilot, readers, cases, difference, population, margin, confidence)

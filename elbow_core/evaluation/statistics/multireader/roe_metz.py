@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy.stats import norm
+from scipy.special import ndtri
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class RoeMetz:
 
     def separation(self, auroc: float) -> float:
         """Return mu for which a modality's expected AUROC, over readers and cases, is ``auroc``."""
-        return float(norm.ppf(auroc)) * math.sqrt(2 * (1 + self.reader + self.interaction))
+        return float(ndtri(auroc)) * math.sqrt(2 * (1 + self.reader + self.interaction))
 
 
 # The first letter is the correlation of the data, the second the variance of the readers, high or
