@@ -1,0 +1,88 @@
+"""Simulated ratings, and the level and power of the analysis over many such studies."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from elbow_core.evaluation.statistics import (
+    ROE_METZ,
+    analyse_readers,
+    pilot_of,
+    power_of,
+    reader_auroc,
+    reader_components,
+    simulate_ratings,
+)
+
+STUDIES = 2000
+
+
+@pytest.mark.parametrize("structure", sorted(ROE_METZ))
+def test_variances_of_the_cases_add_up_to_one(structure):
+    model = ROE_METZ[structure]
+    total = model.case + model.modality_case + model.reader_case + model.error
+    assert total == pytest.approx(1)
+
+
+def test_simulated_areas_are_those_that_were_asked_for():
+    model = ROE_METZ["HH"]
+    separations = np.array([model.separation(0.75), model.separation(0.9)])
+    rng = np.random.default_rng(0)
+    truth, ratings = simulate_ratings(rng, model, separations, 4, 30, 40, studies=400)
+    assert ratings.shape == (400, 2, 4, 70)
+    areas = np.array([reader_auroc(truth, study).values.mean(axis=1) for study in ratings])
+    error = areas.std(axis=0) / 20
+    assert (abs(areas.mean(axis=0) - (0.75, 0.9)) < 3.5 * error).all()
+
+
+def test_simulated_terms_have_the_variances_of_the_model():
+    model = ROE_METZ["HL"]
+    rng = np.random.default_rng(1)
+    _, ratings = simulate_ratings(rng, model, np.zeros(2), 3, 5, 5, studies=20_000)
+    flat = ratings[:, :, :, 0].reshape(20_000, 6)
+    readers = model.reader + model.interaction
+    covariance = np.cov(flat.T)
+    assert covariance.diagonal() == pytest.approx(np.full(6, 1 + readers), rel=0.04)
+    same_reader = model.reader + model.case + model.reader_case
+    same_modality = model.case + model.modality_case
+    assert covariance[0, 3] == pytest.approx(same_reader, rel=0.06)
+    assert covariance[0, 1] == pytest.approx(same_modality, rel=0.06)
+    assert covariance[0, 4] == pytest.approx(model.case, rel=0.08)
+    # A reader's term is that of a class: between the classes nothing is shared.
+    assert abs(np.corrcoef(ratings[:, 0, 0, 0], ratings[:, 0, 0, 9])[0, 1]) < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("readers", "positives", "negatives", "structure", "auroc"),
+    [(2, 60, 60, "LL", 0.855), (5, 45, 69, "HH", 0.855), (8, 25, 75, "HL", 0.702)],
+)
+def test_type_one_error_over_null_studies(readers, positives, negatives, structure, auroc):
+    model = ROE_METZ[structure]
+    separations = np.full(2, model.separation(auroc))
+    rng = np.random.default_rng(20)
+    truth, ratings = simulate_ratings(
+        rng, model, separations, readers, positives, negatives, STUDIES
+    )
+    p = [analyse_readers(reader_auroc(truth, study)).equality.p for study in ratings]
+    assert 0.03 <= np.mean(np.array(p) < 0.05) <= 0.065
+
+
+@pytest.mark.slow
+def test_planned_power_is_that_of_simulated_studies():
+    """The pilot's components are averages over many studies, so that they are nearly the true."""
+    model = ROE_METZ["HH"]
+    separations = np.array([model.separation(auroc) for auroc in (0.82, 0.88)])
+    rng = np.random.default_rng(3)
+    truth, ratings = simulate_ratings(rng, model, separations, 6, 50, 50, 1000)
+    studies = [reader_auroc(truth, study) for study in ratings]
+    components = [reader_components(study) for study in studies]
+    mean = {
+        name: float(np.mean([getattr(of, name) for of in components]))
+        for name in ("ms_interaction", "variance", "cov1", "cov2", "cov3")
+    }
+    pilot = pilot_of(dataclasses.replace(components[0], **mean), 100)
+    (expected,) = power_of(pilot, 6, np.array([100]), 0.06)
+    found = np.mean([analyse_readers(study).equality.p < 0.05 for study in studies])
+    assert found == pytest.approx(expected, abs=0.05)
