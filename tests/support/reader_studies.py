@@ -14,8 +14,8 @@ VAN_DYKE = RADIOGRAPHS / "mrmc" / "van_dyke.csv"
 
 def small_study(seed: int = 0, modalities: int = 2, readers: int = 4) -> ReaderStudy:
     """Eleven positive and fourteen negative cases; ratings of five levels, with many ties."""
-    aurocs = [0.7, 0.85, 0.8, 0.75][:modalities]
-    study = simulated_study(aurocs, readers, 11, 14, "HH", seed)
+    aurocs = [0.8, 0.9, 0.85, 0.75][:modalities]
+    study = simulated_study(aurocs, readers, 11, 14, "HL", seed)
     ratings = np.floor(study.ratings / 20.5)
     return ReaderStudy(study.readers, study.modalities, study.cases, study.truth, ratings)
 

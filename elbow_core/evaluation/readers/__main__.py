@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> ReaderSettings:
-    def value(name: str, low: float, high: float) -> float | None:
+    def value(name: str, low: float | int, high: float | int) -> float | None:
         """Return a number strictly between two limits, or None if the option is not given."""
         text = getattr(options, name)
         if text is None:

@@ -87,7 +87,8 @@ def analyse(study: ReaderStudy, settings: ReaderSettings) -> StudyAnalysis:
             ),
             None if settings.plan is None else plan_of(study, accuracy, components, settings),
         )
-    notes = notes_on(study, {metric: of.accuracy for metric, of in found.items()})
+    accuracies = {metric: of.accuracy for metric, of in found.items()}
+    notes = notes_on(study, accuracies, settings.population)
     return StudyAnalysis(study, settings, threshold, notes, found)
 
 

@@ -22,6 +22,7 @@ from elbow_core.evaluation.report.figures import (
 )
 from elbow_core.evaluation.report.rendering import Picture
 from elbow_core.evaluation.statistics import Estimate, roc_points
+from elbow_core.printable import one_line
 
 FOLDER = "figures"
 MAX_PANELS = 24
@@ -61,8 +62,8 @@ def roc_figure(study: ReaderStudy) -> Figure:
         axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8)
         for modality, name in enumerate(study.modalities):
             x, y = roc_points(study.truth, study.ratings[modality, reader])
-            axes.plot(x, y, label=name, **line_style(modality))
-        axes.set(title=readers[reader], xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+            axes.plot(x, y, label=one_line(name), **line_style(modality))
+        axes.set(title=one_line(readers[reader]), xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axes.set_aspect("equal")
         if reader % columns == 0:
             axes.set_ylabel("sensitivity")
@@ -92,7 +93,7 @@ def differences_figure(analysis: StudyAnalysis, of: MetricAnalysis) -> Figure:
         pair = pairs[number_of_panel]
         rows = [estimate for estimate, _ in of.reader_differences[pair]]
         _forest(axes, rows, means[pair], study.readers)
-        first, second = (study.modalities[modality] for modality in pair)
+        first, second = (one_line(study.modalities[modality]) for modality in pair)
         axes.set(xlabel=f"{METRICS[of.accuracy.metric]}, {first} minus {second}")
     return figure
 
@@ -106,7 +107,7 @@ def _forest(axes: Axes, rows: Sequence[Estimate], mean: Estimate, readers: Seque
         if not math.isnan(row.low):
             axes.plot((row.low, row.high), (place, place), color=colour)
         axes.plot(row.value, place, marker="D" if last else "o", markersize=4, color=colour)
-    axes.set_yticks(np.arange(len(rows) + 1), [*readers, "mean"])
+    axes.set_yticks(np.arange(len(rows) + 1), [*map(one_line, readers), "mean"])
     axes.set_ylim(len(rows) + 0.6, -0.6)
     axes.grid(visible=False, axis="y")
 

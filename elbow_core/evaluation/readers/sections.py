@@ -32,7 +32,7 @@ def study_blocks(
     blocks += map(Paragraph, analysis.notes)
     for metric, of in analysis.metrics.items():
         blocks += _metric(analysis, of, pictures)
-        if metric == "auroc":
+        if metric == "auroc" and "roc" in pictures:
             blocks.append(pictures["roc"])
     blocks += _plans(analysis)
     return [*blocks, Heading(2, "Methods"), Items(METHODS)]
@@ -47,20 +47,28 @@ def headline(analysis: StudyAnalysis) -> list[str]:
     for of in analysis.metrics.values():
         metric, found = _title(of), of.inferences[settings.population]
         if found.equality is None:
-            estimate = cells.estimate(found.modalities[0])
-            lines.append(f"{metric} of {names[0]}: {estimate}, {level}; {of_whom}.")
+            of_one = found.modalities[0]
+            interval = f"no interval: {of_one.reason}" if of_one.reason else level
+            lines.append(
+                f"{metric} of {names[0]}: {cells.estimate(of_one)}, {interval}; {of_whom}."
+            )
         elif len(names) > 2:
             test = found.equality
-            lines.append(
-                f"{metric} of {len(names)} modalities: F = {cells.number(test.f)}, p = "
-                f"{cells.p_value(test.p)} for no difference; {of_whom}."
+            result = (
+                f"no test: {test.reason}"
+                if test.reason
+                else f"F = {cells.number(test.f)}, p = {cells.p_value(test.p)} for no difference"
             )
+            lines.append(f"{metric} of {len(names)} modalities: {result}; {of_whom}.")
         else:
             row = found.differences[0]
-            lines.append(
-                f"{metric}, {names[0]} minus {names[1]}: {cells.difference(row.estimate)}, "
-                f"{level}, p = {cells.p_value(row.p)}; {of_whom}."
+            result = (
+                f", no test: {row.estimate.reason}"
+                if row.estimate.reason
+                else f", {level}, p = {cells.p_value(row.p)}"
             )
+            difference = cells.difference(row.estimate)
+            lines.append(f"{metric}, {names[0]} minus {names[1]}: {difference}{result}; {of_whom}.")
     return lines
 
 

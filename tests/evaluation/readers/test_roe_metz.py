@@ -4,7 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.stats import chi2, norm, t
 
+from elbow_core.evaluation.readers.notes import HIGHEST_LEVELS
 from elbow_core.evaluation.statistics import (
     ROE_METZ,
     analyse_readers,
@@ -29,10 +31,10 @@ def test_simulated_areas_are_those_that_were_asked_for():
     model = ROE_METZ["HH"]
     separations = np.array([model.separation(0.75), model.separation(0.9)])
     rng = np.random.default_rng(0)
-    truth, ratings = simulate_ratings(rng, model, separations, 4, 30, 40, studies=400)
-    assert ratings.shape == (400, 2, 4, 70)
+    truth, ratings = simulate_ratings(rng, model, separations, 4, 30, 40, studies=200)
+    assert ratings.shape == (200, 2, 4, 70)
     areas = np.array([reader_auroc(truth, study).values.mean(axis=1) for study in ratings])
-    error = areas.std(axis=0) / 20
+    error = areas.std(axis=0) / np.sqrt(200)
     assert (abs(areas.mean(axis=0) - (0.75, 0.9)) < 3.5 * error).all()
 
 
@@ -53,12 +55,8 @@ def test_simulated_terms_have_the_variances_of_the_model():
     assert abs(np.corrcoef(ratings[:, 0, 0, 0], ratings[:, 0, 0, 9])[0, 1]) < 0.03
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("readers", "positives", "negatives", "structure", "auroc"),
-    [(2, 60, 60, "LL", 0.855), (5, 45, 69, "HH", 0.855), (8, 25, 75, "HL", 0.702)],
-)
-def test_type_one_error_over_null_studies(readers, positives, negatives, structure, auroc):
+def _rejected(readers: int, positives: int, negatives: int, structure: str, auroc: float) -> float:
+    """The share of null studies that the test for random readers and cases rejects at 5 %."""
     model = ROE_METZ[structure]
     separations = np.full(2, model.separation(auroc))
     rng = np.random.default_rng(20)
@@ -66,7 +64,38 @@ def test_type_one_error_over_null_studies(readers, positives, negatives, structu
         rng, model, separations, readers, positives, negatives, STUDIES
     )
     p = [analyse_readers(reader_auroc(truth, study)).equality.p for study in ratings]
-    assert 0.03 <= np.mean(np.array(p) < 0.05) <= 0.065
+    return float(np.mean(np.array(p) < 0.05))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("readers", "positives", "negatives", "structure", "auroc"),
+    [(2, 60, 60, "HL", 0.855), (5, 45, 69, "HH", 0.855), (8, 25, 75, "HL", 0.702)],
+)
+def test_type_one_error_over_null_studies(readers, positives, negatives, structure, auroc):
+    assert 0.03 <= _rejected(readers, positives, negatives, structure, auroc) <= 0.065
+
+
+@pytest.mark.slow
+def test_two_readers_may_reject_too_often():
+    """A limit of the method, which the report names: `HIGHEST_LEVELS`."""
+    assert 0.08 < _rejected(2, 60, 60, "LH", 0.855) < HIGHEST_LEVELS[1] + 0.02
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 7])
+def test_highest_levels_are_those_of_hillis_approximation(freedom):
+    """By integration over the mean square of readers by modalities, with the covariances known."""
+    middle = (np.arange(4000) + 0.5) / 4000
+    square = chi2.ppf(middle, freedom) / freedom
+    levels = []
+    for shared in np.geomspace(0.02, 10, 50):
+        below = square + shared
+        quantile = t.isf(0.025, freedom * (below / square) ** 2)
+        levels.append(np.mean(2 * norm.sf(quantile * np.sqrt(below / (1 + shared)))))
+    if freedom in HIGHEST_LEVELS:
+        assert max(levels) == pytest.approx(HIGHEST_LEVELS[freedom], abs=0.001)
+    else:
+        assert max(levels) < 0.065
 
 
 @pytest.mark.slow
