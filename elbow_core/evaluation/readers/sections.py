@@ -154,11 +154,7 @@ def _plans(analysis: StudyAnalysis) -> list[Block]:
             continue
         blocks.append(tables.plan_table(analysis, of))
         if any(study.cases is None for study in of.plan.needed):
-            blocks.append(
-                Paragraph(
-                    f"None: not reached with {MAX_PLANNED_CASES} cases; it takes more readers."
-                )
-            )
+            blocks.append(Paragraph(f"None: {MAX_PLANNED_CASES} cases are too few for this power."))
         if of.plan.asked:
             blocks.append(tables.power_table(of))
     return blocks

@@ -74,8 +74,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--structure",
         choices=tuple(ROE_METZ),
-        default="HH",
-        help="correlation of the data, then variance of the readers: high or low; default HH",
+        default="HL",
+        help="correlation of the data, then variance of the readers: high or low; default HL",
     )
     parser.add_argument("--seed", default="0", help="default 0")
     options = parser.parse_args(arguments)

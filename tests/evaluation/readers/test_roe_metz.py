@@ -55,31 +55,45 @@ def test_simulated_terms_have_the_variances_of_the_model():
     assert abs(np.corrcoef(ratings[:, 0, 0, 0], ratings[:, 0, 0, 9])[0, 1]) < 0.03
 
 
-def _rejected(readers: int, positives: int, negatives: int, structure: str, auroc: float) -> float:
-    """The share of null studies that the test for random readers and cases rejects at 5 %."""
+DESIGNS = (
+    (2, 60, 60, "HL", 0.855),
+    (5, 45, 69, "HH", 0.855),
+    (8, 25, 75, "HL", 0.702),
+    (2, 60, 60, "LH", 0.855),
+)
+
+
+def null_studies(
+    readers: int, positives: int, negatives: int, structure: str, auroc: float
+) -> tuple[float, float]:
+    """The share of studies without a difference that the test rejects at 5 %, and the share in
+    which the interval of the first modality contains its true AUROC: random readers and cases.
+    """
     model = ROE_METZ[structure]
     separations = np.full(2, model.separation(auroc))
     rng = np.random.default_rng(20)
     truth, ratings = simulate_ratings(
         rng, model, separations, readers, positives, negatives, STUDIES
     )
-    p = [analyse_readers(reader_auroc(truth, study)).equality.p for study in ratings]
-    return float(np.mean(np.array(p) < 0.05))
+    found = [analyse_readers(reader_auroc(truth, study)) for study in ratings]
+    rejected = [of.equality.p < 0.05 for of in found]
+    covered = [of.modalities[0].low <= auroc <= of.modalities[0].high for of in found]
+    return float(np.mean(rejected)), float(np.mean(covered))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("readers", "positives", "negatives", "structure", "auroc"),
-    [(2, 60, 60, "HL", 0.855), (5, 45, 69, "HH", 0.855), (8, 25, 75, "HL", 0.702)],
-)
-def test_type_one_error_over_null_studies(readers, positives, negatives, structure, auroc):
-    assert 0.03 <= _rejected(readers, positives, negatives, structure, auroc) <= 0.065
+@pytest.mark.parametrize("design", DESIGNS[:3])
+def test_type_one_error_and_coverage_over_null_studies(design):
+    rejected, covered = null_studies(*design)
+    assert 0.03 <= rejected <= 0.065
+    assert 0.915 <= covered <= 0.965
 
 
 @pytest.mark.slow
 def test_two_readers_may_reject_too_often():
     """A limit of the method, which the report names: `HIGHEST_LEVELS`."""
-    assert 0.08 < _rejected(2, 60, 60, "LH", 0.855) < HIGHEST_LEVELS[1] + 0.02
+    rejected, _ = null_studies(*DESIGNS[3])
+    assert 0.08 < rejected < HIGHEST_LEVELS[1] + 0.02
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 7])
@@ -115,3 +129,8 @@ def test_planned_power_is_that_of_simulated_studies():
     (expected,) = power_of(pilot, 6, np.array([100]), 0.06)
     found = np.mean([analyse_readers(study).equality.p < 0.05 for study in studies])
     assert found == pytest.approx(expected, abs=0.05)
+
+
+if __name__ == "__main__":
+    for design in DESIGNS:
+        print(*design, "rejected {:.2%}, covered {:.2%}".format(*null_studies(*design)))
