@@ -103,7 +103,7 @@ def _metric(of: MetricAnalysis, study: ReaderStudy) -> dict[str, Any]:
 
 def _inference(found: ReaderInference, names: tuple[str, ...]) -> dict[str, Any]:
     return {
-        "equality": None if found.equality is None else dataclasses.asdict(found.equality),
+        "equality": dataclasses.asdict(found.equality),
         "modalities": {
             name: dataclasses.asdict(estimate)
             for name, estimate in zip(names, found.modalities, strict=True)

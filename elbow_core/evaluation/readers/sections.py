@@ -46,7 +46,7 @@ def headline(analysis: StudyAnalysis) -> list[str]:
     lines = []
     for of in analysis.metrics.values():
         metric, found = _title(of), of.inferences[settings.population]
-        if found.equality is None:
+        if len(names) == 1:
             of_one = found.modalities[0]
             interval = f"no interval: {of_one.reason}" if of_one.reason else level
             lines.append(
@@ -123,7 +123,7 @@ def _reasons(analysis: StudyAnalysis, of: MetricAnalysis) -> tuple[str, ...]:
         for name, estimate in zip(analysis.study.modalities, inference.modalities, strict=True):
             if estimate.reason:
                 found[f"{name}, {whom}: {estimate.reason}."] = None
-        if inference.equality is not None and inference.equality.reason:
+        if len(analysis.study.modalities) > 1 and inference.equality.reason:
             found[f"Comparison, {whom}: {inference.equality.reason}."] = None
     return tuple(found)
 

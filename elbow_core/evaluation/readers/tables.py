@@ -27,9 +27,8 @@ def equality_table(of: MetricAnalysis) -> Table:
     rows = []
     for kind in POPULATIONS:
         test = of.inferences[kind].equality
-        if test is not None:
-            freedom = f"{test.df1}, {cells.freedom(test.df2)}"
-            rows.append((_column(kind), cells.number(test.f), freedom, cells.p_value(test.p)))
+        freedom = f"{test.df1}, {cells.freedom(test.df2)}"
+        rows.append((_column(kind), cells.number(test.f), freedom, cells.p_value(test.p)))
     header = ("Population", "F", "Degrees of freedom", "p")
     return Table(f"Test that all modalities have the same {_name(of)}", header, tuple(rows))
 

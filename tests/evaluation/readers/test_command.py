@@ -249,7 +249,7 @@ def test_one_modality_has_intervals_only(tmp_path, capsys):
     assert "has one modality, 'M1'" in line
     found = run(tmp_path, study)
     of = found["metrics"]["auroc"]["populations"]["random"]
-    assert (of["equality"], of["differences"]) == (None, [])
+    assert (of["equality"]["p"], of["differences"]) == (None, [])
     page = (tmp_path / "out" / "report.md").read_text("utf-8")
     assert "There is one modality: there are intervals and no comparison." in page
     assert "Holm)" not in page.split("## Methods")[0]

@@ -49,7 +49,7 @@ def test_cases_needed_are_the_fewest(population, margin):
 
 def test_sign_of_a_difference_to_find_does_not_matter():
     found = [power_of(PILOT, 6, np.array([50, 500]), sign * 0.05) for sign in (1, -1)]
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_power_without_a_difference_is_the_level_of_the_test():

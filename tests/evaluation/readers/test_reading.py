@@ -63,7 +63,9 @@ def test_columns_and_labels_have_any_names(tmp_path):
     lines = ["who,how,what,fracture,score,note"]
     lines += [row.replace(",1,", ",yes,").replace(",0,", ",no,") + ",x" for row in LINES[1:]]
     path.write_text("\n".join(lines), encoding="utf-8")
-    columns = dict(zip(COLUMNS, ("who", "how", "what", "fracture", "score"), strict=True))
+    columns: dict[str, str] = dict(
+        zip(COLUMNS, ("who", "how", "what", "fracture", "score"), strict=True)
+    )
     found = read_study(path, columns, {"yes": 1, "no": 0})
     assert found.truth.tolist() == [1, 1, 0, 0]
     assert found.modalities == ("CT", "MR")

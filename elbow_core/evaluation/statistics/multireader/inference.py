@@ -28,6 +28,7 @@ POPULATIONS: tuple[Population, ...] = ("random", "fixed_readers", "fixed_cases")
 
 # A variance as a share of those that it is the difference of; below it there is only rounding.
 NO_VARIANCE = 1e-12
+ONE_MODALITY = "there is nothing to compare one modality with"
 ONE_READER = "one reader says nothing about other readers"
 NO_DIFFERENCE_VARIANCE = "the difference has no variance"
 NO_MODALITY_VARIANCE = "the metric has no variance"
@@ -85,13 +86,10 @@ class NonInferiority:
 
 @dataclass(frozen=True, slots=True)
 class ReaderInference:
-    """What a study says about one population.
-
-    ``equality`` is None and ``differences`` is empty with one modality.
-    """
+    """What a study says about one population; one modality alone has no test and no differences."""
 
     population: Population
-    equality: Equality | None
+    equality: Equality
     modalities: tuple[Estimate, ...]
     differences: tuple[ModalityDifference, ...]
 
@@ -111,7 +109,8 @@ def analyse_readers(
         square, df, reason = _modality_term(components, number, population)
         single.append(_estimate(float(mean), square / readers, df, reason, confidence, (0, 1)))
     if modalities == 1:
-        return ReaderInference(population, None, tuple(single), ())
+        untested = Equality(math.nan, 0, math.nan, math.nan, ONE_MODALITY)
+        return ReaderInference(population, untested, tuple(single), ())
     square, df, reason = _difference_term(components, population)
     pairs = list(itertools.combinations(range(modalities), 2))
     found = [
