@@ -34,6 +34,10 @@ class PredictionsError(UserError):
     """A predictions file that violates its schema; the message names file and line."""
 
 
+class ReaderStudyError(UserError):
+    """A table of readers' ratings that cannot be analysed; the message names file and line."""
+
+
 _LONGEST_REASON = 300
 _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x1f\x7f-\x9f]+")
 # Words with which libraries advise to load code or Python objects after all.

@@ -27,6 +27,8 @@ COMMANDS = (
     "elbow_core.evaluation.report",
     "elbow_core.evaluation.audit",
     "elbow_core.evaluation.import_scores",
+    "elbow_core.evaluation.readers",
+    "elbow_core.evaluation.readers.simulate",
     "elbow_jax.train",
     "elbow_jax.evaluate",
     "elbow_jax.predict",

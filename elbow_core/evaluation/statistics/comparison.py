@@ -1,7 +1,6 @@
 """Comparison of two models on the same images: DeLong's and McNemar's tests."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.stats import binom, chi2, norm
 
 from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
 from elbow_core.evaluation.statistics.paired_interval import paired_interval
-from elbow_core.evaluation.statistics.ranking import midranks
+from elbow_core.evaluation.statistics.ranking import placements, row_ranks
 
 Z = float(norm.ppf(0.975))
 # A difference's variance as a share of the two variances; below it there is only rounding.
@@ -70,26 +69,6 @@ def area_covariance(
     return areas, by_injured + by_normal + by_both + by_both.T
 
 
-def placements(
-    positive: Bool[np.ndarray, " n"], scores: Float[np.ndarray, "models n"]
-) -> tuple[Float64[np.ndarray, "models injured"], Float64[np.ndarray, "models normal"]]:
-    """Return the terms whose mean is the area, one for each injured and one for each normal image.
-
-    For each injured image it is the share of normal images below it; for each normal one the share
-    of injured images above it. Both classes must have an image.
-
-    Reference: DeLong, DeLong and Clarke-Pearson, Biometrics 44:837 (1988).
-    """
-    injured, normal = np.count_nonzero(positive), np.count_nonzero(~positive)
-    ranks = _row_ranks(scores)
-    below = (ranks[:, positive] - _row_ranks(scores[:, positive])) / normal
-    return below, 1 - (ranks[:, ~positive] - _row_ranks(scores[:, ~positive])) / injured
-
-
-def _row_ranks(scores: np.ndarray) -> np.ndarray:
-    return np.stack([midranks(row) for row in scores])
-
-
 def _spread(first: np.ndarray, second: np.ndarray, clusters: int) -> np.ndarray:
     return first @ second.T * (clusters / (clusters - 1) if clusters > 1 else math.nan)
 
@@ -132,10 +111,10 @@ def delong(
 
 def _rank_alike(positive: np.ndarray, scores: np.ndarray) -> bool:
     """Say whether two models order every pair of an injured and a normal image alike."""
-    ranks = _row_ranks(scores)
+    ranks = row_ranks(scores)
     for of in (positive, ~positive):
         # The ranks among the other class.
-        among = ranks[:, of] - _row_ranks(scores[:, of])
+        among = ranks[:, of] - row_ranks(scores[:, of])
         if not np.array_equal(among[0], among[1]):
             return False
     return True
@@ -215,19 +194,3 @@ def _clustered_p(by_patient: Float64[np.ndarray, " patients"]) -> float:
     patients = by_patient.size
     correction = patients / (patients - 1) if patients > 1 else math.nan
     return float(chi2.sf(by_patient.sum() ** 2 / np.sum(by_patient**2) / correction, 1))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust the p-values of several tests by Holm's method; nan stays nan and is not counted.
-
-    Reference: Holm, Scandinavian Journal of Statistics 6:65 (1979).
-    """
-    order = sorted(
-        (index for index, p in enumerate(p_values) if not math.isnan(p)), key=p_values.__getitem__
-    )
-    adjusted = [math.nan] * len(p_values)
-    highest = 0.0
-    for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, p_values[index] * (len(order) - rank)))
-        adjusted[index] = highest
-    return adjusted

@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 from scipy.special import logit
 
-from elbow_core.evaluation.statistics.comparison import area_covariance, placements
+from elbow_core.evaluation.statistics.comparison import area_covariance
 from elbow_core.evaluation.statistics.inputs import Labels
+from elbow_core.evaluation.statistics.ranking import placements
 
 LEAST_PATIENTS = 10
 """Of a class, below which a group is not judged; so it has ten images of the class or more."""

@@ -1,7 +1,7 @@
 """Metrics of the order of the scores, and the one helper that sorts scores with ties."""
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
 from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
 
@@ -28,6 +28,30 @@ def midranks(scores: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     ranks = np.empty(scores.size)
     ranks[order] = np.repeat(last_of_tie + 1 - (sizes - 1) / 2, sizes)
     return ranks
+
+
+def row_ranks(
+    scores: Float[np.ndarray, "models n"],
+) -> Float64[np.ndarray, "models n"]:
+    """Rank the scores of each model; see `midranks`."""
+    return np.stack([midranks(row) for row in scores])
+
+
+def placements(
+    positive: Bool[np.ndarray, " n"], scores: Float[np.ndarray, "models n"]
+) -> tuple[Float64[np.ndarray, "models injured"], Float64[np.ndarray, "models normal"]]:
+    """Return the shares of normal images below each injured one, of injured ones above each normal.
+
+    Tied images count half. The mean of either, along the images, is the AUROC. Both classes must be
+    present.
+
+    Reference: Sun and Xu, IEEE Signal Processing Letters 21:1389 (2014).
+    """
+    ranks = row_ranks(scores)
+    injured = np.count_nonzero(positive)
+    below = (ranks[:, positive] - row_ranks(scores[:, positive])) / (positive.size - injured)
+    above = 1 - (ranks[:, ~positive] - row_ranks(scores[:, ~positive])) / injured
+    return below, above
 
 
 def counts_by_threshold(
@@ -71,3 +95,15 @@ def average_precision(labels: Labels, scores: Float[np.ndarray, " n"]) -> float:
         return float("nan")
     precision = true_positives / (true_positives + false_positives)
     return float(np.sum(np.diff(true_positives, prepend=0) * precision) / true_positives[-1])
+
+
+def roc_points(
+    labels: Labels, scores: Float[np.ndarray, " n"]
+) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
+    """Return 1 - specificity and sensitivity of each distinct threshold, from (0, 0) to (1, 1).
+
+    Both classes must be present. Raises ValueError as `checked_inputs` does.
+    """
+    _, true_positives, false_positives = counts_by_threshold(labels, scores)
+    x, y = (np.append(0, counts) / counts[-1] for counts in (false_positives, true_positives))
+    return x, y

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from elbow_core.evaluation.report.content.comparisons import compare_models
     from elbow_core.evaluation.report.content.flow import image_flow, read_rejected
     from elbow_core.evaluation.report.content.input_files import input_files
-    from elbow_core.evaluation.report.content.metrics_json import is_metrics_json, metrics_json
+    from elbow_core.evaluation.report.content.metrics_json import metrics_json
+    from elbow_core.evaluation.report.content.schema import is_metrics_json
     from elbow_core.evaluation.report.content.structure import (
         CalibrationBin,
         Comparison,
@@ -51,7 +52,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "comparisons": ["compare_models"],
         "flow": ["image_flow", "read_rejected"],
         "input_files": ["input_files"],
-        "metrics_json": ["is_metrics_json", "metrics_json"],
+        "metrics_json": ["metrics_json"],
+        "schema": ["is_metrics_json"],
         "structure": [
             "CalibrationBin",
             "Comparison",

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from elbow_core.evaluation.report.content.schema import SCHEMA
 from elbow_core.evaluation.report.content.structure import (
     CalibrationSummary,
     Comparison,
@@ -19,8 +20,6 @@ from elbow_core.evaluation.report.content.structure import (
     StudySummary,
     SubgroupSummary,
 )
-
-SCHEMA = 3
 
 
 def metrics_json(content: ReportContent) -> dict[str, Any]:
@@ -42,17 +41,6 @@ def metrics_json(content: ReportContent) -> dict[str, Any]:
             "flow": _flow(content.flow),
             "inputs": [dataclasses.asdict(file) for file in content.inputs],
         }
-    )
-
-
-def is_metrics_json(content: Any) -> bool:
-    """Return whether the content of a JSON file is that of a metrics.json of ours."""
-    return (
-        isinstance(content, dict)
-        and type(content.get("schema")) is int
-        and 1 <= content["schema"] <= SCHEMA
-        and content.keys() >= {"images", "injured", "normal", "draws", "seed", "models"}
-        and isinstance(content["models"], dict)
     )
 
 
