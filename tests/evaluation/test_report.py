@@ -154,7 +154,7 @@ def test_gaps_between_subgroups_are_tested_with_one_adjustment_for_all(content, 
         assert f"| {row['higher']} - {row['lower']} | " in text
     page = (report / "report.html").read_text()
     assert "Not judged: below 10 patients of a class" in page
-    assert "0 to 1, 2 to 5" in page
+    assert "0 to 1; 2 to 5; 6 to 11" in page
 
 
 def test_worst_errors_are_farthest_from_their_label_and_their_images_are_shown(

@@ -7,8 +7,8 @@ import shlex
 from tests.support.paths import ROOT
 
 TUTORIAL = ROOT / "docs" / "evaluation.md"
-# The audit reads files of the project and has its own test; the other two only measure.
-NOT_RUN = ("timeit", "test_coverage", "evaluation.audit")
+# The audit reads files of the project and has its own test; the other three only measure.
+NOT_RUN = ("timeit", "test_coverage", "test_group_gap_level", "evaluation.audit")
 
 
 def blocks() -> list[tuple[str, str]]:

@@ -99,6 +99,6 @@ def shown_gaps(gaps: Sequence[GapSummary]) -> str:
 
 
 def _named(groups: Sequence[str]) -> str:
-    named = ", ".join(groups[:MOST_NAMED])
+    named = "; ".join(groups[:MOST_NAMED])
     further = len(groups) - MOST_NAMED
-    return f"{named} and {further} more" if further > 0 else named or UNDEFINED
+    return f"{named}; and {further} more" if further > 0 else named or UNDEFINED
