@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from elbow_core.errors import ReaderStudyError
-from elbow_core.evaluation.readers.settings import ReaderSettings
+from elbow_core.evaluation.readers.settings import PlanSettings, ReaderSettings
 from elbow_core.evaluation.readers.study import ReaderStudy
 from elbow_core.evaluation.statistics import (
     Pilot,
+    Population,
     ReaderAccuracy,
     ReaderComponents,
     cases_needed,
@@ -49,13 +50,27 @@ def plan_of(
     plan = settings.plan
     if plan is None:
         raise ValueError("no plan is asked for")
-    try:
-        pilot = pilot_of(components, accuracy.cases)
-    except ValueError as error:
-        raise ReaderStudyError(f"{study.place}: {error}") from error
     share = {"auroc": float(study.truth.mean()), "sensitivity": 1.0, "specificity": 0.0}
     positive = share[accuracy.metric]
-    how = (plan.effect, settings.population, settings.margin, settings.confidence)
+    how = (settings.population, settings.margin, settings.confidence)
+    try:
+        pilot = pilot_of(components, accuracy.cases)
+        needed, asked = _planned(pilot, plan, positive, *how)
+    except ValueError as error:
+        raise ReaderStudyError(f"{study.place}: {error}") from error
+    return MetricPlan(pilot, tuple(needed), tuple(asked))
+
+
+def _planned(
+    pilot: Pilot,
+    plan: PlanSettings,
+    positive: float,
+    population: Population,
+    margin: float | None,
+    confidence: float,
+) -> tuple[list[PlannedStudy], list[PlannedStudy]]:
+    """Return the studies with the wanted power and those that were asked for."""
+    how = (plan.effect, population, margin, confidence)
     needed, asked = [], []
     for readers in plan.readers:
         found = cases_needed(pilot, readers, plan.power, *how)
@@ -66,4 +81,4 @@ def plan_of(
             PlannedStudy(readers, cases, round(positive * cases), float(power))
             for cases, power in zip(plan.cases, powers, strict=True)
         ]
-    return MetricPlan(pilot, tuple(needed), tuple(asked))
+    return needed, asked

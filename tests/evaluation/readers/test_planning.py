@@ -103,6 +103,12 @@ def test_pilot_of_perfect_readers_is_refused():
         pilot_of(components, 25)
 
 
+def test_fixed_cases_cannot_be_planned_from_readers_who_do_not_vary():
+    pilot = Pilot(interaction=0.0, error=0.0, shared=1e-4, cases=100)
+    with pytest.raises(ValueError, match="needs a pilot study whose readers vary"):
+        power_of(pilot, 5, np.array([100]), 0.02, "fixed_cases")
+
+
 def test_too_few_readers_are_refused():
     with pytest.raises(ValueError, match="1 readers are too few"):
         power_of(PILOT, 1, np.array([100]), 0.05)

@@ -66,10 +66,16 @@ def power_of(
     differ by ``difference``. With it: of the test of non-inferiority, one-sided at
     (1 - confidence) / 2, where the new modality minus the reference is ``difference``.
 
-    Raises ValueError for fewer than two random readers, or fewer than one fixed reader.
+    Raises ValueError for fewer than two random readers, or fewer than one fixed reader, and for
+    fixed cases where the readers of the pilot do not vary.
     """
     if readers < (1 if population == "fixed_readers" else 2):
         raise ValueError(f"{readers} readers are too few")
+    if population == "fixed_cases" and not pilot.interaction + pilot.error > 0:
+        raise ValueError(
+            "planning for fixed cases needs a pilot study whose readers vary; in this one all of "
+            "the variance is that of the cases"
+        )
     alpha, shrink = 1 - confidence, pilot.cases / cases
     own = pilot.error * shrink
     if population == "fixed_readers":
