@@ -80,7 +80,6 @@ def _write_report(
         report,
         evaluation.ReportInputs(
             internal=[] if internal is None else [internal],
-            is_external=True,
             thresholds={predictions.model: thresholds},
             manifest=data.directory / "manifest.csv",
             rejected=data.directory / "rejected.csv",

@@ -1,6 +1,7 @@
 """A model on images from elsewhere: what is lost, and what recalibration would give back."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,27 @@ class ExternalValidation:
     fitted: int
     rest: int
     rest_patients: int
+
+
+def internal_of(
+    predictions: Sequence[Predictions], internal: Sequence[Predictions]
+) -> dict[str, Predictions]:
+    """Return the predictions of the models' own test sets by model name.
+
+    Raises `PredictionsError` for those of a model that is not judged, or given twice.
+    """
+    names = [model.model for model in predictions]
+    found: dict[str, Predictions] = {}
+    for own in internal:
+        if own.model not in names:
+            raise PredictionsError(
+                f"{own.where(0)}: internal set of {own.model!r}, which is not reported; the models "
+                f"are {', '.join(map(repr, names))}"
+            )
+        if own.model in found:
+            raise PredictionsError(f"{own.where(0)}: a second internal set of {own.model!r}")
+        found[own.model] = own
+    return found
 
 
 def validate_externally(

@@ -40,6 +40,15 @@ def main(arguments: Sequence[str]) -> int:
         help="validation predictions, one per file: operating points and temperature",
     )
     parser.add_argument(
+        "--internal",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="CSV",
+        help="predictions of the models' own test sets, one per file, where the judged images are "
+        "an external set: both stand side by side, with their differences",
+    )
+    parser.add_argument(
         "--model-json",
         nargs="+",
         type=Path,
@@ -79,17 +88,18 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"--draws: {options.draws} is below 100")
     if options.seed < 0:
         parser.error(f"--seed: {options.seed} is below 0")
-    for name in ("names", "validation", "model_json"):
+    for name in ("names", "validation", "internal", "model_json"):
         given = getattr(options, name)
         if given and len(given) != len(options.predictions):
             flag = f"--{name.replace('_', '-')}"
             parser.error(f"{flag}: {len(given)} given for {len(options.predictions)} files")
     predictions = [read_predictions(path) for path in options.predictions]
     validation = [read_predictions(path) for path in options.validation]
+    internal = [read_predictions(path) for path in options.internal]
     if options.names:
-        predictions, validation = (
+        predictions, validation, internal = (
             [replace(model, model=name) for model, name in zip(found, options.names, strict=False)]
-            for found in (predictions, validation)
+            for found in (predictions, validation, internal)
         )
     thresholds = {
         model.model: read_thresholds(path)
@@ -99,6 +109,7 @@ def main(arguments: Sequence[str]) -> int:
         require_data(options.run, options.archive)
     inputs = ReportInputs(
         validation=validation,
+        internal=internal,
         thresholds=thresholds or None,
         fused=options.fused,
         manifest=options.manifest,

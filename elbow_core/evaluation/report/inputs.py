@@ -14,6 +14,8 @@ class ReportInputs:
 
     validation: Sequence[Predictions] = ()
     """Each model's predictions on its validation set: operating points and temperature."""
+    internal: Sequence[Predictions] = ()
+    """Each model's predictions on its own test set, where these images are an external set."""
     thresholds: Mapping[str, Mapping[str, float]] | None = None
     """Operating points of released models, by model and name; they precede ``validation``."""
     fused: Sequence[str] = ()

@@ -10,6 +10,7 @@ from elbow_core.evaluation.report.content import (
     ModelSummary,
     ReportContent,
 )
+from elbow_core.evaluation.report.external_section import external_blocks
 from elbow_core.evaluation.report.headline import headline
 from elbow_core.evaluation.report.rendering import (
     Block,
@@ -68,6 +69,7 @@ def report_blocks(
         *_operating_points(models, pictures),
         *_curves(models, pictures),
         *_comparisons(content),
+        *external_blocks(content.external),
         *_studies(models),
         *subgroup_blocks(models),
         *_flow(content.flow),

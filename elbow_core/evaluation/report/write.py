@@ -9,6 +9,7 @@ import numpy as np
 
 from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.external import internal_of, validate_externally
 from elbow_core.evaluation.groupings import Grouping, attributes_of, groupings_of
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.operating_points import (
@@ -61,7 +62,7 @@ def write_report(
     ``inputs.fused`` is no model's, ``out`` holds other files or cannot be written, or another
     process is writing a report there.
     """
-    for model in (*predictions, *inputs.validation):
+    for model in (*predictions, *inputs.validation, *inputs.internal):
         _require_drawable(model.model)
     _check_fused(inputs.fused, [model.model for model in predictions])
     with report_folder(Path(out)) as folder:
@@ -72,7 +73,8 @@ def _write_into(
     folder: Path, predictions: Sequence[Predictions], inputs: ReportInputs, settings: ReportSettings
 ) -> dict[str, Any]:
     validation = validation_of(predictions, inputs.validation)
-    files = input_files(predictions, validation.values())
+    internal = internal_of(predictions, inputs.internal)
+    files = input_files(predictions, validation.values(), internal.values())
     predictions, validation, mean = _with_mean(predictions, validation, inputs.fused)
     rows = None if inputs.manifest is None else read_manifest(inputs.manifest)
     attributes = {} if rows is None else attributes_of(predictions[0], rows)
@@ -85,6 +87,7 @@ def _write_into(
         predictions,
         validation,
         inputs.thresholds,
+        internal,
         groupings,
         left_out,
         mean,
@@ -139,6 +142,7 @@ def report_content(
     predictions: Sequence[Predictions],
     validation: Mapping[str, Predictions],
     thresholds: Mapping[str, Mapping[str, float]] | None,
+    internal: Mapping[str, Predictions],
     groupings: Sequence[Grouping],
     notes: Sequence[str],
     mean: MeanOfModels,
@@ -161,6 +165,16 @@ def report_content(
             settings.seed,
         )
     defaults = [models[model.model].operating_points[DEFAULT].threshold for model in predictions]
+    by_name = {model.model: model for model in predictions}
+    external = {
+        name: validate_externally(
+            found,
+            by_name[name],
+            models[name].operating_points[DEFAULT].threshold,
+            settings.seed,
+        )
+        for name, found in internal.items()
+    }
     patients = first.keys("patient_id")
     known = patients[patients != ""]
     return ReportContent(
@@ -178,6 +192,7 @@ def report_content(
         models=models,
         comparisons=compare_models(predictions, defaults),
         mean=mean,
+        external=external,
         flow=flow,
         inputs=files,
     )

@@ -10,7 +10,9 @@ from elbow_core.files import sha256_of
 
 
 def input_files(
-    predictions: Sequence[Predictions], validation: Iterable[Predictions]
+    predictions: Sequence[Predictions],
+    validation: Iterable[Predictions],
+    internal: Iterable[Predictions] = (),
 ) -> list[InputFile]:
     """Return name, role, rows and digest of each file; predictions from memory go by their model.
 
@@ -19,6 +21,7 @@ def input_files(
     """
     read = [(model, "predictions") for model in predictions]
     read += [(model, "validation") for model in validation]
+    read += [(model, "internal test set") for model in internal]
     names = iter(shown_names([model.path for model, _ in read if model.path]))
     return [
         InputFile(next(names), role, len(model), sha256_of(Path(model.path)))

@@ -38,6 +38,9 @@ def metrics_json(content: ReportContent) -> dict[str, Any]:
             "models": {name: _model(model) for name, model in content.models.items()},
             "comparisons": [_comparison(row) for row in content.comparisons],
             "mean": _mean(content.mean),
+            "external": {
+                name: dataclasses.asdict(found) for name, found in content.external.items()
+            },
             "flow": _flow(content.flow),
             "inputs": [dataclasses.asdict(file) for file in content.inputs],
         }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from elbow_core.evaluation.external import ExternalValidation
 from elbow_core.evaluation.statistics import BinaryMetrics, Confusion, Difference, Gap
 
 
@@ -226,5 +227,6 @@ class ReportContent:
     models: Mapping[str, ModelSummary]
     comparisons: Sequence[Comparison]
     mean: MeanOfModels
+    external: Mapping[str, ExternalValidation]
     flow: ImageFlow
     inputs: Sequence[InputFile]
