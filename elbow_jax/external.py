@@ -9,7 +9,7 @@ from elbow_core import evaluation
 from elbow_core.dataset import SPLITS, PreparedData, open_prepared, refuse_seen
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation import Predictions
-from elbow_core.files import locked_output, require_utf8_name
+from elbow_core.files import locked_output, require_utf8_name, require_writable
 from elbow_jax import scoring
 
 ALL = "all"
@@ -45,8 +45,7 @@ def evaluate_model(
     require_utf8_name(model)
     require_utf8_name(out.absolute())
     table, report = out / PREDICTIONS, out / REPORT
-    evaluation.require_predictions_file(table)
-    evaluation.require_report_folder(report)
+    require_writable(out)
     released = scoring.read_released(model)
     own = None if internal is None else evaluation.read_predictions(internal)
     name = own.model if own is not None else _name_of(model)
@@ -59,6 +58,9 @@ def evaluate_model(
         lines = refuse_seen(seen, data, (part,), str(model))
     for line in lines:
         print(line, file=sys.stderr)
+    out.mkdir(parents=True, exist_ok=True)
+    evaluation.require_predictions_file(table)
+    evaluation.require_report_folder(report)
     with locked_output(report):
         predictor = scoring.Predictor(released, batch_size)
         predictions = scoring.predict_split(predictor, data, part, name)

@@ -1,5 +1,6 @@
 """Internal beside external: differences of independent sets, calibration, recalibration."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -8,7 +9,15 @@ import pytest
 from scipy.special import expit, logit
 
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.external import AS_IS, BOTH, INTERCEPT, validate_externally
+from elbow_core.evaluation import write_predictions
+from elbow_core.evaluation.external import (
+    AS_IS,
+    BOTH,
+    INTERCEPT,
+    internal_of,
+    validate_externally,
+)
+from elbow_core.evaluation.report import __main__ as command
 from elbow_core.evaluation.statistics import (
     auroc,
     delong,
@@ -17,6 +26,7 @@ from elbow_core.evaluation.statistics import (
     fit_recalibration,
     recalibrate,
 )
+from tests.support.commands import refusal_of, status_of
 from tests.support.scores import predictions_of, simulated_scores
 
 
@@ -157,3 +167,28 @@ def test_overall_log_odds_agree_with_a_hand_calculation():
     assert found.observed_to_expected == pytest.approx(0.5)
     assert found.intercept == pytest.approx(logit(0.25), abs=1e-6)
     assert math.isnan(found.slope)
+
+
+def test_command_takes_an_internal_set_for_each_model(tmp_path, capsys):
+    for name, found in (("in", set_of(5, 80)), ("out", set_of(6, 90, shift=1.0))):
+        write_predictions(tmp_path / f"{name}.csv", found)
+    arguments = [str(tmp_path / "out.csv"), "--internal", str(tmp_path / "in.csv")]
+    options = ["--out", str(tmp_path / "report"), "--draws", "100"]
+    assert status_of(command, *arguments, *options) == 0
+    written = json.loads((tmp_path / "report/metrics.json").read_text())["external"]["m"]
+    expected = validate_externally(set_of(5, 80), set_of(6, 90, shift=1.0), 0.5)
+    assert written["differences"]["auroc"]["low"] == pytest.approx(
+        expected.differences["auroc"].low
+    )
+    assert [way["name"] for way in written["recalibrations"]] == [AS_IS, INTERCEPT, BOTH]
+    line = refusal_of(capsys, command, arguments[0], "--internal", arguments[0], *options)
+    assert "is in the internal set too, as 90 in all" in line
+
+
+def test_internal_set_of_a_model_that_is_not_judged_is_refused():
+    own = set_of(5, 20)
+    other = replace(set_of(6, 20), model="other")
+    with pytest.raises(PredictionsError, match="internal set of 'm', which is not reported"):
+        internal_of([other], [own])
+    with pytest.raises(PredictionsError, match="a second internal set of 'm'"):
+        internal_of([own], [own, own])

@@ -1,6 +1,7 @@
 """Small prepared data for tests of training: noise, with a bright square for injuries."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,13 @@ SIZE = 32
 SPLITS = {"train": 24, "validation": 10, "test": 11}
 
 
-def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
-    """Write a prepared directory with the counts of `SPLITS`, one image per patient."""
+def write_prepared(
+    directory: Path, size: int = SIZE, seed: int = 0, settings: dict[str, Any] | None = None
+) -> Path:
+    """Write a prepared directory with the counts of `SPLITS`, one image per patient.
+
+    ``settings`` are those of its preprocessing, by default the usual ones.
+    """
     rng = np.random.default_rng(seed)
     rows, images, regions = [], [], []
     for split, count in SPLITS.items():
@@ -50,7 +56,7 @@ def write_prepared(directory: Path, size: int = SIZE, seed: int = 0) -> Path:
                     width=size,
                 )
             )
-    settings = Preprocessing(size=size).model_dump(mode="json")
+    settings = settings or Preprocessing(size=size).model_dump(mode="json")
     write_archive(directory, [row.image_id for row in rows], images, settings)
     write_manifest(directory / "manifest.csv", rows)
     boxes = [(rows[position], found) for position, found in regions]
