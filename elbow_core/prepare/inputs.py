@@ -67,8 +67,8 @@ def read_inputs(
     hide = names.hide if names else str
     if joined.without_id and config.strict:
         raise RadiographError(
-            f"{config.root / joined.without_id[0]}: has no PatientID (0010,0020), and neither have "
-            f"{len(joined.without_id) - 1} other files; without --strict they are used"
+            f"{config.root / joined.without_id[0]}: has no PatientID (0010,0020), one of "
+            f"{len(joined.without_id)} such DICOM files; without --strict they are used"
         )
     for line in _describe(config, facts, joined.without_id, joined.patients, hide):
         say(line)
@@ -130,4 +130,5 @@ def _advice(config: DataConfig, found: ScanResult, facts: Sequence[FileFacts | N
         return found.without_patients
     if config.identity_from_tags:
         return "name their patients in the source, or leave these files out"
-    return f"set id_key, so that DICOM tags say whose they are (or {found.without_patients})"
+    off = "" if config.dicom.identity is None else " and leave out dicom.identity"
+    return f"set id_key{off}, so that DICOM tags say whose they are; or {found.without_patients}"
