@@ -10,9 +10,14 @@ from pydicom.uid import JPEGLosslessSV1, RLELossless
 from elbow_core.config import dump_config, load_config
 from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import ConfigError, UserError
-from elbow_core.prepare import DataConfig, FractionSplit, OfficialSplit, prepare
+from elbow_core.prepare import (
+    DataConfig,
+    FractionSplit,
+    OfficialSplit,
+    prepare,
+    read_private_paths,
+)
 from elbow_core.prepare.__main__ import main
-from elbow_core.prepare.private_names import read_private_paths
 from elbow_core.radiographs import Preprocessing, preprocess, read_radiograph
 from elbow_core.sources import FolderSource
 from tests.support.dicom_files import PATIENT, RAMP, dicom
