@@ -125,7 +125,7 @@ def test_files_without_patient_id_are_named_and_refused_if_strict(tmp_path, caps
     assert "each of 2 images counts as its own patient" in output
     assert "none10" not in output
     assert open_archive(config.out).ungrouped == 2
-    with pytest.raises(RadiographError, match="has no PatientID.* one of 2 such DICOM files"):
+    with pytest.raises(RadiographError, match=r"has no PatientID.* one of 2 such DICOM files"):
         prepare(config.model_copy(update={"strict": True}))
 
 

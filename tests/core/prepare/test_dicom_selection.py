@@ -17,12 +17,12 @@ from tests.support.dicom_folders import CLASSES, dicom_config, pixels, write_dic
 from tests.support.prepare_folders import rejected
 from tests.support.tiny_images import encode
 
-PLAIN = {field.name: "" for field in fields(DicomTags)} | {"image_type": ("DERIVED", "PRIMARY")}
+PLAIN: dict[str, Any] = {field.name: "" for field in fields(DicomTags)}
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def tags(**changes: Any) -> DicomTags:
-    return DicomTags(**(PLAIN | changes))
+    return DicomTags(**(PLAIN | {"image_type": ("DERIVED", "PRIMARY")} | changes))
 
 
 @pytest.mark.parametrize(
