@@ -7,7 +7,7 @@ key and readable by its owner alone.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +21,7 @@ _COLUMNS = ("path", "file")
 _OWNER_ALONE = 0o600
 _SHORTEST = 3  # A name of two characters is in many words of a message by chance.
 _WORD = re.compile(r"[\w.-]+")
+_LETTER = re.compile(r"\w")
 
 
 def default_table(id_key: Path, out: Path) -> Path:
@@ -77,30 +78,47 @@ class PrivateNames:
         """Return a message in which hashes stand for all paths and names below the root.
 
         The words of ``public``, such as those of the configuration, are kept. If a name was
-        replaced, the message also says where the table is, and the table has that name.
+        replaced, the message also says where the table is, and the table has that name. The time
+        is linear in message and names: a message may list all files.
         """
         kept = set(_WORD.findall(public))
-        replaced: set[str] = set()
-        for path, name in sorted(self._names(), key=lambda pair: -len(pair[1])):
-            if name in kept:
-                continue
-            for written in {name, escape(name), ascii(name)[1:-1]}:
-                if written in message:
-                    pattern = rf"(?<!\w){re.escape(written)}(?!\w)"
-                    message, count = re.subn(pattern, self.hide(path), message)
-                    replaced |= {path} if count else set()
+        path_of = {text: path for text, path in self._names() if text not in kept}
+        lengths = sorted({len(text) for text in path_of}, reverse=True)
+        shown, replaced, at = [], set(), 0
+        while at < len(message):
+            name = "" if _is_within_word(message, at) else _longest(message, at, path_of, lengths)
+            if name:
+                replaced.add(path_of[name])
+                shown.append(self.hide(path_of[name]))
+            else:
+                shown.append(message[at])
+            at += len(name) or 1
         if not replaced:
             return message
         self.record(replaced)
-        return f"{message} ({self._table} says which file that is)"
+        return f"{''.join(shown)} ({self._table} says which file that is)"
 
     def _names(self) -> Iterator[tuple[str, str]]:
-        """Yield each file and folder below the root with its path, its name and its stem."""
+        """Yield all spellings of the path, the name and the stem of each file and folder."""
         for parent, folders, files in os.walk(self._root):
             for name in (*folders, *files):
                 path = Path(parent, name).relative_to(self._root).as_posix()
-                texts = {path, name, Path(name).stem}
-                yield from ((path, text) for text in texts if len(text) >= _SHORTEST)
+                for text in {path, name, Path(name).stem}:
+                    if len(text) >= _SHORTEST:
+                        yield from ((text, path), (escape(text), path), (ascii(text)[1:-1], path))
+
+
+def _is_within_word(text: str, at: int) -> bool:
+    return 0 < at < len(text) and all(_LETTER.match(text[place]) for place in (at - 1, at))
+
+
+def _longest(text: str, at: int, names: Container[str], lengths: Sequence[int]) -> str:
+    """Return the longest of the names that is in the text at a place, as whole words; or none."""
+    for length in lengths:
+        name = text[at : at + length]
+        if name in names and not _is_within_word(text, at + length):
+            return name
+    return ""
 
 
 @contextmanager

@@ -58,6 +58,17 @@ def test_message_without_a_name_is_left_alone(names, tmp_path):
     assert not (tmp_path / "paths.csv").exists()
 
 
+def test_message_that_lists_all_files_hides_all(tmp_path):
+    for number in range(400):
+        (tmp_path / "root" / f"Smith{number % 20}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / f"Smith{number % 20}" / f"1.2.{number}").touch()
+    names = PrivateNames(tmp_path / "root", KEY, tmp_path / "paths.csv")
+    paths = [f"Smith{number % 20}/1.2.{number}" for number in range(400)]
+    hidden = names.hide_in(", ".join(paths))
+    assert hidden.startswith(", ".join(names.hide(path) for path in paths))
+    assert set(read_private_paths(tmp_path / "paths.csv").values()) == set(paths)
+
+
 def test_reason_of_a_file_hides_its_own_names(names):
     hidden = names.hide("a/Smith.png")
     assert names.hide_own("Smith.png is listed as 'Smith' twice", "a/Smith.png") == (
