@@ -70,7 +70,7 @@ def read_inputs(
 ) -> Inputs:
     """Read the tags of all DICOM files, and join them with what the source says.
 
-    Says in a line each how many DICOM files, patients and studies there are, which files have no
+    Says in a line each how many DICOM files and patients there are, which files have no
     PatientID, how many have burnt-in annotations, how often tags and source contradict each other,
     and that images count as patients of their own.
 

@@ -94,7 +94,7 @@ def _write_into(
         image_flow(predictions[0], rows, rejected),
         files,
         settings,
-        _ungrouped(inputs),
+        ungrouped_images(inputs),
     )
     written = metrics_json(content)
     pictures = draw_figures(folder, predictions, content.models, settings.seed)
@@ -201,7 +201,7 @@ def _notes_on_patients(known: int, predictions: Predictions, ungrouped: int) -> 
     return notes
 
 
-def _ungrouped(inputs: ReportInputs) -> int:
+def ungrouped_images(inputs: ReportInputs) -> int:
     """Return how many images of the prepared data count as patients of their own, if it is known.
 
     A manifest alone is that of the folder in which it lies.
