@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.dicom_folders import CLASSES, write_dicom
 
 FILES = 500
-PLANTED = ("zorblatt", "quimby", "mrn77", "tannhaus", "1.2.840.77777", "acc55")
+PLANTED = ("zorblatt", "quimby", "mrn77", "tannhaus", "1.2.840.77777", "accn55")
 """Parts of every identifying value, in lower case; nothing else contains them."""
 
 
@@ -27,7 +27,7 @@ def write_planted(root: Path) -> None:
             "StudyInstanceUID": f"1.2.840.77777.1.{patient}",
             "SOPInstanceUID": image,
             "SeriesInstanceUID": f"1.2.840.77777.3.{number}",
-            "AccessionNumber": f"ACC55{patient}",
+            "AccessionNumber": f"ACCN55{patient}",
             "PresentationIntentType": "FOR PROCESSING" if number % 50 == 8 else "FOR PRESENTATION",
             "Modality": "MR" if number % 50 == 9 else "DX",
             "BurnedInAnnotation": "YES" if number % 50 == 10 else "NO",

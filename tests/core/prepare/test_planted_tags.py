@@ -71,7 +71,10 @@ def test_prepared_folder_and_console_name_nobody(planted, tmp_path, capfd):
             },
             "no rule (add one) matches",
         ),
-        ({"source": FOLDER | {"classes": {"normal": 0, "fracture": 1}}}, "contains no images"),
+        (
+            {"source": FOLDER | {"classes": {"normal": 0, "fracture": 1}}},
+            "are not among the classes",
+        ),
         ({"split": {"method": "official"}}, "has no official split"),
     ],
 )
