@@ -149,10 +149,12 @@ def _describe(
     if without_id:
         shown = ", ".join(one_line(hide(path)) for path in without_id[:_NAMED])
         more = f" and {len(without_id) - _NAMED} more" if len(without_id) > _NAMED else ""
-        yield f"{len(without_id)} DICOM files have no PatientID (0010,0020): {shown}{more}"
+        which = "file has" if len(without_id) == 1 else "files have"
+        yield f"{len(without_id)} DICOM {which} no PatientID (0010,0020): {shown}{more}"
     if annotated := sum(one.has_annotation for one in known):
         yield (
-            f"{annotated} images have burnt-in annotations by their tag (0028,0301); "
+            f"{annotated} {'image has' if annotated == 1 else 'images have'} burnt-in annotations by "
+            "their tag (0028,0301); "
             "dicom.select.burned_in: false leaves them out"
         )
 
