@@ -152,9 +152,9 @@ def _describe(
         which = "file has" if len(without_id) == 1 else "files have"
         yield f"{len(without_id)} DICOM {which} no PatientID (0010,0020): {shown}{more}"
     if annotated := sum(one.has_annotation for one in known):
+        which = "image has" if annotated == 1 else "images have"
         yield (
-            f"{annotated} {'image has' if annotated == 1 else 'images have'} burnt-in annotations by "
-            "their tag (0028,0301); "
+            f"{annotated} {which} burnt-in annotations by their tag (0028,0301); "
             "dicom.select.burned_in: false leaves them out"
         )
 
