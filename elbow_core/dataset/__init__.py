@@ -10,7 +10,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_core.dataset.archive import Archive, open_archive, write_archive
-    from elbow_core.dataset.archive_index import INDEX_FILE, write_index
+    from elbow_core.dataset.archive_index import INDEX_FILE, read_ungrouped, write_index
     from elbow_core.dataset.archive_segments import (
         Segment,
         check_segment,
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from elbow_core.dataset.identities import (
         fingerprint_of_key,
         hash_digests,
+        hash_id,
         hash_ids,
+        hash_path,
         read_key,
     )
     from elbow_core.dataset.leakage import check_disjoint, check_leakage, find_contradictions
@@ -95,7 +97,9 @@ __all__ = [
     "find_near_duplicates_between",
     "fingerprint_of_key",
     "hash_digests",
+    "hash_id",
     "hash_ids",
+    "hash_path",
     "images_learnt_from",
     "open_archive",
     "open_fold",
@@ -107,6 +111,7 @@ __all__ = [
     "read_manifest",
     "read_regions",
     "read_seen_images",
+    "read_ungrouped",
     "refuse_seen",
     "seen_by_run",
     "segment_length",
@@ -125,7 +130,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "archive": ["Archive", "open_archive", "write_archive"],
-        "archive_index": ["INDEX_FILE", "write_index"],
+        "archive_index": ["INDEX_FILE", "read_ungrouped", "write_index"],
         "archive_segments": [
             "Segment",
             "check_segment",
@@ -134,7 +139,14 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_segment",
         ],
         "folds": ["FoldSplit", "deal_folds", "open_fold"],
-        "identities": ["fingerprint_of_key", "hash_digests", "hash_ids", "read_key"],
+        "identities": [
+            "fingerprint_of_key",
+            "hash_digests",
+            "hash_id",
+            "hash_ids",
+            "hash_path",
+            "read_key",
+        ],
         "leakage": ["check_disjoint", "check_leakage", "find_contradictions"],
         "manifest": [
             "LABEL_NAMES",
