@@ -1,7 +1,8 @@
 """Radiographs as arrays: decoding, preprocessing, augmentation.
 
 `read_radiograph` turns a PNG, JPEG or DICOM file into an upright grey uint8 array or raises
-`RadiographError`; `preprocess` gives the square image that the networks see.
+`RadiographError`; `preprocess` gives the square image that the networks see. `read_tags` reads what
+a DICOM file says about patient, study and exposure.
 """
 
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         read_bytes,
         read_radiograph,
     )
+    from elbow_core.radiographs.dicom import DicomTags, read_tags, read_tags_if_dicom
     from elbow_core.radiographs.image_files import (
         IMAGE_SUFFIXES,
         counts_as_image,
@@ -38,6 +40,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "NO_AUGMENTATION",
     "Augmentation",
+    "DicomTags",
     "Preprocessing",
     "apply_affine",
     "blur",
@@ -52,6 +55,8 @@ __all__ = [
     "preprocess",
     "read_bytes",
     "read_radiograph",
+    "read_tags",
+    "read_tags_if_dicom",
     "resize",
     "sample_affine",
 ]
@@ -61,6 +66,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "augmentation": ["NO_AUGMENTATION", "Augmentation", "apply_affine", "sample_affine"],
         "decoding": ["check_radiograph", "decode_radiograph", "read_bytes", "read_radiograph"],
+        "dicom": ["DicomTags", "read_tags", "read_tags_if_dicom"],
         "image_files": ["IMAGE_SUFFIXES", "counts_as_image", "list_image_files"],
         "limits": ["memory_trouble"],
         "passed_over": ["count_unread", "describe_passed_over", "find_passed_over"],

@@ -5,6 +5,7 @@ import logging
 import warnings
 import zlib
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
@@ -94,16 +95,9 @@ def _check_lengths(dataset: Dataset) -> None:
 
 def _parse(data: bytes, with_pixels: bool) -> DicomFile:
     file = _CountedReads(data)
-    file.seek(_PREAMBLE_AND_PREFIX)
-    meta = read_dataset(file, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
-    syntax = meta.get("TransferSyntaxUID")
-    if not syntax:
-        raise HeaderError(f"is a DICOM file without {describe_tag('TransferSyntaxUID')}")
-    if not isinstance(syntax, UID) or syntax.is_private or not syntax.is_transfer_syntax:
-        raise HeaderError(f"is a DICOM file whose {describe_tag('TransferSyntaxUID')} is unknown")
-    read_dataset(file, True, True, stop_when=lambda tag, *_: tag >> 16 != 0)  # a command set
+    syntax = read_syntax(file)
     if syntax == DeflatedExplicitVRLittleEndian:
-        file = _CountedReads(_inflate(data, file.tell()))
+        file = _CountedReads(inflate(data, file.tell()))
     is_little_endian = syntax != ExplicitVRBigEndian
     has_pixels = False
 
@@ -124,6 +118,22 @@ def _parse(data: bytes, with_pixels: bool) -> DicomFile:
     return DicomFile(dataset, syntax, is_little_endian)
 
 
+def read_syntax(file: BinaryIO) -> UID:
+    """Return the transfer syntax; ``file`` is then at the first element of the dataset.
+
+    Raises `HeaderError` for a syntax that is missing, private or unknown.
+    """
+    file.seek(_PREAMBLE_AND_PREFIX)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
+    syntax = meta.get("TransferSyntaxUID")
+    if not syntax:
+        raise HeaderError(f"is a DICOM file without {describe_tag('TransferSyntaxUID')}")
+    if not isinstance(syntax, UID) or syntax.is_private or not syntax.is_transfer_syntax:
+        raise HeaderError(f"is a DICOM file whose {describe_tag('TransferSyntaxUID')} is unknown")
+    read_dataset(file, True, True, stop_when=lambda tag, *_: tag >> 16 != 0)  # a command set
+    return syntax
+
+
 class _CountedReads(io.BytesIO):
     """A file in memory that ends the parsing of one with too many parts."""
 
@@ -136,7 +146,8 @@ class _CountedReads(io.BytesIO):
         return super().read(size)
 
 
-def _inflate(data: bytes, start: int) -> bytes:
+def inflate(data: bytes, start: int) -> bytes:
+    """Return the inflated bytes of a deflated file from ``start``; `HeaderError` if damaged."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     pieces, total = [], 0
     while not inflater.eof:
