@@ -167,7 +167,9 @@ def _fingerprint(
     regions: Mapping[str, Sequence[Region]],
 ) -> str:
     """Digest the inputs of the result: settings, the row and content of each file, the regions."""
-    settings = config.model_dump(mode="json", exclude={"root", "out", "workers", "id_key"})
+    # A table of labels counts with what its rows say, wherever it lies.
+    elsewhere = {"root": True, "out": True, "workers": True, "id_key": True, "source": {"table"}}
+    settings = config.model_dump(mode="json", exclude=elsewhere)
     contents = [[*astuple(row), file.sha256] for row, file in zip(rows, files, strict=True)]
     inputs: list[Any] = [_VERSION, settings, contents]
     if regions:

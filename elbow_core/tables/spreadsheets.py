@@ -42,14 +42,16 @@ class Sheet:
     path: Path
     name: str
     """Of the sheet; empty for a text."""
+    header: int
+    """The row of the columns' names, counted as those below it."""
     letters: Mapping[str, str]
     """The letter of each wanted column, by its name."""
     rows: tuple[SheetRow, ...]
 
-    def place(self, row: SheetRow, column: str = "") -> str:
-        """Return file, sheet, row and column, to begin an error message with."""
+    def place(self, row: SheetRow | None = None, column: str = "") -> str:
+        """Return file, sheet, row (by default that of the header) and column, for messages."""
         named = f": column {column!r} ({self.letters[column]})" if column else ""
-        return f"{_place(self.path, self.name, row.number)}{named}"
+        return f"{_place(self.path, self.name, row.number if row else self.header)}{named}"
 
 
 def read_sheet(
@@ -91,7 +93,7 @@ def read_sheet(
     except WorkbookError as problem:
         raise error(f"{path}: {problem}") from problem
     letters = {column: _letter(number) for column, number in numbers.items()}
-    table = Sheet(path, name, letters, rows)
+    table = Sheet(path, name, header, letters, rows)
     _check_size(table, error)
     return table
 
