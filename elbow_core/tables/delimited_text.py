@@ -27,18 +27,16 @@ class DelimitedText:
     first_row: int
     """Line of the first row: 2 below a line ``sep=;``, which tells a spreadsheet the delimiter."""
 
-    def head(self, rows: int) -> list[tuple[int, list[SheetCell]]]:
-        """Return the first rows, each with its line; empty cells at its end are left out.
+    def head(self, rows: int) -> Iterator[tuple[int, list[SheetCell]]]:
+        """Yield the first rows, each with its line; empty cells at its end are left out.
 
         Raises the reader's ``error`` for a text that is no such table.
         """
-        found = []
         for line, texts in islice(self._rows(), rows):
             cells = [text_cell(restore(text)) for text in texts]
             while cells and cells[-1] == EMPTY:
                 cells.pop()
-            found.append((line, cells))
-        return found
+            yield line, cells
 
     def body(self, header: int, columns: Sequence[int]) -> Iterator[tuple[int, list[SheetCell]]]:
         """Yield line and cells of each row below line ``header``, of the columns from 1.

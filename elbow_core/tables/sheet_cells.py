@@ -70,7 +70,7 @@ def typed_cell(value: object) -> SheetCell:
         case datetime.date() | datetime.time():
             return SheetCell(str(value), "date")
         case datetime.timedelta():
-            return SheetCell(str(value), "date", "is a duration; format the cell as text")
+            return SheetCell("", "date", "is a duration; format the cell as text")
     return SheetCell("", "text", "has a value of an unknown kind; format the cell as text")
 
 

@@ -5,6 +5,7 @@ not plain is refused with its file, sheet, row and column. Nothing is guessed fr
 cells: the wanted columns find the delimiter and the header.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,14 +102,15 @@ def read_sheet(
 def _choose(texts: Sequence[DelimitedText], columns: Sequence[str], row: int) -> DelimitedText:
     """Return the text whose delimiter gives the wanted columns, or else the most columns."""
 
+    wanted = {normalise_id(column) for column in columns}
+
     def fit(text: DelimitedText) -> tuple[int, int]:
-        try:
-            head = text.head(max(row, _ROWS_OF_A_TITLE))
-        except UserError:
-            return (-1, 0)
-        headers = [_names(cells) for _, cells in head]
-        wanted = {normalise_id(column) for column in columns}
-        return max(((len(wanted & set(names)), len(names)) for names in headers), default=(0, 0))
+        best = (0, 0)
+        with contextlib.suppress(UserError):  # It is raised again when the text is read.
+            for _, cells in text.head(max(row, _ROWS_OF_A_TITLE)):
+                names = _names(cells)
+                best = max(best, (len(wanted & set(names)), len(names)))
+        return best
 
     return max(texts, key=fit)
 
@@ -121,7 +123,7 @@ def _find_columns(
     error: type[UserError],
 ) -> dict[str, int]:
     """Return the number of each wanted column, from 1."""
-    head = opened.head(max(header, _ROWS_OF_A_TITLE))
+    head = list(opened.head(max(header, _ROWS_OF_A_TITLE)))
     cells = next((cells for number, cells in head if number == header), [])
     names = _names(cells)
     numbers: dict[str, int] = {}

@@ -19,7 +19,7 @@ MAX_INFLATED = 2**27
 MAX_PARTS = 10_000
 MAX_ELEMENTS = 2**23
 MAX_SHEET_ROWS = 2**20
-MAX_MERGED_ROWS = MAX_SHEET_ROWS
+MAX_MERGED_ROWS = 100_000
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _STARTS = (b"<", b"\0<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # of XML, with its marks
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
@@ -39,6 +39,8 @@ class SheetLayout:
     """By row: first and last column of merged cells, and their range, as ``A2:A5``."""
     uncached: set[tuple[int, int]] = field(default_factory=set)
     """Row and column of formulas without a stored value."""
+    last: int = 0
+    """The last row in which anything stands; a format alone may reach further."""
 
 
 def look_through(data: bytes) -> dict[str, SheetLayout]:
@@ -130,7 +132,7 @@ class _Scan:
     def _end(self, name: str) -> None:
         self._depth -= 1
         local = name.rpartition(" ")[2]
-        if local == "v":
+        if local in ("v", "is"):
             self._in_value = False
         elif local == "c" and self.is_sheet and self._formula and not self._stored:
             self.layout.uncached.add((self._row, self._column))
@@ -154,9 +156,11 @@ class _Scan:
 
     def _start_formula(self, _: Mapping[str, str]) -> None:
         self._formula = True
+        self.layout.last = self._row
 
     def _start_value(self, _: Mapping[str, str]) -> None:
         self._in_value = True
+        self.layout.last = self._row
         # A formula that gives an empty text has an empty value of type str.
         self._stored = self._text
 
@@ -166,6 +170,7 @@ class _Scan:
         top, left = _parse_cell(first)
         bottom, right = _parse_cell(last or first)
         self._merged_rows += bottom - top + 1
+        self.layout.last = max(self.layout.last, bottom)
         if self._merged_rows > MAX_MERGED_ROWS:
             raise WorkbookError(f"merges cells over more than {MAX_MERGED_ROWS} rows; unmerge them")
         for row in range(top, bottom + 1):
@@ -177,6 +182,7 @@ _HANDLERS = {
     "c": _Scan._start_cell,
     "f": _Scan._start_formula,
     "v": _Scan._start_value,
+    "is": _Scan._start_value,
     "mergeCell": _Scan._start_merged,
 }
 

@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,7 +12,6 @@ from elbow_core.errors import library_reason
 from elbow_core.tables.reading import MAX_COLUMNS
 from elbow_core.tables.sheet_cells import EMPTY, SheetCell, typed_cell
 from elbow_core.tables.workbook_parts import (
-    MAX_SHEET_ROWS,
     SheetLayout,
     WorkbookError,
     look_through,
@@ -44,36 +44,41 @@ class WorkbookSheet:
     _layout: SheetLayout
     first_row: int = 1
 
-    def head(self, rows: int) -> list[tuple[int, list[SheetCell]]]:
-        """Return the first rows, each with its number from 1; empty cells at its end are left out.
+    def head(self, rows: int) -> Iterator[tuple[int, list[SheetCell]]]:
+        """Yield the first rows, each with its number from 1; empty cells at its end are left out.
 
         Raises `WorkbookError` for a damaged sheet.
         """
-        found = []
-        for number, cells in islice(self._rows(), rows):
+        with _reading():
+            found = list(islice(self._rows(), rows))
+        for number, cells in found:
             values = [self._cell(number, column, cells) for column in range(1, len(cells) + 1)]
             while values and values[-1] == EMPTY:
                 values.pop()
-            found.append((number, values))
-        return found
+            yield number, values
 
-    def body(self, header: int, columns: Sequence[int]) -> Iterator[tuple[int, list[SheetCell]]]:
-        """Yield number and cells of each row below row ``header``, of the columns from 1.
+    def body(self, header: int, columns: Sequence[int]) -> list[tuple[int, list[SheetCell]]]:
+        """Return number and cells of the rows below row ``header``, of the columns from 1.
 
         Rows without any content may be left out. Raises `WorkbookError` for a damaged sheet.
         """
         special = self._layout.merged.keys() | {row for row, _ in self._layout.uncached}
-        for number, cells in self._rows():
-            if number > header and (number in special or _has_value(cells, columns)):
-                yield number, [self._cell(number, column, cells) for column in columns]
+        with _reading():
+            return [
+                (number, [self._cell(number, column, cells) for column in columns])
+                for number, cells in self._rows()
+                if number > header and (number in special or _has_value(cells, columns))
+            ]
 
     def is_hidden(self, number: int) -> bool:
         """Say whether a row is hidden, or filtered out."""
         return number in self._layout.hidden
 
     def _rows(self) -> Iterator[tuple[int, Sequence[Any]]]:
-        rows = self._sheet.iter_rows(min_row=1, max_row=MAX_SHEET_ROWS, max_col=MAX_COLUMNS)
-        return enumerate(_checked(rows), start=1)
+        if not self._layout.last:
+            return iter(())
+        rows = self._sheet.iter_rows(min_row=1, max_row=self._layout.last, max_col=MAX_COLUMNS)
+        return enumerate(rows, start=1)
 
     def _cell(self, number: int, column: int, cells: Sequence[Any]) -> SheetCell:
         """Return a cell of a row; one that is merged or has no stored value has a problem."""
@@ -111,15 +116,10 @@ def open_sheet(data: bytes, name: str | None) -> WorkbookSheet:
             "needs openpyxl; install it with: pip install 'elbow-radiographs[spreadsheets]', or "
             "save the table as CSV"
         ) from error
-    reader = ExcelReader(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    parts: dict[str, str] = {}
-
-    def read() -> Iterator[None]:
+    with _reading():
+        reader = ExcelReader(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         reader.read()
-        parts.update((sheet.name, part.target) for sheet, part in reader.parser.find_sheets())
-        yield
-
-    list(_checked(read()))
+        parts = {sheet.name: part.target for sheet, part in reader.parser.find_sheets()}
     sheets = {sheet.title: sheet for sheet in reader.wb.worksheets}
     chosen = _choose(name, {title: sheet.sheet_state for title, sheet in sheets.items()})
     layout = layouts.get(parts[chosen])
@@ -160,21 +160,15 @@ def _has_value(cells: Sequence[Any], columns: Sequence[int]) -> bool:
     return any(column <= len(cells) and cells[column - 1].value is not None for column in columns)
 
 
-def _checked(items: Iterator[Any]) -> Iterator[Any]:
-    """Yield items that openpyxl reads; raise `WorkbookError` where a damaged file ends it."""
-    while True:
-        try:
-            with warnings.catch_warnings():
-                # Of styles and extensions that are not kept.
-                warnings.simplefilter("ignore")
-                item = next(items, _END)
-        except MemoryError:
-            raise
-        except Exception as error:  # Of any kind: parts may contain anything.
-            raise WorkbookError(f"is a damaged workbook: {library_reason(error)}") from error
-        if item is _END:
-            return
-        yield item
-
-
-_END = object()
+@contextmanager
+def _reading() -> Iterator[None]:
+    """A block in which openpyxl reads; raises `WorkbookError` where a damaged file ends it."""
+    try:
+        with warnings.catch_warnings():
+            # Of styles and extensions that are not kept.
+            warnings.simplefilter("ignore")
+            yield
+    except (MemoryError, WorkbookError):
+        raise
+    except Exception as error:  # Of any kind: parts may contain anything.
+        raise WorkbookError(f"is a damaged workbook: {library_reason(error)}") from error
