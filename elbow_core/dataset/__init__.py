@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from elbow_core.dataset.identities import (
         fingerprint_of_key,
         hash_digests,
+        hash_id,
         hash_ids,
+        hash_path,
         read_key,
     )
     from elbow_core.dataset.leakage import check_disjoint, check_leakage, find_contradictions
@@ -95,7 +97,9 @@ __all__ = [
     "find_near_duplicates_between",
     "fingerprint_of_key",
     "hash_digests",
+    "hash_id",
     "hash_ids",
+    "hash_path",
     "images_learnt_from",
     "open_archive",
     "open_fold",
@@ -134,7 +138,14 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_segment",
         ],
         "folds": ["FoldSplit", "deal_folds", "open_fold"],
-        "identities": ["fingerprint_of_key", "hash_digests", "hash_ids", "read_key"],
+        "identities": [
+            "fingerprint_of_key",
+            "hash_digests",
+            "hash_id",
+            "hash_ids",
+            "hash_path",
+            "read_key",
+        ],
         "leakage": ["check_disjoint", "check_leakage", "find_contradictions"],
         "manifest": [
             "LABEL_NAMES",

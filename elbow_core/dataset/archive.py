@@ -77,6 +77,9 @@ class Archive:
         """Fingerprint of the key of hashed ids; empty for plain ids, None where it is unknown."""
         self.digests: tuple[str, ...] = tuple(index["digests"])
         """Of the images' files under that key, in the same order; none for plain ids."""
+        self.ungrouped: int | None = index["ungrouped"]
+        """Images that count as patients of their own, since nothing says whose they are; None where
+        an earlier version prepared the data, and did not say."""
 
     def __len__(self) -> int:
         return len(self.ids)

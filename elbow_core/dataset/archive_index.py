@@ -15,10 +15,16 @@ from elbow_core.identity import normalise_image_id
 
 INDEX_FILE = "index.json"
 
-_FORMAT = 3
-_KEYS = {"format", "size", "settings", "fingerprint", "key", "segments", "ids", "digests"}
-# Format 2 said nothing about the key of hashed ids.
-_FORMER_FORMAT, _FORMER_KEYS = 2, _KEYS - {"key", "digests"}
+_FORMAT = 4
+_KEYS = {
+    *("format", "size", "settings", "fingerprint", "key", "segments", "ids", "digests"),
+    "ungrouped",
+}
+_KEYS_OF_FORMAT = {
+    _FORMAT: _KEYS,
+    3: _KEYS - {"ungrouped"},  # It did not say whose images are not known.
+    2: _KEYS - {"ungrouped", "key", "digests"},  # nor anything about the key of hashed ids
+}
 _MAX_BYTES = 1 << 29
 
 _HASHED_ID = re.compile(r"[0-9a-f]{32}")
@@ -33,13 +39,16 @@ def write_index(
     fingerprint: str,
     key: str = "",
     digests: Sequence[str] = (),
+    ungrouped: int = 0,
 ) -> None:
     """Write the index of an archive; ``settings`` must contain the ``size``.
 
     ``fingerprint`` identifies the inputs that the archive was made from. ``key`` is the fingerprint
     of the key of hashed ids, and ``digests`` are those of the files under that key; both are empty
-    for plain ids. Raises `ArchiveError` if an id is repeated, or if ids, digests and images differ
-    in number.
+    for plain ids. ``ungrouped`` is the number of images that count as patients of their own, since
+    nothing says whose they are.
+
+    Raises `ArchiveError` if an id is repeated, or if ids, digests and images differ in number.
     """
     if sum(segment.count for segment in segments) != len(ids):
         raise ArchiveError(f"{directory}: needs as many images as ids")
@@ -57,6 +66,7 @@ def write_index(
         "segments": [asdict(segment) for segment in segments],
         "ids": list(ids),
         "digests": list(digests),
+        "ungrouped": ungrouped,
     }
     with atomic_file(directory / INDEX_FILE) as partial:
         partial.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
@@ -65,8 +75,8 @@ def write_index(
 def read_index(path: Path) -> dict[str, Any]:
     """Return a consistent index, its segments as `Segment`.
 
-    An index of the former format is read too; its ``key`` is None if its ids are hashed, since it
-    does not say under which key.
+    Indices of former formats are read too. ``ungrouped`` is None where it is not known, and so is
+    ``key`` in format 2 if its ids are hashed, since it does not say under which key.
 
     Raises `ArchiveError` if the file is missing, unreadable, of another format or inconsistent.
     """
@@ -78,15 +88,14 @@ def read_index(path: Path) -> dict[str, Any]:
         raise ArchiveError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ArchiveError(f"{path}: is not JSON; prepare it again") from error
-    known = {_FORMAT: _KEYS, _FORMER_FORMAT: _FORMER_KEYS}
     number = index.get("format") if isinstance(index, dict) else None
-    if type(number) is not int or number not in known or set(index) != known[number]:
+    if type(number) is not int or set(index) != _KEYS_OF_FORMAT.get(number):
         raise ArchiveError(f"{path}: is not an index of format {_FORMAT}; prepare it again")
     try:
         segments = [Segment(**segment) for segment in index["segments"]]
         images = sum(segment.count for segment in segments)
         consistent = images == len(index["ids"]) and index["settings"].get("size") == index["size"]
-        if number == _FORMER_FORMAT:
+        if number == 2:
             hashed = all(_HASHED_ID.fullmatch(image_id) for image_id in index["ids"])
             index |= {"key": None if hashed else "", "digests": []}
         else:
@@ -94,6 +103,9 @@ def read_index(path: Path) -> dict[str, Any]:
             consistent &= len(digests) == (len(index["ids"]) if key else 0)
             consistent &= all(_DIGEST.fullmatch(text) for text in digests + [key] * bool(key))
             consistent &= isinstance(key, str)
+        ungrouped = index.setdefault("ungrouped", None)
+        if number == _FORMAT:
+            consistent &= type(ungrouped) is int and 0 <= ungrouped <= len(index["ids"])
     except (TypeError, AttributeError):
         consistent = False
     if not consistent:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from elbow_core.config import StrictModel
 from elbow_core.dataset import SPLITS
+from elbow_core.prepare.dicom_files import DicomSettings
 from elbow_core.radiographs import Preprocessing
 from elbow_core.sources import Source
 
@@ -97,8 +98,13 @@ class DataConfig(StrictModel):
     """Images of different patients that look the same: ``report`` lists them, ``group`` also keeps
     them in one split, ``ignore`` does not search for them."""
     id_key: Path | None = None
-    """A file of at least 16 secret bytes: the ids of images, patients and studies become keyed
-    hashes, so that predictions and reports contain no names."""
+    """A file of at least 16 secret bytes: the ids of images, patients and studies, and the paths of
+    files, become keyed hashes, so that no output contains a name."""
+    private_paths: Path | None = None
+    """With id_key: the table that leads from hashed paths back to files, not to be shared; by
+    default beside the key."""
+    dicom: DicomSettings = DicomSettings()
+    """What the tags of DICOM files decide: who is who, view, attributes, which files are used."""
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     """Processes that decode; 0 uses the main process. The result does not depend on it."""
     strict: bool = False
@@ -113,3 +119,19 @@ class DataConfig(StrictModel):
                 "changed, so set near_duplicates: report, or split by fractions or counts"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_key(self) -> "DataConfig":
+        if self.dicom.identity and self.id_key is None:
+            raise ValueError(
+                "dicom.identity is true, which reads patients' ids, so id_key must be set; make a "
+                "key with: head -c 32 /dev/urandom > id.key, keep it secret, and set id_key: id.key"
+            )
+        if self.private_paths is not None and self.id_key is None:
+            raise ValueError("private_paths is set, but paths are hidden with id_key alone")
+        return self
+
+    @property
+    def identity_from_tags(self) -> bool:
+        """Whether patients and studies are those of DICOM tags."""
+        return self.id_key is not None and self.dicom.identity is not False

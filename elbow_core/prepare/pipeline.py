@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from elbow_core.dataset import (
     INDEX_FILE,
     REGIONS_FILE,
     ManifestRow,
-    Region,
     between_patients,
     check_classes,
     check_leakage,
@@ -22,6 +22,7 @@ from elbow_core.dataset import (
     find_near_duplicates,
     fingerprint_of_key,
     hash_digests,
+    hash_id,
     hash_ids,
     open_archive,
     read_key,
@@ -36,57 +37,86 @@ from elbow_core.errors import ArchiveError, ManifestError, UserError
 from elbow_core.files import output_folder, remove_finished, require_room, require_writable
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
+from elbow_core.prepare.dicom_files import DISAGREEMENTS, write_disagreements
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
+from elbow_core.prepare.inputs import Inputs, hide_paths, read_inputs
+from elbow_core.prepare.private_names import PrivateNames, default_table, hidden_names
 from elbow_core.prepare.rejections import write_rejected
 from elbow_core.prepare.resumable_folder import resumable_folder
 from elbow_core.processes import WorkerPool
-from elbow_core.sources import Rejection, ScanResult, scan
+from elbow_core.sources import Rejection, scan
 
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
 NEAR_DUPLICATES = "near_duplicates.csv"
 
-_VERSION = 4  # Part of the fingerprint: raise it when the same settings give different bytes.
+_VERSION = 5  # Part of the fingerprint: raise it when the same settings give different bytes.
 
 
-def prepare(config: DataConfig) -> bool:
+def prepare(config: DataConfig, say: Callable[[str], object] = print) -> bool:
     """Prepare ``config.root`` into ``config.out``; return False if it is already prepared.
 
-    Each file is read twice: first to digest and check it, so that leakage or an empty class is
-    found before the long work; then to decode it, if its content is still the same. Content alone
-    decides whether ``out`` is prepared, and which work is resumed. The archive's bytes do not
-    depend on the number of workers or on interruptions; ``out`` appears complete or not at all.
+    The head of each DICOM file is read first, for its tags. Then each file is read twice: first to
+    digest and check it, so that leakage or an empty class is found before the long work; then to
+    decode it, if its content is still the same. Content alone decides whether ``out`` is prepared,
+    and which work is resumed. The archive's bytes do not depend on the number of workers or on
+    interruptions; ``out`` appears complete or not at all.
 
-    Raises `UserError` for every problem that the user can solve.
+    ``say`` gets a line for each fact about patients and tags that the user should know.
+
+    Raises `UserError` for every problem that the user can solve. With ``id_key`` no message names a
+    file.
     """
     _check_out(config)
+    names = None
     key = read_key(config.id_key) if config.id_key else None
+    if config.id_key and key:
+        table = config.private_paths or default_table(config.id_key, config.out)
+        names = PrivateNames(config.root, key, _outside(table, config))
+        names.prepare_table()
+    with hidden_names(names, config.source.model_dump_json()):
+        return _prepare_hidden(config, key, names, say)
+
+
+def _prepare_hidden(
+    config: DataConfig,
+    key: bytes | None,
+    names: PrivateNames | None,
+    say: Callable[[str], object],
+) -> bool:
     found = scan(config.root, config.source, config.workers)
     _refuse_contradictions(config, found.rejected)
     validate_manifest(found.rows, config.root)
-    rows = hash_ids(found.rows, key) if key else found.rows
+    if names:
+        names.record([row.path for row in found.rows] + [entry.path for entry in found.rejected])
+        # The order of names says something about them.
+        found = replace(found, rows=sorted(found.rows, key=lambda row: names.hide(row.path)))
     _refuse_foreign(config.out)
     with WorkerPool(config.workers) as pool:
-        files = digest_images(pool, config.root, rows, config.strict)
-        fingerprint = _fingerprint(config, rows, files, found.regions)
+        inputs = read_inputs(config, pool, found, names, say)
+        if key:
+            inputs = replace(inputs, rows=hash_ids(inputs.rows, key))
+        files = digest_images(pool, config.root, inputs.rows, config.strict)
+        fingerprint = _fingerprint(config, inputs, files, names)
         if _is_prepared(config.out, fingerprint):
             remove_finished(output_folder(config.out))
             return False
-        _prepare(config, pool, replace(found, rows=rows), files, fingerprint, key)
+        _prepare(config, pool, inputs, files, fingerprint, key, names)
     return True
 
 
 def _prepare(
     config: DataConfig,
     pool: WorkerPool,
-    found: ScanResult,
+    inputs: Inputs,
     files: Sequence[DigestedFile],
     fingerprint: str,
     key: bytes | None,
+    names: PrivateNames | None,
 ) -> None:
     with resumable_folder(config.out, fingerprint) as (directory, work):
-        _require_room(config, found.rows, directory)
-        digested = list(zip(found.rows, files, strict=True))
+        _require_room(config, inputs.rows, directory)
+        digested = list(zip(inputs.rows, files, strict=True))
         unreadable = [Rejection(row.path, file.reason) for row, file in digested if file.reason]
         rows = [replace(row, sha256=file.sha256) for row, file in digested if not file.reason]
         rows, contradicting = _drop_contradictions(rows)
@@ -96,18 +126,25 @@ def _prepare(
             pool, config.root, rows, config.preprocess, directory, work, config.strict
         )
         rows, pairs = _split_archived(config, archived)
-        write_manifest(directory / MANIFEST, rows)
+        write_manifest(directory / MANIFEST, hide_paths(rows, names))
         write_near_duplicates(directory / NEAR_DUPLICATES, rows, pairs)
-        if found.regions:
-            regions = ((row, found.regions.get(row.path, ())) for row in rows)
+        if inputs.regions:
+            regions = ((row, inputs.regions.get(row.path, ())) for row in rows)
             write_regions(directory / REGIONS_FILE, regions, config.root)
+        if inputs.has_dicom:
+            ids = {row.path: row.image_id for row in rows}
+            hide = partial(hash_id, key) if key else None
+            write_disagreements(directory / DISAGREEMENTS, inputs.disagreements, ids, hide)
         np.save(directory / HASHES_FILE, archived.hashes)
-        rejected = [*found.rejected, *unreadable, *contradicting, *archived.rejected]
-        write_rejected(directory / REJECTED, rejected)
+        rejected = [*inputs.rejected, *unreadable, *contradicting, *archived.rejected]
+        write_rejected(directory / REJECTED, rejected, names)
         ids = [row.image_id for row in rows]
         settings = config.preprocess.model_dump()
         identities = (fingerprint_of_key(key), hash_digests(rows, key)) if key else ("", ())
-        write_index(directory, ids, archived.segments, settings, fingerprint, *identities)
+        ungrouped = sum(row.path in inputs.ungrouped for row in rows)
+        write_index(
+            directory, ids, archived.segments, settings, fingerprint, *identities, ungrouped
+        )
 
 
 def assign_splits(
@@ -153,6 +190,13 @@ def _check_out(config: DataConfig) -> None:
     require_writable(output_folder(config.out))
 
 
+def _outside(table: Path, config: DataConfig) -> Path:
+    """Return the private table's path; raises `UserError` if it is in the prepared folder."""
+    if table.resolve().is_relative_to(config.out.resolve()):
+        raise UserError(f"private_paths: {table} is in {config.out}, which may be shared; move it")
+    return table
+
+
 def _require_room(config: DataConfig, rows: Sequence[ManifestRow], directory: Path) -> None:
     """Raise `UserError` if the disk has no room for the images that ``directory`` lacks."""
     finished = sum(file.stat().st_size for file in directory.iterdir() if file.is_file())
@@ -162,19 +206,23 @@ def _require_room(config: DataConfig, rows: Sequence[ManifestRow], directory: Pa
 
 def _fingerprint(
     config: DataConfig,
-    rows: Sequence[ManifestRow],
+    inputs: Inputs,
     files: Sequence[DigestedFile],
-    regions: Mapping[str, Sequence[Region]],
+    names: PrivateNames | None,
 ) -> str:
     """Digest the inputs of the result: settings, the row and content of each file, the regions."""
-    # A table of labels counts with what its rows say, wherever it lies.
-    elsewhere = {"root": True, "out": True, "workers": True, "id_key": True, "source": {"table"}}
-    settings = config.model_dump(mode="json", exclude=elsewhere)
+    # Of a table of labels counts what its rows say, and not where it lies.
+    elsewhere = ("root", "out", "workers", "id_key", "private_paths")
+    exclude = dict.fromkeys(elsewhere, True) | {"source": {"table"}}
+    settings = config.model_dump(mode="json", exclude=exclude)
+    rows = hide_paths(inputs.rows, names)
     contents = [[*astuple(row), file.sha256] for row, file in zip(rows, files, strict=True)]
-    inputs: list[Any] = [_VERSION, settings, contents]
-    if regions:
-        inputs += [[path, *map(astuple, regions[path])] for path in sorted(regions)]
-    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+    digested: list[Any] = [_VERSION, settings, contents]
+    if inputs.regions:
+        regions = inputs.regions
+        hide = names.hide if names else str
+        digested += sorted([hide(path), *map(astuple, regions[path])] for path in regions)
+    return hashlib.sha256(json.dumps(digested).encode()).hexdigest()
 
 
 def _refuse_foreign(out: Path) -> None:

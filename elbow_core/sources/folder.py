@@ -21,6 +21,12 @@ def _check_names(classes: dict[str, Literal[0, 1]]) -> dict[str, Literal[0, 1]]:
     return classes
 
 
+_WITHOUT_PATIENTS = (
+    "if a patient has several images, set source.patient to a pattern that finds the patient in "
+    "each path"
+)
+
+
 class FolderSource(StrictModel):
     """One sub-folder per class, with any folders inside it."""
 
@@ -75,7 +81,7 @@ def scan(root: Path, config: FolderSource) -> ScanResult:
             )
     if without_patient:
         raise UserError(f"{root}: the patient pattern does not match {name_files(without_patient)}")
-    return ScanResult(rows, rejected)
+    return ScanResult(rows, rejected, without_patients="" if config.patient else _WITHOUT_PATIENTS)
 
 
 def _folders_of_classes(root: Path, config: FolderSource) -> tuple[dict[str, str], list[Rejection]]:

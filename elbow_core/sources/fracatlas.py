@@ -24,6 +24,10 @@ _VIEWS = {"frontal": "ap", "lateral": "lateral", "oblique": "oblique"}
 _REQUIRED = ("image_id", "fractured", "hardware", *_VIEWS)
 _BOX_COLUMNS = ("image_id", "x", "y", "width", "height")
 _FOLDER_LABELS = {"Fractured": 1, "Non_fractured": 0}
+_WITHOUT_PATIENTS = (
+    "FracAtlas publishes no patients; near_duplicates: group keeps at least repeated images in one "
+    "split"
+)
 
 
 class FracAtlasSource(StrictModel):
@@ -77,7 +81,7 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
             rejected += [Rejection(path, reason, contradiction=True) for path in found]
         else:
             rows.append(_row(found[0], parts, entry.flags))
-    return ScanResult(rows, rejected, _read_boxes(base, rows))
+    return ScanResult(rows, rejected, _read_boxes(base, rows), _WITHOUT_PATIENTS)
 
 
 @dataclass(frozen=True, slots=True)

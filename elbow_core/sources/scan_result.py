@@ -21,8 +21,13 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """The images and the rejected files of a data set, and the regions of findings by path."""
+    """The images and the rejected files of a data set, and the regions of findings by path.
+
+    ``without_patients`` is empty if the data set says whose its images are. Else each row has a
+    patient of its own, and it says, for a message, why and what to do.
+    """
 
     rows: list[ManifestRow]
     rejected: list[Rejection]
     regions: Mapping[str, Sequence[Region]] = field(default_factory=dict)
+    without_patients: str = ""

@@ -1,5 +1,6 @@
 """Scan a data set of any kind."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -44,8 +45,8 @@ def scan(root: Path, source: Source, workers: int = 1) -> ScanResult:
     if not found.rows:
         reasons = f"; {len(found.rejected)} files were rejected" if found.rejected else ""
         raise UserError(f"{root}: contains no image for source.kind {source.kind}{reasons}")
-    return ScanResult(
-        sorted(found.rows, key=lambda row: row.path),
-        sorted(found.rejected, key=lambda entry: entry.path),
-        found.regions,
+    return replace(
+        found,
+        rows=sorted(found.rows, key=lambda row: row.path),
+        rejected=sorted(found.rejected, key=lambda entry: entry.path),
     )

@@ -13,6 +13,7 @@ from elbow_core.sources.table_files import ImageFinder, find_by, form_of
 from elbow_core.tables import Sheet, SheetRow, read_sheet
 
 _EXAMPLES = 3
+_WITHOUT_PATIENTS = "name the column of patients in source.columns.patient"
 
 
 def scan(root: Path, config: TableSource) -> ScanResult:
@@ -56,7 +57,8 @@ def scan(root: Path, config: TableSource) -> ScanResult:
         reason = f"has no {finder.what} that is listed in {table.name}"
     known = {*listed, *(entry.path for entry in rejected)}
     rejected += [Rejection(path, reason) for path in paths if path not in known]
-    return ScanResult(rows, rejected)
+    unknown = "" if config.columns.patient else _WITHOUT_PATIENTS
+    return ScanResult(rows, rejected, without_patients=unknown)
 
 
 def _find_table(root: Path, table: Path) -> Path:
@@ -135,9 +137,8 @@ def _decide(
 
 
 def _row(image: str, entry: Entry, label: int, config: TableSource) -> ManifestRow:
-    # A study belongs to one patient, so without patients its images stay together.
-    patient = entry.patient or entry.study or image
-    study = f"{patient}/{entry.study or 1}" if entry.patient else patient
+    patient = entry.patient or image
+    study = f"{patient}/{entry.study or 1}" if entry.patient else image
     return ManifestRow(
         image_id=image,
         path=image,

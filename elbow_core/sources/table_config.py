@@ -43,8 +43,8 @@ class TableColumns(StrictModel):
     label: Name
     """Its texts are those of ``labels``; an empty cell is the text ''."""
     patient: Name | None = None
-    """Id of the patient. Without it each study, or without studies each image, is a patient of its
-    own, which is correct only if no patient has two."""
+    """Id of the patient. Without it each image is a patient of its own, unless DICOM tags say whose
+    it is, which is correct only if no patient has two images."""
     study: Name | None = None
     """Id of the study, unique within a patient; without it a patient has one study."""
     split: Name | None = None
@@ -62,6 +62,11 @@ class TableColumns(StrictModel):
         if len(given) != 1:
             named = " and ".join(given) or "none"
             raise ValueError(f"exactly one of {', '.join(_KEYS)} must find the image, not {named}")
+        if self.study is not None and self.patient is None:
+            raise ValueError(
+                "study needs patient, since the images of a study are of one patient; without ids of "
+                "patients, name the column of studies there too"
+            )
         return self
 
     def key(self) -> tuple[Key, str]:

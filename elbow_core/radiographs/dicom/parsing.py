@@ -5,7 +5,6 @@ import logging
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
@@ -118,7 +117,7 @@ def _parse(data: bytes, with_pixels: bool) -> DicomFile:
     return DicomFile(dataset, syntax, is_little_endian)
 
 
-def read_syntax(file: BinaryIO) -> UID:
+def read_syntax(file: io.BytesIO | io.BufferedReader) -> UID:
     """Return the transfer syntax; ``file`` is then at the first element of the dataset.
 
     Raises `HeaderError` for a syntax that is missing, private or unknown.

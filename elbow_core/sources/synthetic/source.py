@@ -72,4 +72,5 @@ def scan(root: Path, config: SyntheticSource, workers: int) -> ScanResult:
         rows,
         [entry for entry in found.rejected if Path(entry.path).name not in (RECORD, GEOMETRY)],
         {path: shown.regions for path, shown in geometry.items()},
+        found.without_patients,
     )
