@@ -66,7 +66,7 @@ def _find_table(root: Path, table: Path) -> Path:
         raise UserError(f"{root}: is not a folder")
     found = [path for path in dict.fromkeys((root / table, table)) if path.is_file()]
     if not found:
-        also = "" if table.is_absolute() else f", nor does {table}"
+        also = "" if table.is_absolute() else f", and neither does {table}"
         raise UserError(f"source.table: {root / table} does not exist{also}")
     if len(found) > 1 and not _is_same(*found):
         raise UserError(

@@ -1,7 +1,7 @@
 """The schema of a table of labels: which column is what, and what its texts mean."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -21,7 +21,7 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_texts(values: dict[str, str]) -> dict[str, str]:
+def _check_texts(values: dict[str, Any]) -> dict[str, Any]:
     if len({normalise_id(text) for text in values}) < len(values):
         raise ValueError(f"two of {', '.join(map(ascii, values))} are one text")
     return values
@@ -64,8 +64,8 @@ class TableColumns(StrictModel):
             raise ValueError(f"exactly one of {', '.join(_KEYS)} must find the image, not {named}")
         if self.study is not None and self.patient is None:
             raise ValueError(
-                "study needs patient, since the images of a study are of one patient; without ids of "
-                "patients, name the column of studies there too"
+                "study needs patient: without ids of patients, name the column of studies there too, "
+                "since the images of a study are of one patient"
             )
         return self
 

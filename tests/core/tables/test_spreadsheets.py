@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pytest
+from openpyxl.styles import Font
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from elbow_core.errors import UserError
@@ -199,7 +199,7 @@ def test_empty_rows_are_left_out_and_counted(tmp_path):
     rows = [["a", "b", "note"], [None, None, "Total"], ["x", 1], [" ", "\xa0"], ["y", 2], [None]]
 
     def change(_: Any, sheet: Any) -> None:
-        sheet["A1048576"].font = openpyxl.styles.Font(bold=True)
+        sheet["A1048576"].font = Font(bold=True)
 
     path = write_workbook(tmp_path / "t.xlsx", rows, change)
     assert [row.number for row in read_sheet(path, ["a", "b"]).rows] == [3, 5]
