@@ -12,22 +12,25 @@ from elbow_core.tables import MAX_HEADER_ROW
 AttributeType = Literal["number", "decimal_comma", "date", "day_first", "month_first"]
 Key = Literal["file", "sop_instance_uid", "accession_number"]
 
+_MAX_NAME = 100
 _KEYS: tuple[Key, ...] = ("file", "sop_instance_uid", "accession_number")
 
 
 def _check_name(name: str) -> str:
-    if not name or has_outer_blanks(name):
-        raise ValueError(f"{name!r} is empty, or starts or ends with a blank")
+    if not name or has_outer_blanks(name) or not name.isprintable():
+        raise ValueError(f"{name!r} is empty, has a blank at its ends or is not printable")
     return name
 
 
 def _check_texts(values: dict[str, Any]) -> dict[str, Any]:
+    for text in filter(None, values):
+        _check_name(text)
     if len({normalise_id(text) for text in values}) < len(values):
         raise ValueError(f"two of {', '.join(map(ascii, values))} are one text")
     return values
 
 
-Name = Annotated[str, AfterValidator(_check_name)]
+Name = Annotated[str, Field(max_length=_MAX_NAME), AfterValidator(_check_name)]
 Texts = AfterValidator(_check_texts)
 
 
@@ -64,8 +67,8 @@ class TableColumns(StrictModel):
             raise ValueError(f"exactly one of {', '.join(_KEYS)} must find the image, not {named}")
         if self.study is not None and self.patient is None:
             raise ValueError(
-                "study needs patient: without ids of patients, name the column of studies there too, "
-                "since the images of a study are of one patient"
+                "study needs patient: without ids of patients, name the column of studies there "
+                "too, since the images of a study are of one patient"
             )
         return self
 

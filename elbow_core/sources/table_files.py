@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from elbow_core.errors import RadiographError
 from elbow_core.identity import normalise_id, normalise_image_id
+from elbow_core.progress import track
 from elbow_core.radiographs import IMAGE_SUFFIXES, read_tags_if_dicom
 from elbow_core.sources.scan_result import Rejection
 from elbow_core.sources.table_config import Key
@@ -108,7 +109,7 @@ def _by_file(root: Path, paths: Sequence[str]) -> ImageFinder:
 def _by_tag(root: Path, paths: Sequence[str], tag: str, attribute: str) -> ImageFinder:
     values: list[tuple[str, str]] = []
     unreadable: list[Rejection] = []
-    for path in paths:
+    for path in track(paths, len(paths), "find by tags"):
         try:
             tags = read_tags_if_dicom(root / path)
         except RadiographError as error:

@@ -22,6 +22,7 @@ MAX_SHEET_ROWS = 2**20
 MAX_MERGED_ROWS = 100_000
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _STARTS = (b"<", b"\0<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # of XML, with its marks
+_STRICT = "http://purl.oclc.org/ooxml/"
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 
 
@@ -125,6 +126,10 @@ class _Scan:
         local = name.rpartition(" ")[2]
         if self._depth == 0:
             self.is_sheet = local == "worksheet"
+            if self.is_sheet and name.startswith(_STRICT):
+                raise WorkbookError(
+                    "is a workbook of the form Strict Open XML; save it as an ordinary .xlsx"
+                )
         self._depth += 1
         if self.is_sheet and (handler := _HANDLERS.get(local)):
             handler(self, attributes)

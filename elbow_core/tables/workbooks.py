@@ -4,7 +4,7 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -94,7 +94,10 @@ class WorkbookSheet:
         if cell.data_type == "e":
             problem = f"is {cell.value}, an error of the spreadsheet; correct it"
             return SheetCell("", "text", problem)
-        return typed_cell(cell.value)
+        plain = typed_cell(cell.value)
+        if plain.kind == "number" and plain.text.isdecimal() and cell.number_format != "General":
+            return _with_shown_zeros(plain, cell.number_format)
+        return plain
 
 
 def open_sheet(data: bytes, name: str | None) -> WorkbookSheet:
@@ -154,6 +157,11 @@ def _refuse_other_files(data: bytes) -> None:
             "is a page, a document or XML, whatever its name; open it in a spreadsheet and save it "
             "as .xlsx"
         )
+
+
+def _with_shown_zeros(cell: SheetCell, number_format: str) -> SheetCell:
+    """Return a whole number with the leading zeros that a format such as ``00000`` shows."""
+    return replace(cell, text=cell.text.zfill(len(number_format) * (not number_format.strip("0"))))
 
 
 def _has_value(cells: Sequence[Any], columns: Sequence[int]) -> bool:

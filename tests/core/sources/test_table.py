@@ -206,6 +206,12 @@ def test_image_with_two_labels_is_a_contradiction(root):
     assert "a/1.png" not in {row.path for row in found.rows}
 
 
+def test_image_with_a_label_and_one_that_is_left_out_is_a_contradiction(root):
+    table(root, [*ROWS, ["1", "unclear", "P1", "S1", None, None, None, None]])
+    (entry,) = [entry for entry in scan(root, SOURCE).rejected if entry.contradiction]
+    assert (entry.path, "'unclear' in row 5" in entry.reason) == ("a/1.png", True)
+
+
 def test_image_that_is_listed_twice_with_one_label_is_refused(root):
     table(root, [*ROWS, ["A/1", "Fracture", "P1", "S1", None, None, None, None]])
     assert refusal(root, SOURCE) == (
@@ -342,7 +348,8 @@ def test_text_file_is_read_as_well(tmp_path):
         ({"label": "B", "file": "A", "sop_instance_uid": "U"}, "not file and sop_instance_uid"),
         ({"label": "B", "file": "A", "study": "S"}, "study needs patient"),
         ({"label": "", "file": "A"}, "is empty"),
-        ({"label": "B ", "file": "A"}, "starts or ends with a blank"),
+        ({"label": "B ", "file": "A"}, "has a blank at its ends"),
+        ({"label": "B", "file": "A" * 101}, "at most 100 characters"),
     ],
 )
 def test_columns_that_find_no_image_are_refused(columns, message):
@@ -354,7 +361,9 @@ def test_columns_that_find_no_image_are_refused(columns, message):
     ("changes", "message"),
     [
         ({"labels": {}}, "at least 1 item"),
-        ({"labels": {"a": 1, "A ": 0}}, "are one text"),
+        ({"labels": {"a": 1, "A": 0}}, "are one text"),
+        ({"labels": {"a ": 1, "b": 0}}, "has a blank at its ends"),
+        ({"attributes": {"a\nb": "Sex"}}, "is not printable"),
         ({"labels": {"a": 2}}, "Input should be 0 or 1"),
         ({"views": {"x": "skyline"}}, "Input should be 'ap'"),
         ({"splits": {"x": "dev"}}, "Input should be 'train'"),

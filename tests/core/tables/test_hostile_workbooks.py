@@ -174,6 +174,13 @@ def test_workbook_with_a_password_in_its_zip_is_refused(workbook):
     assert refusal(workbook) == "is encrypted; save it without a password"
 
 
+def test_strict_open_xml_is_refused_with_what_to_do(workbook):
+    plain = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    strict = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
+    alter_part(workbook, SHEET, lambda data: data.replace(plain, strict))
+    assert "Strict Open XML; save it as an ordinary .xlsx" in refusal(workbook)
+
+
 def test_workbook_with_an_unusual_compression_is_refused(workbook):
     with zipfile.ZipFile(workbook, "a", zipfile.ZIP_LZMA) as archive:
         archive.writestr("xl/more.xml", b"<a/>")

@@ -91,6 +91,14 @@ def test_number_of_pandas_with_decimal_is_whole(tmp_path):
     assert read_sheet(path, ["a"]).rows[0].cells["a"] == SheetCell("7", "number")
 
 
+@pytest.mark.parametrize(
+    ("value", "number_format", "text"),
+    [(123, "00000", "00123"), (123456, "00000", "123456"), (123, "0", "123"), (12, "0.00", "12")],
+)
+def test_leading_zeros_that_a_format_shows_are_read(tmp_path, value, number_format, text):
+    assert cell_of(tmp_path, value, number_format) == SheetCell(text, "number")
+
+
 def test_date_counts_from_the_epoch_of_the_workbook(tmp_path):
     def change(workbook: Any, _: Any) -> None:
         workbook.epoch = CALENDAR_MAC_1904
@@ -247,6 +255,21 @@ def test_several_visible_sheets_are_refused_unless_one_is_named(tmp_path):
     path = write_workbook(tmp_path / "t.xlsx", [["a", "b"], ["x", 1]], change)
     assert refusal(path) == "has 2 visible sheets; name one of 'Sheet 1', 'more'"
     assert len(read_sheet(path, ["a", "b"], sheet="Sheet 1").rows) == 1
+
+
+def test_workbook_with_macros_is_read_and_they_are_not(tmp_path):
+    path = write_workbook(tmp_path / "t.xlsm", [["a", "b"], ["x", 1]])
+    plain = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+    macros = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+    alter_part(path, "[Content_Types].xml", lambda data: data.replace(plain, macros))
+    assert read_sheet(path, ["a"]).rows[0].cells["a"].text == "x"
+
+
+def test_columns_behind_the_thousandth_are_not_found(tmp_path):
+    header = [f"c{number}" for number in range(1001)]
+    path = write_workbook(tmp_path / "t.xlsx", [header, range(1001)])
+    assert read_sheet(path, ["c999"]).rows[0].cells["c999"].text == "999"
+    assert "has no column 'c1000'" in refusal(path, ["c1000"])
 
 
 def test_content_decides_and_not_the_name(tmp_path):
