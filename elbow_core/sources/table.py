@@ -8,7 +8,7 @@ from elbow_core.errors import UserError
 from elbow_core.sources.listing import list_images
 from elbow_core.sources.scan_result import Rejection, ScanResult
 from elbow_core.sources.table_config import TableSource
-from elbow_core.sources.table_entries import Entry, read_entries, read_images, split_hidden
+from elbow_core.sources.table_entries import Entry, read_entries, split_hidden
 from elbow_core.sources.table_files import ImageFinder, find_by, form_of
 from elbow_core.tables import Sheet, SheetRow, read_sheet
 
@@ -157,15 +157,11 @@ def _row(image: str, entry: Entry, label: int, config: TableSource) -> ManifestR
 def _skip(
     hidden: Sheet, config: TableSource, finder: ImageFinder, listed: Mapping[str, object]
 ) -> list[Rejection]:
-    """Return the images that hidden rows alone name; such a row may also name none."""
+    """Return the images that hidden rows alone name; what else stands in them does not matter."""
     column = config.columns.key()[1]
-    images = [
-        _find_image(hidden, row, column, text, finder)
-        for row, text in zip(hidden.rows, read_images(hidden, config), strict=True)
-    ]
+    images = [image for row in hidden.rows for image in finder.find(row.cells[column].text)]
     reason = f"is in a hidden row of {hidden.path.name}, and source.hidden_rows is skip"
-    named = [image for image in dict.fromkeys(images) if image is not None and image not in listed]
-    return [Rejection(image, reason) for image in named]
+    return [Rejection(image, reason) for image in dict.fromkeys(images) if image not in listed]
 
 
 def _describe_no_match(

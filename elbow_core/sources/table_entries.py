@@ -46,21 +46,13 @@ def split_hidden(sheet: Sheet, config: TableSource) -> tuple[Sheet, Sheet]:
         return sheet, replace(sheet, rows=())
     if config.hidden_rows == "refuse":
         raise UserError(
-            f"{sheet.place(hidden[0])}: is hidden or filtered out, as are {len(hidden)} rows in "
-            "all; show them, or set source.hidden_rows to read or skip"
+            f"{sheet.place(hidden[0])}: is hidden or filtered out, the first of {len(hidden)} "
+            "such rows; show them, or set source.hidden_rows to read or skip"
         )
     return (
         replace(sheet, rows=tuple(row for row in sheet.rows if not row.hidden)),
         replace(sheet, rows=tuple(hidden)),
     )
-
-
-def read_images(sheet: Sheet, config: TableSource) -> list[str]:
-    """Return what finds the image of each row.
-
-    Raises `UserError` as `read_ids` does, and for an empty cell.
-    """
-    return _read_required(sheet, config.columns.key()[1])
 
 
 def read_entries(sheet: Sheet, config: TableSource) -> list[Entry]:
@@ -71,7 +63,7 @@ def read_entries(sheet: Sheet, config: TableSource) -> list[Entry]:
     """
     _refuse_problems(sheet)
     columns = config.columns
-    images = read_images(sheet, config)
+    images = _read_required(sheet, columns.key()[1])
     patients = _read_required(sheet, columns.patient)
     studies = _read_required(sheet, columns.study)
     attributes = {
@@ -82,10 +74,6 @@ def read_entries(sheet: Sheet, config: TableSource) -> list[Entry]:
     splits, views = _SPLITS | config.splits, _VIEWS | config.views
     entries = []
     for at, row in enumerate(sheet.rows):
-
-        def text(column: str | None, row: SheetRow = row) -> str:
-            return row.cells[column].text if column else ""
-
         label = read_mapped(sheet, row, columns.label, labels, "source.labels")
         entries.append(
             Entry(
@@ -97,14 +85,18 @@ def read_entries(sheet: Sheet, config: TableSource) -> list[Entry]:
                 study=studies[at],
                 split=read_mapped(sheet, row, columns.split, splits, "source.splits"),
                 view=read_mapped(sheet, row, columns.view, views, "source.views"),
-                body_part=text(columns.body_part) or config.body_part,
-                finding=text(columns.finding) if columns.finding else label,
+                body_part=_text(row, columns.body_part) or config.body_part,
+                finding=_text(row, columns.finding) if columns.finding else label,
                 attributes=tuple(
                     (name, values[at]) for name, values in attributes.items() if values[at]
                 ),
             )
         )
     return entries
+
+
+def _text(row: SheetRow, column: str | None) -> str:
+    return "" if column is None else row.cells[column].text
 
 
 def _refuse_problems(sheet: Sheet) -> None:

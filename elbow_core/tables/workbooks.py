@@ -11,11 +11,7 @@ from typing import Any
 from elbow_core.errors import library_reason
 from elbow_core.tables.reading import MAX_COLUMNS
 from elbow_core.tables.sheet_cells import EMPTY, SheetCell, typed_cell
-from elbow_core.tables.workbook_parts import (
-    SheetLayout,
-    WorkbookError,
-    look_through,
-)
+from elbow_core.tables.workbook_parts import SheetLayout, WorkbookError, look_through
 
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"

@@ -267,8 +267,8 @@ def test_hidden_rows_are_refused_read_or_skipped_as_the_configuration_says(root)
 
     table(root, ROWS, change)
     assert refusal(root, SOURCE) == (
-        "T: sheet 'Befunde': row 3: is hidden or filtered out, as are 1 rows in all; show them, or "
-        "set source.hidden_rows to read or skip"
+        "T: sheet 'Befunde': row 3: is hidden or filtered out, the first of 1 such rows; show "
+        "them, or set source.hidden_rows to read or skip"
     )
     skipped = scan(root, SOURCE.model_copy(update={"hidden_rows": "skip"}))
     assert [row.path for row in skipped.rows] == ["a/1.png"]
