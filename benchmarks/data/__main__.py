@@ -1,8 +1,8 @@
 """Measure how fast data is prepared and loaded, against bare OpenCV calls on the same images.
 
-    python -m benchmarks.data [prepare] [workers] [memory] [loader] [check]
+    python -m benchmarks.data [prepare] [workers] [memory] [headers] [loader] [check]
 
-Without a name all five run, in some minutes on two cores. The project's code and bare OpenCV run in
+Without a name all six run, in some minutes on two cores. The project's code and bare OpenCV run in
 alternating turns; ratios are medians over the turns, by CPU time where one process works, so that
 other load on the machine slows both. Work of several processes is measured by wall time, next to
 bare OpenCV in as many processes.
@@ -21,12 +21,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.data.dicom_headers import write_headers
 from benchmarks.data.measurement import (
     await_idle,
     children_cpu_seconds,
     measure,
     peaks_of_prepare,
     report,
+    scan_headers,
     spread,
 )
 from benchmarks.data.radiographs import SETTINGS, SIZE, configure, write_images
@@ -43,6 +45,10 @@ from elbow_core.prepare import prepare
 from elbow_core.radiographs import Augmentation, apply_affine, sample_affine
 
 TURNS = 7
+
+
+def silent(_: str) -> None:
+    """Print nothing: each turn would say the same about its patients."""
 
 
 def prepare_bare(paths: Sequence[Path]) -> None:
@@ -65,7 +71,7 @@ def benchmark_prepare(folder: Path) -> None:
     for turn in range(TURNS):
         config = configure(folder / "images", folder / f"out{turn}", workers=0)
         bare.append(measure(lambda: prepare_bare(paths)))
-        project.append(measure(lambda config=config: prepare(config)))
+        project.append(measure(lambda config=config: prepare(config, silent)))
     report("prepare, one core", bare, project, len(paths))
 
 
@@ -120,6 +126,23 @@ def benchmark_memory(folder: Path) -> None:
         )
 
 
+def benchmark_headers(folder: Path) -> None:
+    """Measure time and peak memory of scanning DICOM headers with two workers."""
+    for count in (1_000, 50_000):
+        root = folder / f"headers{count}"
+        write_headers(root, count)
+        (folder / "key").write_bytes(bytes(range(32)))
+        config = configure(root, folder / "prepared", workers=2)
+        file = folder / f"headers{count}.yaml"
+        file.write_text(dump_config(config.model_copy(update={"id_key": folder / "key"})))
+        scanned = scan_headers(file)
+        print(
+            f"headers, {scanned.files} DICOM files, two workers: {scanned.wall:.1f} s, "
+            f"{scanned.cpu:.1f} s of CPU time; peak {scanned.own // 1024} MiB in the main process, "
+            f"{scanned.largest_worker // 1024} MiB in the larger worker"
+        )
+
+
 def benchmark_loader(folder: Path) -> None:
     """Compare loading augmented batches with the bare affine warps, on one core."""
     # Imported here: worker processes import this module, and JAX would add a second to their start.
@@ -129,7 +152,7 @@ def benchmark_loader(folder: Path) -> None:
     keep_freed_memory()  # as the training commands do
     write_images(folder / "images", 240)
     cv2.setNumThreads(1)
-    prepare(configure(folder / "images", folder / "prepared", workers=0))
+    prepare(configure(folder / "images", folder / "prepared", workers=0), silent)
     data = open_prepared(folder / "prepared")
     images = list(data.archive)
     rng = np.random.default_rng(0)
@@ -202,6 +225,7 @@ BENCHMARKS = {
     "prepare": benchmark_prepare,
     "workers": benchmark_workers,
     "memory": benchmark_memory,
+    "headers": benchmark_headers,
     "loader": benchmark_loader,
     "check": benchmark_check,
 }

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 # Runs in its own process, which imports no more than the command does.
-PREPARE_AND_PRINT_MEMORY = """
-import multiprocessing, sys, threading, time
+_RECORD_MEMORY = """
+import multiprocessing, os, sys, threading, time
 from pathlib import Path
-from elbow_core.prepare.__main__ import main
 
 def peak(process):
     status = Path(f"/proc/{process}/status").read_text()
@@ -25,11 +24,23 @@ def record_peaks():
         peaks.extend(peak(child.pid) for child in multiprocessing.active_children())
         time.sleep(0.05)
 
+peaks = [0]
 if __name__ == "__main__":
-    peaks = [0]
     threading.Thread(target=record_peaks, daemon=True).start()
+"""
+PREPARE_AND_PRINT_MEMORY = f"""{_RECORD_MEMORY}
+    from elbow_core.prepare.__main__ import main
     main(["--config", sys.argv[1]])
     print(peak("self"), max(peaks))
+"""
+SCAN_AND_PRINT_MEMORY = f"""{_RECORD_MEMORY}
+    from elbow_core.config import load_config
+    from elbow_core.prepare import DataConfig, scan_inputs
+    config = load_config(DataConfig, Path(sys.argv[1]))
+    start = time.perf_counter()
+    found = scan_inputs(config)
+    wall, cpu = time.perf_counter() - start, sum(os.times()[:4])
+    print(len(found.rows), wall, cpu, peak("self"), max(peaks))
 """
 
 
@@ -69,6 +80,28 @@ def peaks_of_prepare(config: Path) -> tuple[int, int]:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     own, largest_worker = map(int, done.stdout.split()[-2:])
     return own, largest_worker
+
+
+@dataclass(frozen=True)
+class ScannedHeaders:
+    """Seconds of wall time, and of CPU time over all processes with their start.
+
+    Peak memory of the process and its largest worker is in KiB.
+    """
+
+    files: int
+    wall: float
+    cpu: float
+    own: int
+    largest_worker: int
+
+
+def scan_headers(config: Path) -> ScannedHeaders:
+    """Scan the source of a configuration and all DICOM headers, in a process of its own."""
+    command = [sys.executable, "-c", SCAN_AND_PRINT_MEMORY, str(config)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    files, wall, cpu, own, largest_worker = done.stdout.split()[-5:]
+    return ScannedHeaders(int(files), float(wall), float(cpu), int(own), int(largest_worker))
 
 
 def report(name: str, bare: Sequence[Timing], project: Sequence[Timing], images: int) -> None:

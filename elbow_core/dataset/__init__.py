@@ -10,7 +10,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_core.dataset.archive import Archive, open_archive, write_archive
-    from elbow_core.dataset.archive_index import INDEX_FILE, write_index
+    from elbow_core.dataset.archive_index import INDEX_FILE, read_ungrouped, write_index
     from elbow_core.dataset.archive_segments import (
         Segment,
         check_segment,
@@ -111,6 +111,7 @@ __all__ = [
     "read_manifest",
     "read_regions",
     "read_seen_images",
+    "read_ungrouped",
     "refuse_seen",
     "seen_by_run",
     "segment_length",
@@ -129,7 +130,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "archive": ["Archive", "open_archive", "write_archive"],
-        "archive_index": ["INDEX_FILE", "write_index"],
+        "archive_index": ["INDEX_FILE", "read_ungrouped", "write_index"],
         "archive_segments": [
             "Segment",
             "check_segment",

@@ -111,3 +111,12 @@ def read_index(path: Path) -> dict[str, Any]:
     if not consistent:
         raise ArchiveError(f"{path}: is inconsistent; prepare it again")
     return index | {"segments": segments}
+
+
+def read_ungrouped(directory: Path) -> int | None:
+    """Return how many images of a prepared folder count as patients of their own (`write_index`).
+
+    None if the folder has no index, or that of an earlier version. Raises `ArchiveError`.
+    """
+    file = directory / INDEX_FILE
+    return read_index(file)["ungrouped"] if file.is_file() else None

@@ -18,7 +18,7 @@ from elbow_core.prepare.pipeline import MANIFEST, NEAR_DUPLICATES, REJECTED, pre
 from elbow_core.printable import one_line
 from elbow_core.tables import read_csv_table
 
-_REASONS = 5  # that are printed
+_REASONS = 12  # that are printed: all rules that leave files out, and some
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from elbow_core.dataset import ManifestRow, Region
-from elbow_core.errors import RadiographError, UserError
+from elbow_core.dataset import ManifestRow, Region, validate_manifest
+from elbow_core.errors import ManifestError, RadiographError, UserError
 from elbow_core.prepare.config import DataConfig
 from elbow_core.prepare.dicom_files import (
     DISAGREEMENTS,
@@ -17,7 +17,7 @@ from elbow_core.prepare.dicom_files import (
 from elbow_core.prepare.private_names import PrivateNames
 from elbow_core.printable import one_line
 from elbow_core.processes import WorkerPool
-from elbow_core.sources import Rejection, ScanResult
+from elbow_core.sources import Rejection, ScanResult, scan
 
 _NAMED = 3
 
@@ -34,6 +34,31 @@ class Inputs:
     disagreements: Sequence[Disagreement]
     ungrouped: frozenset[str]
     """Paths of the images that count as patients of their own."""
+
+
+def scan_source(config: DataConfig, names: PrivateNames | None) -> ScanResult:
+    """Return the checked rows of the source; with ``names``, their paths are in the private table.
+
+    Raises `UserError`, also for a file with two labels if the settings are strict.
+    """
+    found = scan(config.root, config.source, config.workers)
+    refuse_contradictions(config, found.rejected)
+    validate_manifest(found.rows, config.root)
+    if names is None:
+        return found
+    names.record([row.path for row in found.rows] + [entry.path for entry in found.rejected])
+    # The order of names says something about them.
+    return replace(found, rows=sorted(found.rows, key=lambda row: names.hide(row.path)))
+
+
+def scan_inputs(config: DataConfig, say: Callable[[str], object] = print) -> Inputs:
+    """Return what `prepare` starts from, with plain ids and paths; nothing is written.
+
+    Raises `UserError` as `read_inputs` and the source do; messages name files.
+    """
+    found = scan_source(config, None)
+    with WorkerPool(config.workers) as pool:
+        return read_inputs(config, pool, found, None, say)
 
 
 def read_inputs(
@@ -67,8 +92,8 @@ def read_inputs(
     hide = names.hide if names else str
     if joined.without_id and config.strict:
         raise RadiographError(
-            f"{config.root / joined.without_id[0]}: has no PatientID (0010,0020), and neither have "
-            f"{len(joined.without_id) - 1} other files; without --strict they are used"
+            f"{config.root / joined.without_id[0]}: has no PatientID (0010,0020), one of "
+            f"{len(joined.without_id)} such DICOM files; without --strict they are used"
         )
     for line in _describe(config, facts, joined.without_id, joined.patients, hide):
         say(line)
@@ -88,6 +113,13 @@ def read_inputs(
         joined.disagreements,
         frozenset(joined.ungrouped),
     )
+
+
+def refuse_contradictions(config: DataConfig, rejected: Sequence[Rejection]) -> None:
+    """Raise `ManifestError` for the first file with both labels, if the settings are strict."""
+    first = next((entry for entry in rejected if entry.contradiction), None)
+    if config.strict and first is not None:
+        raise ManifestError(f"{config.root / first.path}: {first.reason}")
 
 
 def hide_paths(rows: Sequence[ManifestRow], names: PrivateNames | None) -> Sequence[ManifestRow]:
@@ -130,4 +162,5 @@ def _advice(config: DataConfig, found: ScanResult, facts: Sequence[FileFacts | N
         return found.without_patients
     if config.identity_from_tags:
         return "name their patients in the source, or leave these files out"
-    return f"set id_key, so that DICOM tags say whose they are (or {found.without_patients})"
+    off = "" if config.dicom.identity is None else " and leave out dicom.identity"
+    return f"set id_key{off}, so that DICOM tags say whose they are; or {found.without_patients}"

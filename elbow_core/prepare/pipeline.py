@@ -27,7 +27,6 @@ from elbow_core.dataset import (
     open_archive,
     read_key,
     split_patients,
-    validate_manifest,
     write_index,
     write_manifest,
     write_near_duplicates,
@@ -39,12 +38,18 @@ from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
 from elbow_core.prepare.dicom_files import DISAGREEMENTS, write_disagreements
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
-from elbow_core.prepare.inputs import Inputs, hide_paths, read_inputs
+from elbow_core.prepare.inputs import (
+    Inputs,
+    hide_paths,
+    read_inputs,
+    refuse_contradictions,
+    scan_source,
+)
 from elbow_core.prepare.private_names import PrivateNames, default_table, hidden_names
 from elbow_core.prepare.rejections import write_rejected
 from elbow_core.prepare.resumable_folder import resumable_folder
 from elbow_core.processes import WorkerPool
-from elbow_core.sources import Rejection, scan
+from elbow_core.sources import Rejection
 
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
@@ -84,13 +89,7 @@ def _prepare_hidden(
     names: PrivateNames | None,
     say: Callable[[str], object],
 ) -> bool:
-    found = scan(config.root, config.source, config.workers)
-    _refuse_contradictions(config, found.rejected)
-    validate_manifest(found.rows, config.root)
-    if names:
-        names.record([row.path for row in found.rows] + [entry.path for entry in found.rejected])
-        # The order of names says something about them.
-        found = replace(found, rows=sorted(found.rows, key=lambda row: names.hide(row.path)))
+    found = scan_source(config, names)
     _refuse_foreign(config.out)
     with WorkerPool(config.workers) as pool:
         inputs = read_inputs(config, pool, found, names, say)
@@ -120,7 +119,7 @@ def _prepare(
         unreadable = [Rejection(row.path, file.reason) for row, file in digested if file.reason]
         rows = [replace(row, sha256=file.sha256) for row, file in digested if not file.reason]
         rows, contradicting = _drop_contradictions(rows)
-        _refuse_contradictions(config, contradicting)
+        refuse_contradictions(config, contradicting)
         assign_splits(rows, config.split)
         archived = archive_images(
             pool, config.root, rows, config.preprocess, directory, work, config.strict
@@ -243,13 +242,6 @@ def _is_prepared(out: Path, fingerprint: str) -> bool:
         f"{out}: was prepared with other settings or from other files, or by an earlier version; "
         "delete it or choose another out"
     )
-
-
-def _refuse_contradictions(config: DataConfig, rejected: Sequence[Rejection]) -> None:
-    """Raise `ManifestError` for the first file with both labels, if the settings are strict."""
-    first = next((entry for entry in rejected if entry.contradiction), None)
-    if config.strict and first is not None:
-        raise ManifestError(f"{config.root / first.path}: {first.reason}")
 
 
 def _drop_contradictions(

@@ -43,7 +43,7 @@ class PrivateNames:
     def hide_own(self, reason: str, path: str) -> str:
         """Return what is said of a file, with its hash in place of its path and of its names."""
         file = PurePosixPath(path)
-        for name in sorted({path, *file.parts, file.stem}, key=len, reverse=True):
+        for name in sorted({path, file.name, file.stem}, key=len, reverse=True):
             if len(name) >= _SHORTEST:
                 reason = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", self.hide(path), reason)
         return reason

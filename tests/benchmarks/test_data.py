@@ -14,4 +14,4 @@ def test_unknown_benchmark_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["speed"])
     assert ended.value.code == 2
-    assert "not one of prepare, workers, memory, loader, check" in capsys.readouterr().err
+    assert "not one of prepare, workers, memory, headers, loader, check" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elbow_core.dataset import open_archive, read_manifest
+from elbow_core.dataset import open_archive, read_manifest, read_ungrouped
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.operating_points import (
@@ -42,6 +42,11 @@ from elbow_core.printable import plain_text
 NO_PATIENTS = (
     "No patient is named, so images count as independent; if some share a patient, the intervals "
     "are too narrow."
+)
+UNGROUPED = (
+    "For {images} images of the prepared data nothing says whose they are, so each counts as a "
+    "patient of its own; if some share a patient, that patient may be in two splits, and the "
+    "intervals are too narrow."
 )
 NO_INPUTS = ReportInputs()
 DEFAULT_SETTINGS = ReportSettings()
@@ -89,6 +94,7 @@ def _write_into(
         image_flow(predictions[0], rows, rejected),
         files,
         settings,
+        _ungrouped(inputs),
     )
     written = metrics_json(content)
     pictures = draw_figures(folder, predictions, content.models, settings.seed)
@@ -142,8 +148,13 @@ def report_content(
     flow: ImageFlow,
     files: Sequence[InputFile],
     settings: ReportSettings,
+    ungrouped: int = 0,
 ) -> ReportContent:
-    """Compute all numbers of a report over aligned predictions."""
+    """Compute all numbers of a report over aligned predictions.
+
+    ``ungrouped`` images of the prepared data count as patients of their own, since nothing says
+    whose they are.
+    """
     first = predictions[0]
     models = {}
     for model in predictions:
@@ -168,7 +179,7 @@ def report_content(
         normal=int(len(first) - first.label.sum()),
         draws=settings.draws,
         seed=settings.seed,
-        notes=[] if known.size == len(first) else [_note_on_patients(known.size, first)],
+        notes=_notes_on_patients(known.size, first, ungrouped),
         models=models,
         comparisons=compare_models(predictions, defaults),
         mean=mean,
@@ -177,11 +188,26 @@ def report_content(
     )
 
 
-def _note_on_patients(known: int, predictions: Predictions) -> str:
+def _notes_on_patients(known: int, predictions: Predictions, ungrouped: int) -> list[str]:
+    notes = []
     if not known:
-        return NO_PATIENTS
-    unknown = len(predictions) - known
-    return f"{unknown} images name no patient; each of them counts as a patient of its own."
+        notes.append(NO_PATIENTS)
+    elif unknown := len(predictions) - known:
+        notes.append(
+            f"{unknown} images name no patient; each of them counts as a patient of its own."
+        )
+    if ungrouped:
+        notes.append(UNGROUPED.format(images=ungrouped))
+    return notes
+
+
+def _ungrouped(inputs: ReportInputs) -> int:
+    """Return how many images of the prepared data count as patients of their own, if it is known.
+
+    A manifest alone is that of the folder in which it lies.
+    """
+    folder = inputs.archive or (inputs.manifest and Path(inputs.manifest).parent)
+    return (read_ungrouped(Path(folder)) or 0) if folder else 0
 
 
 def _require_drawable(name: str) -> None:

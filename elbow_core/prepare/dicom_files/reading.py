@@ -51,7 +51,7 @@ def read_facts(
     """
     read = partial(_read_file, root, settings, identity, strict)
     results = pool.map(read, [row.path for row in rows], batch=32)
-    return [facts and _shared(facts) for facts in track(results, len(rows), "read tags")]
+    return [facts and _shared(facts) for facts in track(results, len(rows), "read headers")]
 
 
 def _read_file(

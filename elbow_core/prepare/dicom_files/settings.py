@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
+from pydicom.config import IGNORE
 from pydicom.uid import UID
 
 from elbow_core.config import StrictModel
@@ -19,7 +20,8 @@ def _check_code(text: str) -> str:
 
 
 def _check_syntax(text: str) -> str:
-    if not UID(text).is_valid or not UID(text).is_transfer_syntax:
+    uid = UID(text, validation_mode=IGNORE)
+    if not uid.is_valid or not uid.is_transfer_syntax:
         raise ValueError(f"{text!r} is not the UID of a transfer syntax, as 1.2.840.10008.1.2.1")
     return text
 

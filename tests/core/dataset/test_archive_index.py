@@ -12,20 +12,25 @@ from elbow_core.dataset import images_learnt_from, open_prepared
 from elbow_core.errors import ArchiveError, ConfigError
 from tests.support.prepare_folders import KEY, prepare_and_open
 
+LATER_KEYS = {2: ("key", "digests", "ungrouped"), 3: ("ungrouped",)}
 
-def former_index(data, folder: Path) -> Path:
-    """Copy a prepared folder with an index of format 2."""
+
+def former_index(data, folder: Path, number: int = 2) -> Path:
+    """Copy a prepared folder with an index of a former format."""
     shutil.copytree(data.directory, folder)
     index = json.loads((folder / "index.json").read_text())
-    former = {key: value for key, value in index.items() if key not in ("key", "digests")}
-    (folder / "index.json").write_text(json.dumps(former | {"format": 2}))
+    former = {key: value for key, value in index.items() if key not in LATER_KEYS[number]}
+    (folder / "index.json").write_text(json.dumps(former | {"format": number}))
     return folder
 
 
 def test_former_index_of_plain_data_is_read(first, tmp_path):
-    data = open_prepared(former_index(first, tmp_path / "former"))
-    np.testing.assert_array_equal(data.archive[0], first.archive[0])
-    assert images_learnt_from(data) == images_learnt_from(first)
+    for number in LATER_KEYS:
+        data = open_prepared(former_index(first, tmp_path / f"former{number}", number))
+        np.testing.assert_array_equal(data.archive[0], first.archive[0])
+        assert images_learnt_from(data) == images_learnt_from(first)
+        assert data.archive.ungrouped is None
+    assert first.archive.ungrouped == 0
 
 
 def test_former_index_of_keyed_data_is_opened_and_not_learnt_from(sources, tmp_path):
@@ -47,7 +52,12 @@ def test_former_index_of_keyed_data_is_opened_and_not_learnt_from(sources, tmp_p
         {"digests": None},
         {"digests": ["a"] * 48},
         {"format": True},
-        {"format": 4},
+        {"format": 3},
+        {"format": 5},
+        {"ungrouped": -1},
+        {"ungrouped": 49},
+        {"ungrouped": True},
+        {"ungrouped": None},
         {"more": 1},
     ],
 )

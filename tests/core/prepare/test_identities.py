@@ -10,7 +10,13 @@ from pydicom.uid import JPEGLosslessSV1, RLELossless
 from elbow_core.config import dump_config, load_config
 from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import ConfigError, UserError
-from elbow_core.prepare import DataConfig, FractionSplit, OfficialSplit, prepare
+from elbow_core.prepare import (
+    DataConfig,
+    FractionSplit,
+    OfficialSplit,
+    prepare,
+    read_private_paths,
+)
 from elbow_core.prepare.__main__ import main
 from elbow_core.radiographs import Preprocessing, preprocess, read_radiograph
 from elbow_core.sources import FolderSource
@@ -107,17 +113,15 @@ def test_strict_needs_no_value(config, flag):
 def test_keyed_ids_hide_the_names_in_all_shared_files(config, tmp_path):
     key = tmp_path / "key"
     key.write_bytes(bytes(range(32)))
-    prepare(config)
-    named = read_manifest(config.out / "manifest.csv")
     hashed = config.model_copy(update={"id_key": key, "out": tmp_path / "hashed"})
     prepare(hashed)
     rows = read_manifest(hashed.out / "manifest.csv")
-    assert [row.path for row in rows] == [row.path for row in named]
-    for row in rows:
-        assert "smith" not in f"{row.image_id} {row.patient_id} {row.study_id}"
+    files = read_private_paths(tmp_path / "key.hashed.paths.csv")
+    assert len({files[row.path] for row in rows}) == IMAGES
+    assert all((config.root / files[row.path]).is_file() for row in rows)
     assert open_archive(hashed.out).ids == tuple(row.image_id for row in rows)
-    for name in ("index.json", "near_duplicates.csv"):
-        assert "smith" not in (hashed.out / name).read_text()
+    for file in hashed.out.iterdir():
+        assert b"smith" not in file.read_bytes()
     assert not prepare(hashed)
     key.write_bytes(bytes(32))
     with pytest.raises(UserError, match="other settings or from other files"):

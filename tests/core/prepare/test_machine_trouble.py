@@ -107,7 +107,7 @@ def test_small_address_space_is_one_line(config, mebibytes, workers):
         # OpenBLAS reserves memory for each of its threads while it is imported.
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
     )
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("read: ")]
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("read")]
     assert done.returncode == 2
     assert line.startswith("error: ")
     assert "allow more memory (ulimit -v)" in line

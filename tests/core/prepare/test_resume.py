@@ -125,8 +125,12 @@ def test_resumed_run_decodes_only_unfinished_segments(config, uninterrupted, mon
     assert count_decoded(config, monkeypatch) == IMAGES - 1 - 3 * 64
     assert contents(config.out) == uninterrupted
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in lines] == ["read: 300 of 300", "prepare: 299 of 299"]
-    assert "192 of them in an earlier run" in lines[1]
+    assert [line.split(",")[0] for line in lines] == [
+        "read headers: 300 of 300",
+        "read: 300 of 300",
+        "prepare: 299 of 299",
+    ]
+    assert "192 of them in an earlier run" in lines[2]
 
 
 def test_truncated_segment_is_written_again(config, uninterrupted, monkeypatch):
@@ -173,7 +177,7 @@ def test_full_disk_is_one_line_that_names_the_finished_part(config, uninterrupte
     done = subprocess.run(
         ["bash", "-c", limited], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("read: ")]
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("read")]
     assert done.returncode == 2
     assert line.startswith(f"error: {config.out}: cannot be written: ")
     assert "File too large" in line
