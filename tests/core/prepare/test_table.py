@@ -35,8 +35,8 @@ workers: 0
 """
 
 
-def write_images(root: Path) -> list[str]:
-    """Write 30 PNG files whose names are numbers with zeros, and 10 DICOM files; return them."""
+def write_images(root: Path) -> None:
+    """Write 30 PNG files whose names are numbers with zeros, and 10 DICOM files."""
     for number in range(30):
         write(root / f"s{number % 3}" / f"{number:05d}.png", make_image(number))
     (root / "dicom").mkdir()
@@ -46,7 +46,6 @@ def write_images(root: Path) -> list[str]:
         (root / "dicom" / f"im{number}.dcm").write_bytes(
             dicom(pixels, SOPInstanceUID=f"1.2.3.{number}", PatientSex="M", **tags)
         )
-    return sorted(path.name for path in root.rglob("*.*"))
 
 
 def messy_rows() -> list[list[Any]]:
@@ -63,12 +62,19 @@ def messy_rows() -> list[list[Any]]:
     return [*rows, ["gone.png", "fracture", "P99"], [None, " "]]
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("original")
+    write_images(root)
+    write_workbook(root / "labels.xlsx", messy_rows())
+    (root / "notes.txt").write_text("x")
+    write(root / "s0/extra.png", make_image(99))
+    return root
+
+
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    write_images(tmp_path / "root")
-    write_workbook(tmp_path / "root/labels.xlsx", messy_rows())
-    (tmp_path / "root/notes.txt").write_text("x")
-    write(tmp_path / "root/s0/extra.png", make_image(99))
+def folder(tmp_path, original) -> Path:
+    shutil.copytree(original, tmp_path / "root")
     config = CONFIG.format(root=tmp_path / "root", out=tmp_path / "out")
     (tmp_path / "data.yaml").write_text(config)
     return tmp_path
