@@ -42,7 +42,10 @@ def write_images(root: Path) -> None:
     (root / "dicom").mkdir()
     for number in range(30, 40):
         pixels = make_image(number).astype(np.uint16) * 10
-        tags = {"PatientID": f"{number // 2:04d}", "StudyInstanceUID": f"1.2.{number // 2}"}
+        tags: dict[str, Any] = {
+            "PatientID": f"{number // 2:04d}",
+            "StudyInstanceUID": f"1.2.{number // 2}",
+        }
         (root / "dicom" / f"im{number}.dcm").write_bytes(
             dicom(pixels, SOPInstanceUID=f"1.2.3.{number}", PatientSex="M", **tags)
         )

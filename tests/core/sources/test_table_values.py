@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from elbow_core.errors import UserError
+from elbow_core.sources.table_config import AttributeType
 from elbow_core.sources.table_values import read_attribute, read_mapped
 from elbow_core.tables import Sheet, read_sheet
 from tests.support.spreadsheets import write_workbook
@@ -19,7 +20,7 @@ def column(tmp_path: Path, values: list[Any]) -> Sheet:
     return read_sheet(write_workbook(tmp_path / "t.xlsx", rows), ["key", "value"])
 
 
-def refusal(tmp_path: Path, values: list[Any], kind: str | None) -> str:
+def refusal(tmp_path: Path, values: list[Any], kind: AttributeType | None) -> str:
     with pytest.raises(UserError) as caught:
         read_attribute(column(tmp_path, values), "value", kind)
     return str(caught.value).partition("sheet 'Sheet 1': ")[2]
