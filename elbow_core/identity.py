@@ -20,6 +20,7 @@ _CONTROL = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
 
 _INVISIBLE = re.compile(f"[{_CONTROL}{_FORMAT}{_FILLERS}{_SELECTORS}]")
 _OUTER_BLANKS = re.compile(rf"\A[\s{_CONTROL}{_FORMAT}]|[\s{_CONTROL}{_FORMAT}]\Z")
+_LEADING_BLANKS = re.compile(rf"[\s{_CONTROL}{_FORMAT}]*")
 _WIDTHS = ("<wide> ", "<narrow> ")
 
 
@@ -57,6 +58,17 @@ def normalise_image_id(text: str) -> str:
 def has_outer_blanks(text: str) -> bool:
     """Say whether text starts or ends with a blank of any kind or an invisible character."""
     return _OUTER_BLANKS.search(text) is not None
+
+
+def strip_outer_blanks(text: str) -> str:
+    """Return text without the blanks and invisible characters at its ends (`has_outer_blanks`)."""
+    stripped = _without_leading_blanks(text)
+    return _without_leading_blanks(stripped[::-1])[::-1]
+
+
+def _without_leading_blanks(text: str) -> str:
+    leading = _LEADING_BLANKS.match(text)
+    return text[leading.end() :] if leading else text
 
 
 @functools.lru_cache(maxsize=4096)

@@ -67,10 +67,13 @@ def paths_of_kind(
 def _path(location: tuple[str | int, ...], values: Any) -> tuple[str | int, ...]:
     """Return the keys of the file in a location: pydantic also includes the member of a union."""
     path = []
+    member = ""  # of the union that was entered last, which may be the name of a key too
     for position, key in enumerate(location):
-        if isinstance(values, dict) and key in values:
+        if path and isinstance(values, dict) and key == values.get("kind") != member:
+            member = key
+        elif isinstance(values, dict) and key in values:
             path.append(key)
-            values = values[str(key)]
+            values, member = values[str(key)], ""
         elif isinstance(values, list) and isinstance(key, int) and key < len(values):
             path.append(key)
             values = values[key]

@@ -210,8 +210,10 @@ def _fingerprint(
     names: PrivateNames | None,
 ) -> str:
     """Digest the inputs of the result: settings, the row and content of each file, the regions."""
-    elsewhere = {"root", "out", "workers", "id_key", "private_paths"}
-    settings = config.model_dump(mode="json", exclude=elsewhere)
+    # Of a table of labels counts what its rows say, and not where it lies.
+    elsewhere = ("root", "out", "workers", "id_key", "private_paths")
+    exclude = dict.fromkeys(elsewhere, True) | {"source": {"table"}}
+    settings = config.model_dump(mode="json", exclude=exclude)
     rows = hide_paths(inputs.rows, names)
     contents = [[*astuple(row), file.sha256] for row, file in zip(rows, files, strict=True)]
     digested: list[Any] = [_VERSION, settings, contents]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from elbow_core.errors import UserError
-from elbow_core.sources import elbow, folder, fracatlas, grazpedwri, mura
+from elbow_core.sources import elbow, folder, fracatlas, grazpedwri, mura, table
 from elbow_core.sources.elbow import ElbowSource
 from elbow_core.sources.folder import FolderSource
 from elbow_core.sources.fracatlas import FracAtlasSource
@@ -16,9 +16,16 @@ from elbow_core.sources.mura import MuraSource
 from elbow_core.sources.scan_result import ScanResult
 from elbow_core.sources.synthetic import source as synthetic
 from elbow_core.sources.synthetic.source import SyntheticSource
+from elbow_core.sources.table_config import TableSource
 
 Source = Annotated[
-    ElbowSource | MuraSource | FracAtlasSource | GrazPedWriSource | FolderSource | SyntheticSource,
+    ElbowSource
+    | MuraSource
+    | FracAtlasSource
+    | GrazPedWriSource
+    | FolderSource
+    | TableSource
+    | SyntheticSource,
     Field(discriminator="kind"),
 ]
 
@@ -40,6 +47,8 @@ def scan(root: Path, source: Source, workers: int = 1) -> ScanResult:
             found = grazpedwri.scan(root, source)
         case FolderSource():
             found = folder.scan(root, source)
+        case TableSource():
+            found = table.scan(root, source)
         case SyntheticSource():
             found = synthetic.scan(root, source, workers)
     if not found.rows:

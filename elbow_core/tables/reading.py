@@ -103,7 +103,8 @@ def read_csv_rows(
 
     Reference: RFC 4180.
     """
-    lines: Iterable[str] = _split_lines(_read_text(path, error), path, error)
+    text = decode_text(read_table_bytes(path, error), path, error)
+    lines: Iterable[str] = split_lines(text, path, error)
     if comments:
         # An empty line keeps the count of lines.
         lines = ("\n" if line.startswith("#") else line for line in lines)
@@ -129,7 +130,7 @@ def read_csv_rows(
     return rows
 
 
-def _split_lines(text: str, path: Path, error: type[UserError]) -> Iterator[str]:
+def split_lines(text: str, path: Path, error: type[UserError]) -> Iterator[str]:
     """Yield the lines of a text with their ends, none longer than a row may be."""
     position = 0
     for number, end in enumerate(_LINE_END.finditer(text), start=1):
@@ -140,33 +141,41 @@ def _split_lines(text: str, path: Path, error: type[UserError]) -> Iterator[str]
         position = end.end()
 
 
-def _read_bytes(path: Path) -> bytes:
-    """Return the content of a file, or of a pipe that the shell has opened for the command.
+def read_table_bytes(path: Path, error: type[UserError] = UserError) -> bytes:
+    """Return the content of a table, or of a pipe that the shell has opened for the command.
 
-    At most one byte more than a table may have. Another pipe might never end.
+    Another pipe might never end. Raises ``error`` for a file that cannot be read or has more than
+    `MAX_BYTES`.
     """
-    if str(path).startswith(_OPENED_BY_THE_SHELL):
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    return read_regular(path, MAX_BYTES + 1)
-
-
-def _read_text(path: Path, error: type[UserError]) -> str:
     try:
-        data = _read_bytes(path)
+        if str(path).startswith(_OPENED_BY_THE_SHELL):
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        else:
+            data = read_regular(path, MAX_BYTES + 1)
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror}") from problem
     if len(data) > MAX_BYTES:
         raise error(f"{path}: is larger than {MAX_BYTES >> 20} MiB; divide the table")
-    for mark, name in _WIDE_ENCODINGS:
-        if data.startswith(mark):
-            raise error(f"{path}: cannot be read: it is {name} text; save it as UTF-8")
+    return data
+
+
+def decode_text(
+    data: bytes, path: Path, error: type[UserError] = UserError, *, utf16: bool = False
+) -> str:
+    """Return the text of a table in UTF-8, or also in UTF-16 with a byte order mark.
+
+    Raises ``error`` for other bytes and for a null character, with the line.
+    """
+    mark, name = next(((m, n) for m, n in _WIDE_ENCODINGS if data.startswith(m)), (b"", "UTF-8"))
+    if mark and not (utf16 and name == "UTF-16"):
+        raise error(f"{path}: cannot be read: it is {name} text; save it as UTF-8")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if mark else "utf-8-sig")
     except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
+        line = data[: problem.start].decode("utf-16" if mark else "latin-1").count("\n") + 1
         raise error(
-            f"{path}: cannot be read: line {line} is not UTF-8 text; save it as UTF-8"
+            f"{path}: cannot be read: line {line} is not {name} text; save it as UTF-8"
         ) from problem
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
