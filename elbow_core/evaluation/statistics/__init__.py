@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from elbow_core.evaluation.statistics.feasibility import (
         MATRIX_METRICS,
+        MOST_IMAGES,
         feasible_confusions,
         implied_prevalence,
         search_confusions,
@@ -49,6 +50,11 @@ if TYPE_CHECKING:
         wilson,
     )
     from elbow_core.evaluation.statistics.metrics import BinaryMetrics, binary_metrics
+    from elbow_core.evaluation.statistics.printed_values import (
+        Range,
+        rounded_range,
+        truncated_range,
+    )
     from elbow_core.evaluation.statistics.ranking import auroc, average_precision
     from elbow_core.evaluation.statistics.recalibration import (
         CalibrationLine,
@@ -76,6 +82,7 @@ __all__ = [
     "DRAWS",
     "ECE_BINS",
     "MATRIX_METRICS",
+    "MOST_IMAGES",
     "NONE_INJURED",
     "NO_NEGATIVES",
     "NO_POSITIVES",
@@ -87,6 +94,7 @@ __all__ = [
     "Difference",
     "Interval",
     "Labels",
+    "Range",
     "ReliabilityBins",
     "apply_temperature",
     "area_interval",
@@ -112,9 +120,11 @@ __all__ = [
     "proportion_interval",
     "reliability_bins",
     "roc_and_precision_bands",
+    "rounded_range",
     "score_intervals",
     "search_confusions",
     "treat_all",
+    "truncated_range",
     "undefined_metrics",
     "wilson",
 ]
@@ -141,6 +151,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "feasibility": [
             "MATRIX_METRICS",
+            "MOST_IMAGES",
             "feasible_confusions",
             "implied_prevalence",
             "search_confusions",
@@ -155,6 +166,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "wilson",
         ],
         "metrics": ["BinaryMetrics", "binary_metrics"],
+        "printed_values": ["Range", "rounded_range", "truncated_range"],
         "ranking": ["auroc", "average_precision"],
         "recalibration": [
             "CalibrationLine",
