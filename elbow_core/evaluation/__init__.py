@@ -1,6 +1,7 @@
 """From prediction files to metrics, tables and a report.
 
-Offered here: the predictions table and its file, the report, and the two functions on arrays that
+Offered here: the predictions table and its file, the thresholds that leave images to the reader,
+the report, and the two functions on arrays that
 outsiders use most; `elbow_core.evaluation.statistics` offers the other functions on arrays.
 """
 
@@ -9,6 +10,11 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_core.evaluation.abstention import (
+        UNCERTAIN,
+        AbstentionRecord,
+        read_abstention,
+    )
     from elbow_core.evaluation.prediction_files import (
         read_predictions,
         require_predictions_file,
@@ -24,13 +30,16 @@ if TYPE_CHECKING:
     from elbow_core.evaluation.statistics import binary_metrics, feasible_confusions
 
 __all__ = [
+    "UNCERTAIN",
     "UNPARSED",
+    "AbstentionRecord",
     "Predictions",
     "ReportInputs",
     "ReportSettings",
     "binary_metrics",
     "feasible_confusions",
     "predictions_of_rows",
+    "read_abstention",
     "read_predictions",
     "require_predictions_file",
     "require_report_folder",
@@ -41,6 +50,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "abstention": ["UNCERTAIN", "AbstentionRecord", "read_abstention"],
         "prediction_files": [
             "read_predictions",
             "require_predictions_file",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from elbow_core.dataset import open_archive, read_manifest
 from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.operating_points import (
     operating_points,
@@ -23,6 +25,7 @@ from elbow_core.evaluation.report.content import (
     InputFile,
     MeanOfModels,
     ReportContent,
+    abstention_summary,
     compare_models,
     image_flow,
     input_files,
@@ -42,6 +45,10 @@ from elbow_core.printable import plain_text
 NO_PATIENTS = (
     "No patient is named, so images count as independent; if some share a patient, the intervals "
     "are too narrow."
+)
+CHOSEN_HERE = (
+    "{model}: the thresholds that leave images to the reader were chosen on these predictions, so "
+    "the realised shares are no test of their promise."
 )
 NO_INPUTS = ReportInputs()
 DEFAULT_SETTINGS = ReportSettings()
@@ -84,6 +91,7 @@ def _write_into(
         predictions,
         validation,
         inputs.thresholds,
+        inputs.abstention or {},
         attributes,
         mean,
         image_flow(predictions[0], rows, rejected),
@@ -137,6 +145,7 @@ def report_content(
     predictions: Sequence[Predictions],
     validation: Mapping[str, Predictions],
     thresholds: Mapping[str, Mapping[str, float]] | None,
+    abstention: Mapping[str, AbstentionRecord],
     attributes: Mapping[str, np.ndarray] | None,
     mean: MeanOfModels,
     flow: ImageFlow,
@@ -157,7 +166,17 @@ def report_content(
             settings.draws,
             settings.seed,
         )
+        if model.model in abstention:
+            answered = abstention_summary(model, abstention[model.model])
+            models[model.model] = replace(models[model.model], abstention=answered)
     defaults = [models[model.model].operating_points[DEFAULT].threshold for model in predictions]
+    notes = [
+        CHOSEN_HERE.format(model=model.model)
+        for model, file in zip(predictions, files, strict=False)
+        if model.model in abstention
+        and file.sha256
+        and file.sha256 == abstention[model.model].predictions_sha256
+    ]
     patients = first.keys("patient_id")
     known = patients[patients != ""]
     return ReportContent(
@@ -168,7 +187,7 @@ def report_content(
         normal=int(len(first) - first.label.sum()),
         draws=settings.draws,
         seed=settings.seed,
-        notes=[] if known.size == len(first) else [_note_on_patients(known.size, first)],
+        notes=notes if known.size == len(first) else [_note_on_patients(known.size, first), *notes],
         models=models,
         comparisons=compare_models(predictions, defaults),
         mean=mean,

@@ -1,0 +1,76 @@
+"""The promise of thresholds that leave images to the reader, over simulated studies."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from elbow_core.evaluation.statistics import NONE_INJURED, Abstention, choose_abstention
+from tests.support.abstention_data import Population, population
+
+STUDIES = 1000
+CONFIDENCE = 0.95
+
+
+def broken(found: Abstention, of: Population, unit: str, wanted: tuple[float, float]) -> bool:
+    """Return whether a share over the whole population is above the wanted one."""
+    normal_below = 0.0 if found.normal is None else found.normal.threshold
+    injury_from = NONE_INJURED if found.injury is None else found.injury.threshold
+    shares = of.shares(normal_below, injury_from, unit)
+    return any(share > most for share, most in zip(shares, wanted, strict=True))
+
+
+def least_favourable(of: Population, unit: str) -> tuple[float, float]:
+    """Return wanted shares just below the true ones at thresholds where testing starts."""
+    missed, _ = of.shares(0.7, 0.7, unit)
+    _, false_alarms = of.shares(0.4, 0.4, unit)
+    return 0.99 * missed, 0.99 * false_alarms
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("patients", "most_images", "unit"),
+    [(400, 4, "patient"), (400, 4, "image"), (400, 1, "patient"), (800, 3, "patient")],
+)
+def test_at_most_five_percent_of_studies_break_the_promise(patients, most_images, unit):
+    of = population(20_000, most_images, seed=most_images)
+    generator = np.random.default_rng(0)
+    wanted = least_favourable(of, unit)
+    breaks = answered = naive = 0
+    for _ in range(STUDIES):
+        labels, scores, clusters = of.study(generator, patients)
+        bound = most_images if unit == "image" else None
+        found = choose_abstention(labels, scores, clusters, *wanted, CONFIDENCE, bound)
+        breaks += broken(found, of, unit, wanted)
+        answered += found != Abstention(None, None)
+        naive += of.shares(lowest_share(labels, scores, wanted[0]), 1, unit)[0] > wanted[0]
+    print(
+        f"{patients} patients, {most_images} images, {unit}: {breaks} broken, {answered} answered"
+    )
+    assert breaks <= (1 - CONFIDENCE) * STUDIES
+    # The studies are no empty ones, and the share of the sample alone promises nothing.
+    assert answered >= STUDIES / 2
+    assert naive > STUDIES / 4
+
+
+def lowest_share(labels: np.ndarray, scores: np.ndarray, wanted: float) -> float:
+    """Return the highest threshold whose share in the sample itself is the wanted one."""
+    order = np.argsort(scores)
+    missed = np.cumsum(labels[order]) / np.arange(1, labels.size + 1)
+    kept = np.flatnonzero(missed <= wanted)
+    return float(np.nextafter(scores[order][kept[-1]], 2)) if kept.size else 0.0
+
+
+@pytest.mark.slow
+def test_family_of_tests_keeps_its_level_at_its_least_favourable_population():
+    """The share among the called is the wanted one at every threshold: each could break alone."""
+    generator = np.random.default_rng(1)
+    alpha, patients, breaks = Fraction(1, 5), 300, 0
+    for _ in range(STUDIES):
+        wrong = generator.random(patients) < 0.2000001
+        scores = np.where(generator.random(patients) < 0.5, 0.0004, 0.7)
+        found = choose_abstention(
+            wrong.astype(np.int64), scores, np.arange(patients), alpha, 0.001, CONFIDENCE
+        )
+        breaks += found.normal is not None
+    assert breaks <= (1 - CONFIDENCE) * STUDIES
