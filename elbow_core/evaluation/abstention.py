@@ -4,7 +4,7 @@ The same content is part of a released model's ``model.json``.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -57,7 +57,7 @@ class CertifiedAnswer(StrictModel):
 class AbstentionRecord(StrictModel):
     """The content of abstention.json."""
 
-    abstention_version: Literal[1]
+    abstention_version: Annotated[int, Field(ge=1, le=1)]
     """Of this schema."""
     model: Annotated[str, Field(min_length=1, max_length=256)]
     """The model's name in the validation predictions."""

@@ -5,7 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from elbow_core.evaluation.statistics import NONE_INJURED, Abstention, choose_abstention
+from elbow_core.evaluation.statistics import (
+    NONE_INJURED,
+    Abstention,
+    choose_abstention,
+    patient_weights,
+)
 from tests.support.abstention_data import Population, population
 
 STUDIES = 1000
@@ -43,7 +48,9 @@ def test_at_most_five_percent_of_studies_break_the_promise(patients, most_images
         found = choose_abstention(labels, scores, clusters, *wanted, CONFIDENCE, bound)
         breaks += broken(found, of, unit, wanted)
         answered += found != Abstention(None, None)
-        naive += of.shares(lowest_share(labels, scores, wanted[0]), 1, unit)[0] > wanted[0]
+        weights = np.ones(labels.size) if bound else patient_weights(clusters)
+        threshold = naive_threshold(labels, scores, weights, wanted[0])
+        naive += of.shares(threshold, 1, unit)[0] > wanted[0]
     print(
         f"{patients} patients, {most_images} images, {unit}: {breaks} broken, {answered} answered"
     )
@@ -53,10 +60,12 @@ def test_at_most_five_percent_of_studies_break_the_promise(patients, most_images
     assert naive > STUDIES / 4
 
 
-def lowest_share(labels: np.ndarray, scores: np.ndarray, wanted: float) -> float:
-    """Return the highest threshold whose share in the sample itself is the wanted one."""
+def naive_threshold(
+    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, wanted: float
+) -> float:
+    """Return the highest threshold at which the share in the sample itself is the wanted one."""
     order = np.argsort(scores)
-    missed = np.cumsum(labels[order]) / np.arange(1, labels.size + 1)
+    missed = np.cumsum((labels * weights)[order]) / np.cumsum(weights[order])
     kept = np.flatnonzero(missed <= wanted)
     return float(np.nextafter(scores[order][kept[-1]], 2)) if kept.size else 0.0
 

@@ -8,7 +8,6 @@ method is Learn Then Test: each threshold is a hypothesis, "the share is above t
 (`elbow_core.evaluation.statistics.share_tests`), and half of the error goes to each answer.
 """
 
-import math
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -76,8 +75,9 @@ def choose_abstention(
 ) -> Abstention:
     """Choose the thresholds on a validation set; ``clusters`` is the patient of each image.
 
-    Among the pairs of certified thresholds it is the one that answers most images of the
-    validation set; of equal ones the lowest threshold of normal, then the highest of injury.
+    Among the pairs of certified thresholds it is the one that answers most images of the validation
+    set; of equal ones that with the fewest wrong answers, then that with most room between the
+    thresholds, then that with the lower ones.
 
     Args:
         labels: 0 normal, 1 injury.
@@ -191,18 +191,19 @@ def _certified(
 def _most_answered(
     normal: list[CertifiedThreshold], injury: list[CertifiedThreshold]
 ) -> Abstention:
-    """Return the pair, the threshold of normal not above that of injury, that answers most."""
+    """Return the best pair in which the threshold of normal is not above that of injury."""
     pairs = [
         Abstention(low, high)
         for low in [None, *normal]
         for high in [None, *injury]
         if low is None or high is None or low.threshold <= high.threshold
     ]
-    return max(
-        pairs,
-        key=lambda pair: (
-            sum(side.images for side in pair if side is not None),
-            -(0.0 if pair.normal is None else pair.normal.threshold),
-            math.inf if pair.injury is None else pair.injury.threshold,
-        ),
-    )
+    return max(pairs, key=_preference)
+
+
+def _preference(pair: Abstention) -> tuple[int, int, float, float]:
+    sides = [side for side in pair if side is not None]
+    low = 0.0 if pair.normal is None else pair.normal.threshold
+    high = 1.0 if pair.injury is None else pair.injury.threshold
+    images, wrong = (sum(side.images for side in sides), sum(side.wrong for side in sides))
+    return images, -wrong, high - low, -low
