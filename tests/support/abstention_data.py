@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elbow_core.evaluation import Predictions
+from elbow_core.evaluation import AbstentionRecord, Predictions
+from elbow_core.evaluation.abstention import CertifiedAnswer
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,29 @@ def clear_predictions(
     labels = patient % 2
     scores = np.clip(generator.normal(0.15 + 0.7 * labels, 0.12), 0, 1)
     return predictions_of(labels, scores, patient, model, prefix)
+
+
+def record(
+    normal_below: float | None, injury_from: float | None, model: str = "network"
+) -> AbstentionRecord:
+    """Return a record with two thresholds; None for an answer that is never given."""
+
+    def answer(threshold: float | None) -> CertifiedAnswer | None:
+        if threshold is None:
+            return None
+        return CertifiedAnswer(threshold=threshold, images=100, wrong=1, p=0.001, level=0.0025)
+
+    return AbstentionRecord(
+        abstention_version=1,
+        model=model,
+        most_missed=0.05,
+        most_false_alarms=0.1,
+        confidence=0.95,
+        most_images=None,
+        normal=answer(normal_below),
+        injury=answer(injury_from),
+        patients=200,
+        images=400,
+        injured=150,
+        predictions_sha256="0" * 64,
+    )

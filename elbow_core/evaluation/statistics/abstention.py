@@ -152,6 +152,7 @@ def _calls(
     columns = CANDIDATES.size + 1
     images, errors = np.zeros((2, CANDIDATES.size), np.int64)
     wealth = np.zeros((STAKES.size, CANDIDATES.size))
+    one_image = weights.max() == 1
     for start in range(0, weights.size, _BLOCK):
         block = weights[start : start + _BLOCK]
         inside = (cluster >= start) & (cluster < start + block.size)
@@ -165,8 +166,8 @@ def _calls(
         )
         images += called.sum(axis=0)
         errors += called_wrong.sum(axis=0)
-        wealth += log_wealth(called, called_wrong, block, alpha)
-    one_image = weights.max() == 1
+        if not one_image:
+            wealth += log_wealth(called, called_wrong, block, alpha)
     p = binomial_p_values(images, errors, alpha) if one_image else betting_p_values(wealth)
     return _Calls(images, errors, p)
 
@@ -192,18 +193,20 @@ def _most_answered(
     normal: list[CertifiedThreshold], injury: list[CertifiedThreshold]
 ) -> Abstention:
     """Return the best pair in which the threshold of normal is not above that of injury."""
+    never_normal, never_injury = (CertifiedThreshold(end, 0, 0, 1.0, 0.0) for end in (0.0, 1.0))
     pairs = [
-        Abstention(low, high)
-        for low in [None, *normal]
-        for high in [None, *injury]
-        if low is None or high is None or low.threshold <= high.threshold
+        (low, high)
+        for low in (never_normal, *normal)
+        for high in (never_injury, *injury)
+        if low.threshold <= high.threshold
     ]
-    return max(pairs, key=_preference)
-
-
-def _preference(pair: Abstention) -> tuple[int, int, float, float]:
-    sides = [side for side in pair if side is not None]
-    low = 0.0 if pair.normal is None else pair.normal.threshold
-    high = 1.0 if pair.injury is None else pair.injury.threshold
-    images, wrong = (sum(side.images for side in sides), sum(side.wrong for side in sides))
-    return images, -wrong, high - low, -low
+    low, high = max(
+        pairs,
+        key=lambda pair: (
+            pair[0].images + pair[1].images,
+            -pair[0].wrong - pair[1].wrong,
+            pair[1].threshold - pair[0].threshold,
+            -pair[0].threshold,
+        ),
+    )
+    return Abstention(low if low.images else None, high if high.images else None)
