@@ -25,10 +25,12 @@ STABLE_NAMES = {
 COMMANDS = (
     "elbow_core.prepare",
     "elbow_core.evaluation.report",
+    "elbow_core.evaluation.abstain",
     "elbow_core.evaluation.audit",
     "elbow_core.evaluation.import_scores",
     "elbow_jax.train",
     "elbow_jax.evaluate",
+    "elbow_jax.freeze",
     "elbow_jax.predict",
     "elbow_jax.porting",
     "vlm_torch.finetune",
