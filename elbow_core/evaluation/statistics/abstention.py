@@ -86,7 +86,7 @@ def choose_abstention(
         most_missed: wanted share of injured images among those called normal, inside 0..1.
         most_false_alarms: wanted share of normal images among those called injured, inside 0..1.
         confidence: probability with which both shares are kept, inside 0..1.
-        most_images: None counts every patient once, whatever the number of his images: the shares
+        most_images: None counts every patient once, whatever their number of images: the shares
             are those of an image drawn from a patient who was drawn first. A number counts every
             image once, and is the greatest number of images that any patient has, here or later.
 

@@ -1,9 +1,9 @@
 """Tests that a share among the images that are called is above a wanted one, over patients.
 
 Let c be the number of a patient's images that are called, w that of the wrong ones among them, and
-m the patient's weight: his number of images, or the greatest number that any patient may have. The
-share among the called images is the ratio E[w / m] / E[c / m] over patients. It is above alpha just
-if the excess
+m the weight: the number of images of the patient, or the greatest number that any patient may have.
+The share among the called images is the ratio E[w / m] / E[c / m] over patients. It is above alpha
+just if the excess
 
     X = (w - alpha c) / m
 
