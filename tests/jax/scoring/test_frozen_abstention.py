@@ -5,11 +5,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation.abstention import write_abstention
-from elbow_jax import freeze
+from elbow_jax import freeze, predict
 from elbow_jax.scoring import freeze_abstention, read_card, read_released
 from tests.support.abstention_data import record
 from tests.support.commands import refusal_of, status_of
@@ -41,6 +42,28 @@ def test_card_without_thresholds_is_that_of_version_2(model):
     assert content["schema_version"] == 2
     assert "abstention" not in content
     assert read_card(model).abstention is None
+
+
+def test_answer_of_a_score_is_that_of_the_two_thresholds_unless_one_is_asked_for(copied):
+    scores = (0.0, 0.1999, 0.2, 0.4, 0.6999, 0.7, 1.0)
+    one_threshold = ["normal"] * 3 + ["injury"] * 4
+    plain = predict.answers_of(read_card(copied), "youden")
+    assert [plain(score) for score in scores] == one_threshold
+    freeze_abstention(copied, record(0.2, 0.7))
+    card = read_card(copied)
+    asked = predict.answers_of(card, "youden")
+    assert [asked(score) for score in scores] == one_threshold
+    three = predict.answers_of(card, None)
+    expected = ["normal"] * 2 + ["uncertain"] * 3 + ["injury"] * 2
+    assert [three(score) for score in scores] == expected
+    assert predict.describe_left(record(0.2, 0.7), np.array(scores)) == (
+        "left to the reader: 3 of 7 images; promised for patients like those of validation, with "
+        "confidence 0.95: at most 0.05 injured of those called normal, at most 0.1 normal of those "
+        "called injured"
+    )
+    freeze_abstention(copied, record(None, None))
+    nothing = predict.answers_of(read_card(copied), None)
+    assert {nothing(score) for score in scores} == {"uncertain"}
 
 
 def test_model_that_is_damaged_or_too_old_gets_no_thresholds(copied, tmp_path):
