@@ -24,7 +24,8 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
 
     The caller holds the lock of the run: see `lock_run`.
 
-    Operating points are those of the released model; calibration is fitted on the validation set,
+    Operating points, and thresholds that leave images of the test set to the reader, are those of
+    the released model; calibration is fitted on the validation set,
     whose predictions are written too.
 
     Args:
@@ -70,12 +71,15 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
     for part, table in tables.items():
         predictions[part] = scoring.predict_split(predictor, data, part, name)
         evaluation.write_predictions(table, predictions[part])
+    frozen = released.card.abstention
     evaluation.write_report(
         [predictions[split]],
         report,
         evaluation.ReportInputs(
             validation=[] if split == "validation" else [predictions["validation"]],
             thresholds={name: released.card.thresholds},
+            # On the images that they were chosen or trained on, shares are no test of a promise.
+            abstention={name: frozen} if frozen is not None and split == "test" else None,
             manifest=data.directory / "manifest.csv",
             rejected=data.directory / "rejected.csv",
             archive=data.directory,

@@ -2,13 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float64
 
 from elbow_core import cli
 from elbow_core.errors import ConfigError, RadiographError
+from elbow_core.evaluation import UNCERTAIN, AbstentionRecord
+from elbow_core.evaluation.statistics import DEFAULT, LEFT
 from elbow_core.files import require_output_file, require_utf8_name
 from elbow_core.printable import one_line
 from elbow_core.radiographs import (
@@ -109,6 +112,37 @@ def choose_threshold(given: str, thresholds: Mapping[str, float]) -> float:
         ) from error
 
 
+def answers_of(card: "scoring.ModelCard", threshold: str | None) -> Callable[[float], str]:
+    """Return the function from a score to its answer.
+
+    Without ``threshold`` the answer is that of the card's two thresholds where it has them: one of
+    its labels, or `UNCERTAIN` for an image that is left to the reader.
+
+    Raises:
+        ConfigError: as `choose_threshold` does.
+    """
+    found = card.abstention
+    if threshold is None and found is not None:
+        below, injury_from = found.normal_below, found.injury_from
+        normal, injury = card.labels
+        return lambda score: (
+            injury if score >= injury_from else normal if score < below else UNCERTAIN
+        )
+    value = choose_threshold(DEFAULT if threshold is None else threshold, card.thresholds)
+    return lambda score: card.labels[int(score >= value)]
+
+
+def describe_left(abstention: AbstentionRecord, scores: Float64[np.ndarray, " n"]) -> str:
+    """Return, in a line, how many images are left to the reader, and the promise for the others."""
+    left = int(np.count_nonzero(abstention.answers(scores) == LEFT))
+    return (
+        f"left to the reader: {left} of {len(scores)} images; promised for patients like those of "
+        f"validation, with confidence {abstention.confidence:g}: at most "
+        f"{abstention.most_missed:g} injured of those called normal, at most "
+        f"{abstention.most_false_alarms:g} normal of those called injured"
+    )
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(
@@ -124,8 +158,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--threshold",
-        default="default",
-        help="name of an operating point in model.json, or a number from 0 to 1",
+        help="name of an operating point in model.json, or a number from 0 to 1; by default the "
+        "model's two thresholds that leave images to the reader, or else `default`",
     )
     parser.add_argument("--out", type=Path, help="CSV file (default: standard output)")
     parser.add_argument("--batch-size", type=int, default=8)
@@ -140,7 +174,7 @@ def main(arguments: Sequence[str]) -> int:
     runtime.set_up_process()
     runtime.open_devices()
     released = scoring.read_released(options.model)
-    threshold = choose_threshold(options.threshold, released.card.thresholds)
+    name_answer = answers_of(released.card, options.threshold)
     for line in describe_passed_over(passed_over):
         print(line, file=sys.stderr)
     predictor = scoring.Predictor(released, options.batch_size)
@@ -151,9 +185,10 @@ def main(arguments: Sequence[str]) -> int:
     if batches:
         positions, scores = predictor.score(batches, lambda position: str(paths[position]))
         for position, score in zip(positions, scores, strict=True):
-            label = released.card.labels[int(score >= threshold)]
-            rows.append((paths[position], float(score), label))
+            rows.append((paths[position], float(score), name_answer(float(score))))
         write_table(options.out, rows)
+        if options.threshold is None and released.card.abstention is not None:
+            print(describe_left(released.card.abstention, scores), file=sys.stderr)
     for error in rejected:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
     if unread := count_unread(passed_over):

@@ -1,6 +1,7 @@
 """From prediction files to metrics, tables and a report.
 
-Offered here: the predictions table and its file, the report, and the two functions on arrays that
+Offered here: the predictions table and its file, the thresholds that leave images to the reader,
+the report, and the two functions on arrays that
 outsiders use most; `elbow_core.evaluation.statistics` offers the other functions on arrays.
 """
 
@@ -9,6 +10,11 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_core.evaluation.abstention import (
+        UNCERTAIN,
+        AbstentionRecord,
+        read_abstention,
+    )
     from elbow_core.evaluation.folds import (
         FOLDS_FILE,
         Fold,
@@ -32,7 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FOLDS_FILE",
+    "UNCERTAIN",
     "UNPARSED",
+    "AbstentionRecord",
     "Fold",
     "Predictions",
     "ReportInputs",
@@ -41,6 +49,7 @@ __all__ = [
     "feasible_confusions",
     "measure_fold",
     "predictions_of_rows",
+    "read_abstention",
     "read_predictions",
     "require_predictions_file",
     "require_report_folder",
@@ -54,6 +63,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "folds": ["FOLDS_FILE", "Fold", "measure_fold", "spread", "write_folds"],
+        "abstention": ["UNCERTAIN", "AbstentionRecord", "read_abstention"],
         "prediction_files": [
             "read_predictions",
             "require_predictions_file",

@@ -3,26 +3,31 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from elbow_core.errors import UserError
-from elbow_core.evaluation.statistics import MATRIX_METRICS
+from elbow_core.evaluation.statistics import MATRIX_METRICS, MOST_IMAGES
 from elbow_core.identity import has_outer_blanks
 from elbow_core.tables import CsvTable, parse_whole_number, read_csv_table
 
 # Often printed with the others, but not determined by a confusion matrix.
 IGNORED = ("auroc", "average_precision", "brier", "ece")
 COLUMNS = (*MATRIX_METRICS, *IGNORED)
-PRINTED = re.compile(r"(-?[0-9]+(?:\.([0-9]+))?)(%?)")
+# Python refuses to parse a number of very many digits.
+PRINTED = re.compile(r"(-?[0-9]{1,20}(?:\.([0-9]{1,100}))?)(%?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One row of a table of results: metrics as fractions, and the number of printed decimals."""
+    """One row of a table of results: each metric as printed, exactly, and its own decimals.
+
+    ``92.50%`` is the fraction 37/40 with four decimals.
+    """
 
     name: str
-    metrics: dict[str, float]
-    decimals: int
+    metrics: dict[str, Fraction]
+    decimals: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ def read_results(path: Path) -> list[Published]:
     published = []
     for row in table.rows:
         place, (name, *cells) = table.place(row), row.cells.items()
-        metrics, decimals = {}, set()
+        metrics, decimals = {}, {}
         for column, text in cells:
             if text in ("", "-", "–") or column in IGNORED:
                 continue
@@ -48,8 +53,8 @@ def read_results(path: Path) -> list[Published]:
             if printed is None:
                 raise UserError(f"{place}: {column} {text!r} is not a number")
             percent = 2 if printed[3] else 0
-            metrics[column] = float(printed[1]) / 10**percent
-            decimals.add(len(printed[2] or "") + percent)
+            metrics[column] = Fraction(printed[1]) / 10**percent
+            decimals[column] = len(printed[2] or "") + percent
             lowest = -1 if column in ("kappa", "mcc") else 0
             if metrics[column] < lowest:
                 raise UserError(f"{place}: {column} {text} is below {lowest}")
@@ -57,8 +62,7 @@ def read_results(path: Path) -> list[Published]:
                 raise UserError(f"{place}: {column} {text} is above 1; write 92.5% or 0.925")
         if not metrics:
             raise UserError(f"{place}: no metric that a confusion matrix determines")
-        # Trailing zeros may have been dropped: the longest number shows the rounding.
-        published.append(Published(name[1], metrics, max(decimals)))
+        published.append(Published(name[1], metrics, decimals))
     return published
 
 
@@ -76,6 +80,10 @@ def read_sets(path: Path) -> list[ClassCounts]:
         found = ClassCounts(row.cells["set"], **counts)
         if found.positives + found.negatives == 0:
             raise UserError(f"{table.place(row)}: the set {found.name!r} is empty")
+        if found.positives + found.negatives > MOST_IMAGES:
+            raise UserError(
+                f"{table.place(row)}: the set {found.name!r} has more than {MOST_IMAGES} images"
+            )
         sets.append(found)
     return sets
 

@@ -1,8 +1,9 @@
 """Scores from trained networks: the released model on disk, a predictor, scores of a split.
 
 `read_released` opens the `model/` folder of a finished run, `images_seen_by` says what it learnt
-from, `Predictor` scores batches with it, and `predict_split` scores a split of prepared data.
-`score_batches` serves training too.
+from, and `freeze_abstention` adds thresholds that leave images to the reader. `Predictor` scores
+batches with it, and `predict_split` scores a split of prepared data. `score_batches` serves
+training too.
 """
 
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from elbow_jax.scoring.predictor import Predictor
     from elbow_jax.scoring.released import (
         ReleasedModel,
+        freeze_abstention,
         images_seen_by,
         read_card,
         read_released,
@@ -26,6 +28,7 @@ __all__ = [
     "ModelCard",
     "Predictor",
     "ReleasedModel",
+    "freeze_abstention",
     "images_seen_by",
     "predict_split",
     "read_card",
@@ -43,6 +46,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "predictor": ["Predictor"],
         "released": [
             "ReleasedModel",
+            "freeze_abstention",
             "images_seen_by",
             "read_card",
             "read_released",

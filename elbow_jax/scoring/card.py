@@ -5,12 +5,14 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from elbow_core.config import StrictModel
+from elbow_core.evaluation import UNCERTAIN, AbstentionRecord
 from elbow_core.evaluation.statistics import check_thresholds
 from elbow_core.files import parse_json
 from elbow_core.radiographs import Preprocessing
 from elbow_jax.models import ModelConfig
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+WITHOUT_ABSTENTION = 2
 _WITHOUT_SEEN_IMAGES = 1
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -21,7 +23,10 @@ class ModelCard(StrictModel):
     """The content of model.json."""
 
     schema_version: Annotated[int, Field(ge=_WITHOUT_SEEN_IMAGES, le=SCHEMA_VERSION)]
-    """Of this file; a newer one is refused. Version 1 does not name `seen_images.csv`."""
+    """Of this file; a newer one is refused.
+
+    Version 1 does not name `seen_images.csv`, version 3 alone has an `abstention`.
+    """
     architecture: ModelConfig
     """The network to build."""
     preprocessing: Preprocessing
@@ -38,6 +43,8 @@ class ModelCard(StrictModel):
     """SHA-256 of weights.safetensors, in hexadecimal."""
     seen_images_sha256: Digest | None = None
     """SHA-256 of seen_images.csv, in hexadecimal."""
+    abstention: AbstentionRecord | None = None
+    """Two thresholds between which an image is left to the reader, and their promise."""
 
     @field_validator("thresholds")
     @classmethod
@@ -57,8 +64,20 @@ class ModelCard(StrictModel):
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels: both classes are {self.labels[0]!r}")
         if (self.schema_version == _WITHOUT_SEEN_IMAGES) != (self.seen_images_sha256 is None):
-            raise ValueError(f"seen_images_sha256: belongs to version {SCHEMA_VERSION} alone")
+            raise ValueError(
+                f"seen_images_sha256: belongs to version {WITHOUT_ABSTENTION} and later"
+            )
+        if (self.schema_version > WITHOUT_ABSTENTION) != (self.abstention is not None):
+            raise ValueError(f"abstention: belongs to version {SCHEMA_VERSION} alone")
+        if self.abstention is not None and UNCERTAIN in self.labels:
+            raise ValueError(f"labels: {UNCERTAIN!r} is the name of the third answer")
         return self
+
+
+def card_text(card: ModelCard) -> str:
+    """Return the text of model.json; programs that know no `abstention` read one without it."""
+    left_out = {"abstention"} if card.abstention is None else None
+    return card.model_dump_json(indent=2, exclude=left_out) + "\n"
 
 
 def parse_card(content: bytes) -> ModelCard:

@@ -14,11 +14,19 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
+from pydantic import ValidationError
 
 from elbow_core.dataset import SEEN_FILE, SeenImages, read_seen_images
 from elbow_core.errors import ConfigError, UserError
-from elbow_core.files import SMALL_FILE, atomic_folder, read_regular, sha256_of
-from elbow_jax.scoring.card import SCHEMA_VERSION, ModelCard, parse_card
+from elbow_core.evaluation import AbstentionRecord
+from elbow_core.files import SMALL_FILE, atomic_file, atomic_folder, read_regular, sha256_of
+from elbow_jax.scoring.card import (
+    SCHEMA_VERSION,
+    WITHOUT_ABSTENTION,
+    ModelCard,
+    card_text,
+    parse_card,
+)
 from elbow_jax.scoring.tensors import MAX_WEIGHTS, not_finite, read_tensors
 
 _CARD, _WEIGHTS = "model.json", "weights.safetensors"
@@ -60,13 +68,42 @@ def write_released(
         safetensors.numpy.save_file(flat, partial / _WEIGHTS)
         (partial / SEEN_FILE).write_bytes(seen)
         content = ModelCard(
-            schema_version=SCHEMA_VERSION,
+            schema_version=WITHOUT_ABSTENTION,
             weights_sha256=sha256_of(partial / _WEIGHTS),
             seen_images_sha256=hashlib.sha256(seen).hexdigest(),
             **card,
         )
-        text = content.model_dump_json(indent=2) + "\n"
-        (partial / _CARD).write_text(text, encoding="utf-8")
+        (partial / _CARD).write_text(card_text(content), encoding="utf-8")
+
+
+def freeze_abstention(directory: Path, abstention: AbstentionRecord) -> None:
+    """Write the thresholds that leave images to the reader into the card of a released model.
+
+    Earlier ones are replaced; everything else of the card is kept, the digests with it.
+
+    Raises:
+        ConfigError: if the model is damaged, as `read_released` and `images_seen_by` find; or if
+            its card is of version 1, which does not list the images that it learnt from.
+        UserError: if the card cannot be written.
+    """
+    card = read_released(directory).card
+    if images_seen_by(directory, card) is None:
+        raise ConfigError(
+            f"{directory}: is of version 1, which does not list the images that the model learnt "
+            "from; train and release it again"
+        )
+    content = {
+        **dict(card),
+        "schema_version": SCHEMA_VERSION,
+        "abstention": abstention,
+    }
+    try:
+        text = card_text(ModelCard(**content))
+    except ValidationError as error:
+        message = error.errors(include_url=False, include_context=False)[0]["msg"]
+        raise ConfigError(f"{directory}: {message.removeprefix('Value error, ')}") from error
+    with atomic_file(directory / _CARD) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def read_card(directory: Path) -> ModelCard:

@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from elbow_core.evaluation import read_predictions
+from elbow_core.evaluation.statistics import LEFT
 from elbow_core.prepare import __main__ as prepare
 from elbow_jax import evaluate, scoring
+from tests.support.abstention_data import record
 from tests.support.commands import status_of
 from tests.support.planted_words import places_with, words_of_this_machine
 
@@ -46,6 +48,23 @@ def test_outputs_of_an_evaluation_are_checked_before_the_scoring(
     (tmp_path / "run/predictions_test.csv").write_text("mine")
     assert status_of(evaluate, *arguments) == 2
     assert "predictions_test.csv: exists and was not written" in capsys.readouterr().err
+
+
+def test_report_of_the_test_set_alone_has_the_shares_of_frozen_thresholds(workspace, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(workspace / "run", run)
+    scores = read_predictions(run / "predictions_test.csv").score
+    found = record(float(np.quantile(scores, 0.3)), float(np.quantile(scores, 0.8)), "run")
+    scoring.freeze_abstention(run / "model", found)
+    for split in ("test", "validation"):
+        arguments = ("--run", str(run), "--data", str(workspace / "data"), "--split", split)
+        assert status_of(evaluate, *arguments, "--batch-size", "8") == 0
+        content = json.loads((run / f"report_{split}/metrics.json").read_text())["models"]["run"]
+        # On validation, where such thresholds are chosen, a share is no test of the promise.
+        assert ("abstention" in content) is (split == "test")
+        if split == "test":
+            left = int(np.count_nonzero(found.answers(scores) == LEFT))
+            assert 0 < content["abstention"]["left"]["images"] == left < len(scores)
 
 
 def test_evaluation_from_another_directory_and_of_moved_data(

@@ -12,6 +12,8 @@ import pytest
 from elbow_core.evaluation import read_predictions
 from elbow_core.tables import read_csv_table
 from elbow_jax import predict
+from elbow_jax.scoring import freeze_abstention
+from tests.support.abstention_data import record
 from tests.support.commands import status_of
 from tests.support.dicom_files import dicom
 
@@ -98,6 +100,40 @@ def test_threshold_is_a_name_or_a_number(workspace, capsys):
     named, _ = scores_of(workspace, capsys, images, "--threshold", "youden")
     numbered, _ = scores_of(workspace, capsys, images, "--threshold", repr(names["youden"]))
     assert named == numbered
+
+
+def test_frozen_thresholds_give_three_answers_and_say_how_many_images_are_left(
+    workspace, tmp_path, capsys
+):
+    images, model = str(workspace / "images"), tmp_path / "model"
+    shutil.copytree(workspace / "run/model", model)
+    plain, _ = scores_of(workspace, capsys, images)
+    scores = np.sort([float(row["score"]) for row in plain])
+    below, injury_from = float(np.quantile(scores, 0.3)), float(np.quantile(scores, 0.8))
+    freeze_abstention(model, record(below, injury_from))
+    arguments = ("--model", str(model), images)
+    assert status_of(predict, *arguments) == 0
+    printed = capsys.readouterr()
+    rows = list(csv.DictReader(printed.out.splitlines()))
+    assert [row["score"] for row in rows] == [row["score"] for row in plain]
+    answers = [row["label"] for row in rows]
+    for answer, score in zip(answers, (float(row["score"]) for row in rows), strict=True):
+        if min(abs(score - below), abs(score - injury_from)) > 1e-6:
+            sure = "injury" if score >= injury_from else "normal"
+            assert answer == (sure if score >= injury_from or score < below else "uncertain")
+    assert set(answers) == {"normal", "injury", "uncertain"}
+    assert printed.err.splitlines()[-1] == (
+        f"left to the reader: {answers.count('uncertain')} of {len(rows)} images; promised for "
+        "patients like those of validation, with confidence 0.95: at most 0.05 injured of those "
+        "called normal, at most 0.1 normal of those called injured"
+    )
+    # A threshold that is asked for leaves nothing to the reader.
+    assert status_of(predict, *arguments, "--threshold", "default") == 0
+    assert list(csv.DictReader(capsys.readouterr().out.splitlines())) == plain
+    freeze_abstention(model, record(None, None))
+    assert status_of(predict, *arguments) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert {row["label"] for row in rows} == {"uncertain"}
 
 
 def test_entries_of_a_folder_that_are_passed_over_are_named(workspace, tmp_path, capsys):

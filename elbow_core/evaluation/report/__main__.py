@@ -6,6 +6,7 @@ Writes report.md, report.html (one page with embedded pictures), metrics.json an
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,13 @@ from pathlib import Path
 from elbow_core.cli import run
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation import report
+from elbow_core.evaluation.abstention import (
+    AbstentionRecord,
+    parse_abstention,
+    read_abstention,
+)
 from elbow_core.evaluation.prediction_files import read_predictions
+from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.statistics import DRAWS, check_thresholds
 from elbow_core.files import read_json
@@ -57,6 +64,15 @@ def main(arguments: Sequence[str]) -> int:
         help="model.json of released models, one per file: their operating points",
     )
     parser.add_argument(
+        "--abstain",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="JSON",
+        help="abstention.json of each model, one per file: images left to the reader; a model.json "
+        "that has such thresholds needs none",
+    )
+    parser.add_argument(
         "--fused",
         nargs="+",
         default=[],
@@ -88,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"--draws: {options.draws} is below 100")
     if options.seed < 0:
         parser.error(f"--seed: {options.seed} is below 0")
-    for name in ("names", "validation", "internal", "model_json"):
+    for name in ("names", "validation", "internal", "model_json", "abstain"):
         given = getattr(options, name)
         if given and len(given) != len(options.predictions):
             flag = f"--{name.replace('_', '-')}"
@@ -96,6 +112,15 @@ def main(arguments: Sequence[str]) -> int:
     predictions = [read_predictions(path) for path in options.predictions]
     validation = [read_predictions(path) for path in options.validation]
     internal = [read_predictions(path) for path in options.internal]
+    abstention = [
+        *map(read_card_abstention, options.model_json),
+        *[None] * (len(predictions) - len(options.model_json)),
+    ]
+    if options.abstain:
+        abstention = [
+            read_abstention_of(path, model)
+            for path, model in zip(options.abstain, predictions, strict=True)
+        ]
     if options.names:
         predictions, validation, internal = (
             [replace(model, model=name) for model, name in zip(found, options.names, strict=False)]
@@ -111,6 +136,11 @@ def main(arguments: Sequence[str]) -> int:
         validation=validation,
         internal=internal,
         thresholds=thresholds or None,
+        abstention={
+            model.model: record
+            for model, record in zip(predictions, abstention, strict=True)
+            if record is not None
+        },
         fused=options.fused,
         manifest=options.manifest,
         rejected=options.rejected,
@@ -142,6 +172,32 @@ def read_thresholds(path: Path) -> dict[str, float]:
         raise PredictionsError(
             f"{path}: has no thresholds like those of a model.json: {reason}"
         ) from error
+
+
+def read_card_abstention(path: Path) -> AbstentionRecord | None:
+    """Read the thresholds of a model.json that leave images to the reader; None if it has none.
+
+    Raises `PredictionsError` for those that are damaged.
+    """
+    try:
+        card = read_json(path)
+        found = card.get("abstention") if isinstance(card, dict) else None
+        return None if found is None else parse_abstention(json.dumps(found).encode())
+    except OSError as error:
+        raise PredictionsError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise PredictionsError(f"{path}: abstention: {error}") from error
+
+
+def read_abstention_of(path: Path, predictions: Predictions) -> AbstentionRecord:
+    """Read an abstention.json; raises `UserError` for one of another model than the predictions."""
+    record = read_abstention(path)
+    if record.model != predictions.model:
+        raise PredictionsError(
+            f"{path}: was chosen for the model {record.model!r}, and {predictions.path} holds "
+            f"{predictions.model!r}"
+        )
+    return record
 
 
 if __name__ == "__main__":

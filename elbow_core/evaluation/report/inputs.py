@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import DRAWS
 
@@ -18,6 +19,8 @@ class ReportInputs:
     """Each model's predictions on its own test set, where these images are an external set."""
     thresholds: Mapping[str, Mapping[str, float]] | None = None
     """Operating points of released models, by model and name; they precede ``validation``."""
+    abstention: Mapping[str, AbstentionRecord] | None = None
+    """Frozen thresholds that leave images to the reader, by model."""
     fused: Sequence[str] = ()
     """The models that combine others of the report: they are left out of the mean of scores."""
     manifest: Path | str | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from elbow_core.evaluation.report import tables
+from elbow_core.evaluation.report.abstention import abstention_blocks
 from elbow_core.evaluation.report.content import (
     ImageFlow,
     InputFile,
@@ -67,6 +68,7 @@ def report_blocks(
         Paragraph(_mean(content.mean)),
         *_answers(models),
         *_operating_points(models, pictures),
+        *abstention_blocks(models),
         *_curves(models, pictures),
         *_comparisons(content),
         *external_blocks(content.external),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from elbow_core.dataset import open_archive, read_manifest, read_ungrouped
 from elbow_core.errors import PredictionsError
+from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.external import internal_of, validate_externally
 from elbow_core.evaluation.groupings import Grouping, attributes_of, groupings_of
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
@@ -25,6 +27,7 @@ from elbow_core.evaluation.report.content import (
     InputFile,
     MeanOfModels,
     ReportContent,
+    abstention_summary,
     compare_models,
     image_flow,
     input_files,
@@ -48,6 +51,10 @@ UNGROUPED = (
     "For {images} images of the prepared data nothing says whose they are, so each counts as a "
     "patient of its own; if some share a patient, that patient may be in two splits, and the "
     "intervals are too narrow."
+)
+CHOSEN_HERE = (
+    "{model}: the thresholds that leave images to the reader were chosen on these predictions, so "
+    "the realised shares are no test of their promise."
 )
 NO_INPUTS = ReportInputs()
 DEFAULT_SETTINGS = ReportSettings()
@@ -92,6 +99,7 @@ def _write_into(
         predictions,
         validation,
         inputs.thresholds,
+        inputs.abstention or {},
         internal,
         groupings,
         left_out,
@@ -148,6 +156,7 @@ def report_content(
     predictions: Sequence[Predictions],
     validation: Mapping[str, Predictions],
     thresholds: Mapping[str, Mapping[str, float]] | None,
+    abstention: Mapping[str, AbstentionRecord],
     internal: Mapping[str, Predictions],
     groupings: Sequence[Grouping],
     notes: Sequence[str],
@@ -175,6 +184,9 @@ def report_content(
             settings.draws,
             settings.seed,
         )
+        if model.model in abstention:
+            answered = abstention_summary(model, abstention[model.model])
+            models[model.model] = replace(models[model.model], abstention=answered)
     defaults = [models[model.model].operating_points[DEFAULT].threshold for model in predictions]
     by_name = {model.model: model for model in predictions}
     external = {
@@ -186,6 +198,13 @@ def report_content(
         )
         for name, found in internal.items()
     }
+    chosen_here = [
+        CHOSEN_HERE.format(model=model.model)
+        for model, file in zip(predictions, files, strict=False)
+        if model.model in abstention
+        and file.sha256
+        and file.sha256 == abstention[model.model].predictions_sha256
+    ]
     patients = first.keys("patient_id")
     known = patients[patients != ""]
     return ReportContent(
@@ -196,7 +215,7 @@ def report_content(
         normal=int(len(first) - first.label.sum()),
         draws=settings.draws,
         seed=settings.seed,
-        notes=[*_notes_on_patients(known.size, first, ungrouped), *notes],
+        notes=[*_notes_on_patients(known.size, first, ungrouped), *chosen_here, *notes],
         models=models,
         comparisons=compare_models(predictions, defaults),
         mean=mean,

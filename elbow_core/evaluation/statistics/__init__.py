@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_core.evaluation.statistics.abstention import (
+        LEFT,
+        Abstention,
+        CertifiedThreshold,
+        answers,
+        choose_abstention,
+        first_level,
+        patient_weights,
+    )
     from elbow_core.evaluation.statistics.bands import (
         THRESHOLD_PROBABILITIES,
         Band,
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
     )
     from elbow_core.evaluation.statistics.feasibility import (
         MATRIX_METRICS,
+        MOST_IMAGES,
         feasible_confusions,
         implied_prevalence,
         search_confusions,
@@ -84,6 +94,11 @@ if TYPE_CHECKING:
         reader_specificity,
         simulate_ratings,
     )
+    from elbow_core.evaluation.statistics.printed_values import (
+        Range,
+        rounded_range,
+        truncated_range,
+    )
     from elbow_core.evaluation.statistics.ranking import auroc, average_precision, roc_points
     from elbow_core.evaluation.statistics.recalibration import (
         CalibrationLine,
@@ -114,17 +129,21 @@ __all__ = [
     "DRAWS",
     "ECE_BINS",
     "LEAST_PATIENTS",
+    "LEFT",
     "MATRIX_METRICS",
     "MAX_PLANNED_CASES",
+    "MOST_IMAGES",
     "NONE_INJURED",
     "NO_NEGATIVES",
     "NO_POSITIVES",
     "POPULATIONS",
     "ROE_METZ",
     "THRESHOLD_PROBABILITIES",
+    "Abstention",
     "Band",
     "BinaryMetrics",
     "CalibrationLine",
+    "CertifiedThreshold",
     "Confusion",
     "CovarianceMethod",
     "Difference",
@@ -137,6 +156,7 @@ __all__ = [
     "NonInferiority",
     "Pilot",
     "Population",
+    "Range",
     "ReaderAccuracy",
     "ReaderComponents",
     "ReaderInference",
@@ -144,6 +164,7 @@ __all__ = [
     "ReliabilityBins",
     "RoeMetz",
     "analyse_readers",
+    "answers",
     "apply_temperature",
     "area_gap",
     "area_interval",
@@ -153,6 +174,7 @@ __all__ = [
     "calibration_line",
     "cases_needed",
     "check_thresholds",
+    "choose_abstention",
     "choose_thresholds",
     "clusters_of",
     "confusion_counts",
@@ -164,6 +186,7 @@ __all__ = [
     "difference_of_proportions",
     "expected_calibration_error",
     "feasible_confusions",
+    "first_level",
     "fit_recalibration",
     "fit_temperature",
     "holm",
@@ -172,6 +195,7 @@ __all__ = [
     "metric_intervals",
     "net_benefit_band",
     "non_inferiority",
+    "patient_weights",
     "pilot_of",
     "power_of",
     "proportion_gap",
@@ -186,10 +210,12 @@ __all__ = [
     "reliability_bins",
     "roc_and_precision_bands",
     "roc_points",
+    "rounded_range",
     "score_intervals",
     "search_confusions",
     "simulate_ratings",
     "treat_all",
+    "truncated_range",
     "undefined_metrics",
     "wilson",
 ]
@@ -197,6 +223,15 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "abstention": [
+            "LEFT",
+            "Abstention",
+            "CertifiedThreshold",
+            "answers",
+            "choose_abstention",
+            "first_level",
+            "patient_weights",
+        ],
         "bands": [
             "THRESHOLD_PROBABILITIES",
             "Band",
@@ -218,6 +253,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "feasibility": [
             "MATRIX_METRICS",
+            "MOST_IMAGES",
             "feasible_confusions",
             "implied_prevalence",
             "search_confusions",
@@ -265,6 +301,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "simulate_ratings",
         ],
         "ranking": ["auroc", "average_precision", "roc_points"],
+        "printed_values": ["Range", "rounded_range", "truncated_range"],
         "recalibration": [
             "CalibrationLine",
             "apply_temperature",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from elbow_core.identity import normalise_id
 
@@ -34,29 +34,36 @@ def clusters_of(patient_id: Shaped[np.ndarray, " images"]) -> Int64[np.ndarray, 
 
 
 def effective_size(
-    successes: Bool[np.ndarray, " images"], clusters: Int64[np.ndarray, " images"]
+    successes: Bool[np.ndarray, " images"],
+    clusters: Int64[np.ndarray, " images"],
+    weights: Float64[np.ndarray, " images"] | None = None,
 ) -> float:
     """Return the number of independent images with the variance of these clustered ``successes``.
 
     It is the number of images divided by the design effect of the ratio estimator, limited to the
     range from fully dependent to fully independent images of a patient. With one image per patient
-    it is the number of images; with no images it is 0.
+    it is the number of images; with no images it is 0. With ``weights``, above 0, it belongs to the
+    weighted share of successes, and Kish's effective number replaces that of images.
 
-    Reference: Rao and Scott, Biometrics 48:577 (1992).
+    References: Rao and Scott, Biometrics 48:577 (1992); Kish, Survey Sampling (1965).
     """
-    n = successes.size
+    if not successes.size:
+        return 0.0
+    weight = np.ones(successes.size) if weights is None else weights
+    total = float(weight.sum())
+    n = total**2 / float(np.sum(weight**2))
     _, cluster, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
-    if sizes.size == n:
-        return float(n)
-    least = n**2 / float(np.sum(sizes**2))
-    proportion = np.count_nonzero(successes) / n
-    residuals = np.bincount(cluster, weights=successes - proportion)
-    if sizes.size == 1 or proportion in (0, 1):
+    if sizes.size == successes.size:
+        return n
+    least = total**2 / float(np.sum(np.bincount(cluster, weights=weight) ** 2))
+    proportion = float(np.sum(weight[successes])) / total
+    residuals = np.bincount(cluster, weights=weight * (successes - proportion))
+    if sizes.size == 1 or successes.all() or not successes.any():
         # Without spread the dependence cannot be estimated: assume full dependence.
         return least
-    variance = sizes.size / (sizes.size - 1) * np.sum(residuals**2) / n**2
+    variance = sizes.size / (sizes.size - 1) * np.sum(residuals**2) / total**2
     if variance == 0:
-        return float(n)
+        return n
     return float(np.clip(proportion * (1 - proportion) / variance, least, n))
 
 

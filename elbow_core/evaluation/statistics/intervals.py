@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from scipy.stats import norm
 from scipy.stats import t as student
 
@@ -59,17 +59,21 @@ def wilson(successes: float | int, total: float | int, z: float = Z) -> tuple[fl
 
 
 def proportion_interval(
-    successes: Bool[np.ndarray, " n"], clusters: Int64[np.ndarray, " n"], undefined: str
+    successes: Bool[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"],
+    undefined: str,
+    weights: Float64[np.ndarray, " n"] | None = None,
 ) -> Interval:
     """Return Wilson's interval on the effective number of images.
 
-    With one image per patient this is the plain Wilson interval. Reference: `effective_size`;
-    Wilson (1927).
+    With one image per patient this is the plain Wilson interval. With ``weights`` it is that of the
+    weighted share. Reference: `effective_size`; Wilson (1927).
     """
     if not successes.size:
         return no_interval("wilson", undefined)
-    size = effective_size(successes, clusters)
-    low, high = wilson(float(np.mean(successes)) * size, size)
+    size = effective_size(successes, clusters, weights)
+    share = 1.0 if successes.all() else float(np.average(successes, weights=weights))
+    low, high = wilson(share * size, size)
     return Interval(low, high, "wilson")
 
 

@@ -99,7 +99,7 @@ def test_every_field_with_every_hostile_value_is_refused_in_one_line(copied):
         (lambda text: text.replace('"injury"', '" injury"'), "without blanks around it"),
         (lambda text: text.replace('"injury"', '"\\ud800"'), "the released model is damaged"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 1'), "belongs to"),
-        (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "update the pr"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 4'), "update the pr"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 0'), "schema_version"),
         (lambda text: "[" * 100_000, "is nested too deeply"),
         (lambda text: '{"a":' * 100_000, "is nested too deeply"),

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_core.evaluation.report.content.abstention import abstention_summary
     from elbow_core.evaluation.report.content.comparisons import compare_models
     from elbow_core.evaluation.report.content.flow import image_flow, read_rejected
     from elbow_core.evaluation.report.content.input_files import input_files
     from elbow_core.evaluation.report.content.metrics_json import metrics_json
     from elbow_core.evaluation.report.content.schema import is_metrics_json
     from elbow_core.evaluation.report.content.structure import (
+        AbstentionSummary,
+        AnswerShare,
         CalibrationBin,
         Comparison,
         GapSummary,
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from elbow_core.evaluation.report.content.summary import model_summary
 
 __all__ = [
+    "AbstentionSummary",
+    "AnswerShare",
     "CalibrationBin",
     "Comparison",
     "GapSummary",
@@ -37,6 +42,7 @@ __all__ = [
     "ReportContent",
     "SubgroupSummary",
     "WorstError",
+    "abstention_summary",
     "compare_models",
     "image_flow",
     "input_files",
@@ -49,12 +55,15 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "abstention": ["abstention_summary"],
         "comparisons": ["compare_models"],
         "flow": ["image_flow", "read_rejected"],
         "input_files": ["input_files"],
         "metrics_json": ["metrics_json"],
         "schema": ["is_metrics_json"],
         "structure": [
+            "AbstentionSummary",
+            "AnswerShare",
             "CalibrationBin",
             "Comparison",
             "GapSummary",

@@ -7,6 +7,8 @@ from typing import Any
 
 from elbow_core.evaluation.report.content.schema import SCHEMA
 from elbow_core.evaluation.report.content.structure import (
+    AbstentionSummary,
+    AnswerShare,
     CalibrationSummary,
     Comparison,
     Decisions,
@@ -70,7 +72,35 @@ def _model(model: ModelSummary) -> dict[str, Any]:
             "unparsed": model.answers.unparsed,
             **_decisions(model.answers.decisions),
         }
+    if model.abstention is not None:
+        written["abstention"] = _abstention(model.abstention)
     return written
+
+
+def _abstention(found: AbstentionSummary) -> dict[str, Any]:
+    return {
+        "unit": found.unit,
+        "confidence": found.confidence,
+        "normal_below": found.normal_below,
+        "injury_from": found.injury_from,
+        "normal": _answer_share(found.normal),
+        "injury": _answer_share(found.injury),
+        "left": {
+            "images": found.left,
+            "share": found.left_share.value,
+            **_interval(found.left_share),
+        },
+    }
+
+
+def _answer_share(answer: AnswerShare) -> dict[str, Any]:
+    return {
+        "images": answer.images,
+        "wrong": answer.wrong,
+        "wanted": answer.wanted,
+        "share": answer.share.value,
+        **_interval(answer.share),
+    }
 
 
 def _decisions(decisions: Decisions) -> dict[str, Any]:

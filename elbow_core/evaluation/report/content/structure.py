@@ -134,11 +134,39 @@ class AnswerSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerShare:
+    """What one answer was given for: ``share`` of it is wrong, ``wanted`` is the promise."""
+
+    images: int
+    wrong: int
+    wanted: float
+    share: Metric
+
+
+@dataclass(frozen=True, slots=True)
+class AbstentionSummary:
+    """Three answers at frozen thresholds; a threshold is None if its answer is never given.
+
+    ``unit`` is what counts once in a share: ``patient`` or ``image``.
+    """
+
+    unit: str
+    confidence: float
+    normal_below: float | None
+    injury_from: float | None
+    normal: AnswerShare
+    injury: AnswerShare
+    left: int
+    left_share: Metric
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSummary:
     """All numbers about one model.
 
     ``overall`` and ``metrics`` are at the default threshold, the second with intervals.
-    ``studies`` is None if no image names its study, ``answers`` if the model generates none.
+    ``studies`` is None if no image names its study, ``answers`` if the model generates none,
+    ``abstention`` if no thresholds were given that leave images to the reader.
     """
 
     overall: BinaryMetrics
@@ -150,6 +178,7 @@ class ModelSummary:
     gaps: Sequence[GapSummary]
     worst: Sequence[WorstError]
     answers: AnswerSummary | None
+    abstention: AbstentionSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
