@@ -1,6 +1,8 @@
 """The command `python -m elbow_core.prepare`: from a source to a manifest and an archive.
 
-`DataConfig` is the schema of its configuration; `prepare` runs it.
+`DataConfig` is the schema of its configuration; `prepare` runs it. `CORRECTION_COLUMNS` and
+`VERDICTS` are the format of a file of corrected labels; `corrected_images` says which a prepared
+folder contains.
 """
 
 from typing import TYPE_CHECKING
@@ -15,14 +17,18 @@ if TYPE_CHECKING:
         FractionSplit,
         OfficialSplit,
     )
+    from elbow_core.prepare.corrections import CORRECTION_COLUMNS, VERDICTS, corrected_images
     from elbow_core.prepare.pipeline import prepare
 
 __all__ = [
+    "CORRECTION_COLUMNS",
+    "VERDICTS",
     "ClassCounts",
     "CountSplit",
     "DataConfig",
     "FractionSplit",
     "OfficialSplit",
+    "corrected_images",
     "prepare",
 ]
 
@@ -30,6 +36,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "config": ["ClassCounts", "CountSplit", "DataConfig", "FractionSplit", "OfficialSplit"],
+        "corrections": ["CORRECTION_COLUMNS", "VERDICTS", "corrected_images"],
         "pipeline": ["prepare"],
     },
 )

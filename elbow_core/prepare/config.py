@@ -99,6 +99,11 @@ class DataConfig(StrictModel):
     id_key: Path | None = None
     """A file of at least 16 secret bytes: the ids of images, patients and studies become keyed
     hashes, so that predictions and reports contain no names."""
+    corrections: Path | None = None
+    """A file of corrected labels from a label audit (`python -m elbow_core.evaluation.labels`); its
+    ids are those of the prepared data that were audited."""
+    unsure: Literal["keep", "leave_out"] = "keep"
+    """An image whose label the corrections call unsure keeps it, or is left out."""
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     """Processes that decode; 0 uses the main process. The result does not depend on it."""
     strict: bool = False
@@ -112,4 +117,10 @@ class DataConfig(StrictModel):
                 "near_duplicates is group and split.method official; an official split is not "
                 "changed, so set near_duplicates: report, or split by fractions or counts"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_unsure(self) -> "DataConfig":
+        if self.unsure == "leave_out" and self.corrections is None:
+            raise ValueError("unsure is leave_out without corrections; give the file too")
         return self

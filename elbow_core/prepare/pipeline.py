@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from elbow_core.dataset import (
     INDEX_FILE,
     REGIONS_FILE,
     ManifestRow,
-    Region,
     between_patients,
     check_classes,
     check_leakage,
@@ -36,6 +35,12 @@ from elbow_core.errors import ArchiveError, ManifestError, UserError
 from elbow_core.files import output_folder, remove_finished, require_room, require_writable
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
+from elbow_core.prepare.corrections import (
+    Corrections,
+    apply_corrections,
+    read_corrections,
+    write_record,
+)
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
 from elbow_core.prepare.rejections import write_rejected
 from elbow_core.prepare.resumable_folder import resumable_folder
@@ -61,18 +66,21 @@ def prepare(config: DataConfig) -> bool:
     """
     _check_out(config)
     key = read_key(config.id_key) if config.id_key else None
+    corrections = read_corrections(config.corrections) if config.corrections else None
     found = scan(config.root, config.source, config.workers)
     _refuse_contradictions(config, found.rejected)
     validate_manifest(found.rows, config.root)
-    rows = hash_ids(found.rows, key) if key else found.rows
+    found = replace(found, rows=hash_ids(found.rows, key)) if key else found
+    if corrections:
+        found = apply_corrections(found, corrections, config.unsure)
     _refuse_foreign(config.out)
     with WorkerPool(config.workers) as pool:
-        files = digest_images(pool, config.root, rows, config.strict)
-        fingerprint = _fingerprint(config, rows, files, found.regions)
+        files = digest_images(pool, config.root, found.rows, config.strict)
+        fingerprint = _fingerprint(config, found, files, corrections)
         if _is_prepared(config.out, fingerprint):
             remove_finished(output_folder(config.out))
             return False
-        _prepare(config, pool, replace(found, rows=rows), files, fingerprint, key)
+        _prepare(config, pool, found, files, fingerprint, key, corrections)
     return True
 
 
@@ -83,6 +91,7 @@ def _prepare(
     files: Sequence[DigestedFile],
     fingerprint: str,
     key: bytes | None,
+    corrections: Corrections | None,
 ) -> None:
     with resumable_folder(config.out, fingerprint) as (directory, work):
         _require_room(config, found.rows, directory)
@@ -101,6 +110,8 @@ def _prepare(
         if found.regions:
             regions = ((row, found.regions.get(row.path, ())) for row in rows)
             write_regions(directory / REGIONS_FILE, regions, config.root)
+        if corrections:
+            write_record(directory, corrections, config.unsure, rows)
         np.save(directory / HASHES_FILE, archived.hashes)
         rejected = [*found.rejected, *unreadable, *contradicting, *archived.rejected]
         write_rejected(directory / REJECTED, rejected)
@@ -162,16 +173,22 @@ def _require_room(config: DataConfig, rows: Sequence[ManifestRow], directory: Pa
 
 def _fingerprint(
     config: DataConfig,
-    rows: Sequence[ManifestRow],
+    found: ScanResult,
     files: Sequence[DigestedFile],
-    regions: Mapping[str, Sequence[Region]],
+    corrections: Corrections | None,
 ) -> str:
-    """Digest the inputs of the result: settings, the row and content of each file, the regions."""
-    settings = config.model_dump(mode="json", exclude={"root", "out", "workers", "id_key"})
-    contents = [[*astuple(row), file.sha256] for row, file in zip(rows, files, strict=True)]
+    """Digest the inputs of the result: settings, each file's row and content, regions, corrections.
+
+    A setting that is not used is no part of it.
+    """
+    places = {"root", "out", "workers", "id_key", "corrections", "unsure"}
+    settings = config.model_dump(mode="json", exclude=places)
+    contents = [[*astuple(row), file.sha256] for row, file in zip(found.rows, files, strict=True)]
     inputs: list[Any] = [_VERSION, settings, contents]
-    if regions:
-        inputs += [[path, *map(astuple, regions[path])] for path in sorted(regions)]
+    if found.regions:
+        inputs += [[path, *map(astuple, found.regions[path])] for path in sorted(found.regions)]
+    if corrections:
+        inputs += [["corrections", corrections.sha256, config.unsure]]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
