@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from elbow_core.dataset.near_duplicates import (
         HASHES_FILE,
         MAX_NEAR_BITS,
+        NearPair,
         between_patients,
         find_near_duplicates,
         find_near_duplicates_between,
         perceptual_hash,
         read_hashes,
+        read_near_duplicates,
         write_near_duplicates,
     )
     from elbow_core.dataset.prepared import PreparedData, open_prepared
@@ -79,6 +81,7 @@ __all__ = [
     "Archive",
     "FoldSplit",
     "ManifestRow",
+    "NearPair",
     "PreparedData",
     "Region",
     "SeenImages",
@@ -105,6 +108,7 @@ __all__ = [
     "read_hashes",
     "read_key",
     "read_manifest",
+    "read_near_duplicates",
     "read_regions",
     "read_seen_images",
     "refuse_seen",
@@ -147,11 +151,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "near_duplicates": [
             "HASHES_FILE",
             "MAX_NEAR_BITS",
+            "NearPair",
             "between_patients",
             "find_near_duplicates",
             "find_near_duplicates_between",
             "perceptual_hash",
             "read_hashes",
+            "read_near_duplicates",
             "write_near_duplicates",
         ],
         "prepared": ["PreparedData", "open_prepared"],
