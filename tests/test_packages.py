@@ -27,6 +27,7 @@ COMMANDS = (
     "elbow_core.evaluation.report",
     "elbow_core.evaluation.audit",
     "elbow_core.evaluation.import_scores",
+    "elbow_core.evaluation.labels",
     "elbow_jax.train",
     "elbow_jax.evaluate",
     "elbow_jax.predict",
@@ -39,6 +40,7 @@ COMMANDS = (
     "benchmarks.data",
     "benchmarks.compile",
     "benchmarks.learning",
+    "benchmarks.labels",
 )
 SLOW_TO_IMPORT = {"jax", "flax", "matplotlib", "sklearn", "torch", "transformers"}
 

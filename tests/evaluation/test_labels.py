@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from cleanlab.rank import get_label_quality_scores
 
-from elbow_core.dataset import NearPair
+from elbow_core.dataset import NearPair, read_manifest
 from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation import Predictions, read_predictions, write_predictions
 from elbow_core.evaluation.labels import __main__ as command
 from elbow_core.evaluation.labels import label_quality, write_audit
 from elbow_core.evaluation.labels.quality import flag_labels
 from elbow_core.evaluation.labels.ranking import rank_labels
+from elbow_core.evaluation.report.content import image_flow
+from elbow_core.prepare import CORRECTION_COLUMNS, corrected_images, prepare
 from elbow_core.tables import read_csv_table
 from tests.support.commands import refusal_of
 from tests.support.label_audits import PAIR, WRONG, write_data, write_scores
@@ -206,3 +208,19 @@ def test_damaged_table_of_near_duplicates_is_refused_with_its_line(folder, tmp_p
     table.write_text("\n".join([header, ",".join([*cells[:2], "many", *cells[3:]])]) + "\n")
     with pytest.raises(UserError, match=r"near_duplicates\.csv:2: bits: 'many' is not a whole"):
         write_audit(folder / "scores.csv", tmp_path / "prepared", tmp_path / "out", 3)
+
+
+def test_flow_of_images_counts_the_labels_that_were_changed(tmp_path):
+    config, data = write_data(tmp_path)
+    corrections = tmp_path / "corrections.csv"
+    lines = [f"{WRONG[0]},0,1,change,", f"{WRONG[1]},1,0,change,", f"{PAIR[0]},1,1,agree,"]
+    corrections.write_text("\n".join([",".join(CORRECTION_COLUMNS), *lines]) + "\n")
+    out = tmp_path / "corrected"
+    prepare(config.model_copy(update={"corrections": corrections, "out": out}))
+    rows = read_manifest(out / "manifest.csv")
+    used = [found for found in rows if found.path != WRONG[1]]
+    scores = read_predictions(write_scores(tmp_path / "scores.csv", used))
+    flow = image_flow(scores, rows, None, corrected_images(out))
+    assert (flow.corrected, flow.corrected_used) == (2, 1)
+    flow = image_flow(scores, rows, None, corrected_images(data.directory))
+    assert (flow.corrected, flow.corrected_used) == (None, None)

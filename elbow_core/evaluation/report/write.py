@@ -37,6 +37,7 @@ from elbow_core.evaluation.report.rendering import Block, render_html, render_ma
 from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
 from elbow_core.evaluation.subgroups import attributes_of
+from elbow_core.prepare import corrected_images
 from elbow_core.printable import plain_text
 
 NO_PATIENTS = (
@@ -79,6 +80,8 @@ def _write_into(
     archive = None if inputs.archive is None else open_archive(inputs.archive)
     run = read_run(inputs.run)
     rejected = None if inputs.rejected is None else read_rejected(inputs.rejected)
+    # A manifest that was moved away from its prepared folder says nothing about corrections.
+    corrected = None if inputs.manifest is None else corrected_images(Path(inputs.manifest).parent)
 
     content = report_content(
         predictions,
@@ -86,7 +89,7 @@ def _write_into(
         inputs.thresholds,
         attributes,
         mean,
-        image_flow(predictions[0], rows, rejected),
+        image_flow(predictions[0], rows, rejected, corrected),
         files,
         settings,
     )
