@@ -49,10 +49,10 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("--seeds must be at least 1 and --folds at least 3")
     path = options.out / f"{NAME}.json"
     require_output_file(path, "--out", mark=f'{{"name": "{NAME}"', make_folder=True)
-    return measure(options.work, seeds, folds, path, arguments)
+    return measure(options.work, seeds, folds, path)
 
 
-def measure(work: Path, seeds: int, folds: int, path: Path, arguments: Sequence[str]) -> int:
+def measure(work: Path, seeds: int, folds: int, path: Path) -> int:
     """Measure every seed, print the table and write the record."""
     from benchmarks.labels.measurement import describe, measure_ranking
 
@@ -64,7 +64,7 @@ def measure(work: Path, seeds: int, folds: int, path: Path, arguments: Sequence[
         print(describe(found[-1:]), flush=True)
     record = {
         "name": NAME,
-        "command": f"python -m benchmarks.labels {shlex.join(arguments)}",
+        "command": f"python -m benchmarks.labels --seeds {seeds} --folds {folds}",
         "flipped": FLIPPED,
         "folds": folds,
         "seeds": found,

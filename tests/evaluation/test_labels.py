@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from cleanlab.rank import get_label_quality_scores
 
-from elbow_core.dataset import NearPair, read_manifest
+from elbow_core.dataset import (
+    SEEN_FILE,
+    NearPair,
+    images_learnt_from,
+    open_prepared,
+    read_manifest,
+)
 from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation import Predictions, read_predictions, write_predictions
 from elbow_core.evaluation.labels import __main__ as command
@@ -176,6 +182,24 @@ def test_images_and_labels_must_be_those_of_the_prepared_data(folder, tmp_path, 
         write_audit(scores, folder / "prepared", tmp_path / "out", 3)
     assert str(caught.value).startswith(f"{scores}:{number + 1}: {problem}")
     assert not (tmp_path / "out").exists()
+
+
+def test_predictions_of_a_run_on_what_it_learnt_from_are_refused(folder, tmp_path):
+    data = open_prepared(folder / "prepared")
+    entry, files = images_learnt_from(data).for_run()
+    (tmp_path / "run.json").write_text(json.dumps(entry))
+    (tmp_path / SEEN_FILE).write_bytes(files[SEEN_FILE])
+    scores = tmp_path / "scores.csv"
+    for split, refused in (("train", True), ("validation", False), ("test", False)):
+        write_scores(scores, [found for found in data.rows if found.split == split])
+        if refused:
+            with pytest.raises(
+                PredictionsError, match=r"scores\.csv: a label audit needs .*crossval"
+            ):
+                write_audit(scores, folder / "prepared", tmp_path / split, 3)
+        else:
+            write_audit(scores, folder / "prepared", tmp_path / split, 3)
+        assert (tmp_path / split).exists() != refused
 
 
 def test_labels_of_one_class_are_refused(folder, tmp_path):

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elbow_core.dataset import PreparedData, open_prepared, read_near_duplicates
+from elbow_core.dataset import open_prepared, read_near_duplicates
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.archived_pictures import ArchivedPictures
 from elbow_core.evaluation.labels.folder import AUDIT_FOLDER, PAGE, RANKING, RECORD, SCHEMA
+from elbow_core.evaluation.labels.held_out import refuse_learnt
 from elbow_core.evaluation.labels.page import AuditFacts, audit_page
 from elbow_core.evaluation.labels.ranking import AuditedLabel, rank_labels
 from elbow_core.evaluation.own_folders import own_folder, require_own_folder
@@ -46,11 +47,13 @@ def write_audit(predictions: Path, prepared: Path, out: Path, images: int) -> Au
 
     The page shows the ``images`` most doubtful labels, and the ranking lists all. An earlier audit
     in ``out`` is replaced when the new one is complete. Raises `UserError` if the predictions are
-    not of images of the prepared data, or ``out`` holds other files or cannot be written.
+    not of images of the prepared data, or of images that their own run learnt from, or ``out``
+    holds other files or cannot be written.
     """
     require_own_folder(out, AUDIT_FOLDER)
     scored, digest = _read(predictions)
     data = open_prepared(prepared)
+    refuse_learnt(predictions, scored, data)
     pairs = read_near_duplicates(prepared / NEAR_DUPLICATES)
     ranked = rank_labels(scored, data.rows, pairs)
     shown = ranked[:images]
@@ -70,7 +73,7 @@ def write_audit(predictions: Path, prepared: Path, out: Path, images: int) -> Au
             contradicting_pairs=summary.contradicting_pairs,
             auroc=summary.auroc,
         )
-        page = audit_page(facts, shown, _pictures(data))
+        page = audit_page(facts, shown, ArchivedPictures(data.archive, PICTURE_PIXELS))
         (folder / PAGE).write_text(plain_text(page), encoding="utf-8")
         record = {
             "schema": SCHEMA,
@@ -107,10 +110,6 @@ def _summary(scored: Predictions, ranked: Sequence[AuditedLabel], shown: int) ->
         auroc=auroc(scored.label, scored.score),
         low=low,
     )
-
-
-def _pictures(data: PreparedData) -> ArchivedPictures:
-    return ArchivedPictures(data.archive, PICTURE_PIXELS)
 
 
 def _row(rank: int, label: AuditedLabel) -> tuple[str | int, ...]:
