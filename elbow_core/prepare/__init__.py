@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         FractionSplit,
         OfficialSplit,
     )
-    from elbow_core.prepare.corrections import CORRECTION_COLUMNS, VERDICTS, corrected_images
+    from elbow_core.prepare.corrections import CORRECTION_COLUMNS, VERDICTS
+    from elbow_core.prepare.corrections_record import corrected_images
     from elbow_core.prepare.pipeline import prepare
 
 __all__ = [
@@ -36,7 +37,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "config": ["ClassCounts", "CountSplit", "DataConfig", "FractionSplit", "OfficialSplit"],
-        "corrections": ["CORRECTION_COLUMNS", "VERDICTS", "corrected_images"],
+        "corrections": ["CORRECTION_COLUMNS", "VERDICTS"],
+        "corrections_record": ["corrected_images"],
         "pipeline": ["prepare"],
     },
 )

@@ -14,7 +14,7 @@ from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
 from elbow_core.dataset import ManifestRow, count_classes, read_manifest
 from elbow_core.prepare.config import DataConfig
-from elbow_core.prepare.corrections import describe_record, read_record
+from elbow_core.prepare.corrections_record import describe_record, read_record
 from elbow_core.prepare.pipeline import MANIFEST, NEAR_DUPLICATES, REJECTED, prepare
 from elbow_core.printable import one_line
 from elbow_core.tables import read_csv_table

@@ -35,12 +35,8 @@ from elbow_core.errors import ArchiveError, ManifestError, UserError
 from elbow_core.files import output_folder, remove_finished, require_room, require_writable
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
-from elbow_core.prepare.corrections import (
-    Corrections,
-    apply_corrections,
-    read_corrections,
-    write_record,
-)
+from elbow_core.prepare.corrections import Corrections, apply_corrections, read_corrections
+from elbow_core.prepare.corrections_record import write_record
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
 from elbow_core.prepare.rejections import write_rejected
 from elbow_core.prepare.resumable_folder import resumable_folder

@@ -1,6 +1,7 @@
 """The page of a label audit: well formed, without a network, and used in a real browser."""
 
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,7 +110,8 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         # Chromium's sandbox does not work for root, as in a container.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from elbow_core.evaluation.own_folders import OwnFolder
+from elbow_core.evaluation.pages import OwnFolder
 
 PAGE = "labels.html"
 RANKING = "ranking.csv"

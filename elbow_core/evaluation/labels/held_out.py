@@ -12,8 +12,9 @@ from elbow_core.identity import normalise_image_id
 def refuse_learnt(path: Path, scored: Predictions, data: PreparedData) -> None:
     """Refuse predictions of a run on its own training images, or on their patients' others.
 
-    The run is the folder of the predictions file. Nothing is known about a file that lies elsewhere,
-    nor about a run of an earlier version; the predictions of a cross-validation lie beside its runs.
+    The run is the folder of the predictions file. Nothing is known about a file that lies
+    elsewhere, nor about a run of an earlier version. The predictions of a cross-validation lie
+    beside its runs.
 
     Raises:
         PredictionsError: naming the images.

@@ -7,9 +7,8 @@ from html import escape
 from pathlib import Path
 
 from elbow_core.dataset import LABEL_NAMES
-from elbow_core.evaluation.archived_pictures import ArchivedPictures
-from elbow_core.evaluation.html_pages import embed_png, render_page
 from elbow_core.evaluation.labels.ranking import AuditedLabel
+from elbow_core.evaluation.pages import ArchivedPictures, embed_png, render_page
 from elbow_core.prepare import CORRECTION_COLUMNS, VERDICTS
 from elbow_core.printable import one_line
 from elbow_core.tables import write_csv_rows

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from elbow_core.dataset import open_prepared, read_near_duplicates
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.archived_pictures import ArchivedPictures
 from elbow_core.evaluation.labels.folder import AUDIT_FOLDER, PAGE, RANKING, RECORD, SCHEMA
 from elbow_core.evaluation.labels.held_out import refuse_learnt
 from elbow_core.evaluation.labels.page import AuditFacts, audit_page
 from elbow_core.evaluation.labels.ranking import AuditedLabel, rank_labels
-from elbow_core.evaluation.own_folders import own_folder, require_own_folder
+from elbow_core.evaluation.pages import ArchivedPictures, own_folder, require_own_folder
 from elbow_core.evaluation.prediction_files import read_predictions
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import area_interval, auroc, clusters_of

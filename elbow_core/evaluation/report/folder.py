@@ -4,7 +4,7 @@ import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from elbow_core.evaluation.own_folders import OwnFolder, own_folder, require_own_folder
+from elbow_core.evaluation.pages import OwnFolder, own_folder, require_own_folder
 from elbow_core.evaluation.report.content import is_metrics_json
 
 _REPORT = OwnFolder(
@@ -27,5 +27,5 @@ def require_report_folder(out: Path) -> None:
 
 
 def report_folder(out: Path) -> AbstractContextManager[Path]:
-    """Return the context of `elbow_core.evaluation.own_folders.own_folder` for a report."""
+    """Return the context of `elbow_core.evaluation.pages.own_folder` for a report."""
     return own_folder(out, _REPORT)

@@ -11,7 +11,8 @@ from elbow_core.dataset import Region, read_manifest
 from elbow_core.errors import ManifestError, UserError
 from elbow_core.prepare import CORRECTION_COLUMNS, DataConfig, corrected_images, prepare
 from elbow_core.prepare import __main__ as command
-from elbow_core.prepare.corrections import RECORD, apply_corrections, read_corrections
+from elbow_core.prepare.corrections import apply_corrections, read_corrections
+from elbow_core.prepare.corrections_record import RECORD
 from elbow_core.sources import ScanResult
 from tests.support.commands import refusal_of
 from tests.support.paths import names_in

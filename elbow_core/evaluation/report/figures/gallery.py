@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core.dataset import Archive
-from elbow_core.evaluation.archived_pictures import ArchivedPictures
+from elbow_core.evaluation.pages import ArchivedPictures
 from elbow_core.evaluation.report.content import WorstError
 from elbow_core.evaluation.report.figures.drawing import FOLDER
 from elbow_core.evaluation.report.rendering import Gallery, Picture

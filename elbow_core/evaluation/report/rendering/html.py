@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from elbow_core.evaluation.html_pages import embed_png, render_page
+from elbow_core.evaluation.pages import embed_png, render_page
 from elbow_core.evaluation.report.rendering.document import (
     Block,
     Gallery,
