@@ -12,6 +12,7 @@ import pytest
 from elbow_core.dataset import read_manifest, write_manifest
 from elbow_core.evaluation.labels import write_audit
 from elbow_core.evaluation.labels.__main__ import main
+from elbow_core.evaluation.pages import render_page
 from elbow_core.files import sha256_of
 from elbow_core.prepare import CORRECTION_COLUMNS, corrected_images, prepare
 from elbow_core.tables import read_csv_table
@@ -75,6 +76,12 @@ def test_headings_step_down_by_one_and_every_picture_has_a_description(outline):
     assert len(outline.all("img")) == IMAGES + 2  # a near-duplicate beside each of a pair
     ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
+
+
+def test_style_or_script_that_ends_its_own_element_is_refused():
+    for text in ({"style": "</style>"}, {"script": "'</script>'"}):
+        with pytest.raises(ValueError, match="must not contain"):
+            render_page("title", "<p>text</p>", **text)
 
 
 HOSTILE = "\"><script>alert(1)</script>&amp;,=cmd\u202e'<!--"

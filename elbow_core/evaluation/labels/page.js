@@ -38,7 +38,7 @@ function refresh() {
 
 // Whoever works with the buttons stays on them; the keys need the focus nowhere in particular.
 function show(index) {
-  const pressed = document.activeElement.dataset.verdict;
+  const pressed = document.activeElement?.dataset.verdict;
   current = Math.min(Math.max(index, 0), items.length - 1);
   refresh();
   const item = items[current];
