@@ -21,6 +21,7 @@ from tests.support.pages import CHROMIUM, Outline
 from tests.support.prepare_folders import KEY
 
 IMAGES = 6
+PATIENCE = 120_000  # milliseconds, on a machine with other work
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -118,8 +119,12 @@ def browser() -> Iterator[Any]:
     with sync_playwright() as playwright:
         # Chromium's sandbox does not work for root, as in a container.
         arguments = ["--no-sandbox"] if os.getuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=arguments, timeout=PATIENCE
+        )
+        context = browser.new_context()
+        context.set_default_timeout(PATIENCE)
+        yield context
         browser.close()
 
 
@@ -131,7 +136,6 @@ def page(browser, folder) -> Iterator[Any]:
 def opened(browser: Any, path: Path) -> Iterator[Any]:
     """Open the page; at the end assert that it logged nothing and asked for nothing."""
     page = browser.new_page()
-    page.set_default_timeout(20_000)
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(message.text))
     page.on("pageerror", lambda error: troubles.append(str(error)))
