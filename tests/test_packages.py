@@ -30,6 +30,7 @@ COMMANDS = (
     "elbow_core.evaluation.import_scores",
     "elbow_core.evaluation.readers",
     "elbow_core.evaluation.readers.simulate",
+    "elbow_core.evaluation.labels",
     "elbow_jax.train",
     "elbow_jax.evaluate",
     "elbow_jax.freeze",
@@ -43,6 +44,7 @@ COMMANDS = (
     "benchmarks.data",
     "benchmarks.compile",
     "benchmarks.learning",
+    "benchmarks.labels",
 )
 SLOW_TO_IMPORT = {"jax", "flax", "matplotlib", "sklearn", "torch", "transformers"}
 

@@ -39,11 +39,13 @@ if TYPE_CHECKING:
     from elbow_core.dataset.near_duplicates import (
         HASHES_FILE,
         MAX_NEAR_BITS,
+        NearPair,
         between_patients,
         find_near_duplicates,
         find_near_duplicates_between,
         perceptual_hash,
         read_hashes,
+        read_near_duplicates,
         write_near_duplicates,
     )
     from elbow_core.dataset.prepared import PreparedData, open_prepared
@@ -81,6 +83,7 @@ __all__ = [
     "Archive",
     "FoldSplit",
     "ManifestRow",
+    "NearPair",
     "PreparedData",
     "Region",
     "SeenImages",
@@ -109,6 +112,7 @@ __all__ = [
     "read_hashes",
     "read_key",
     "read_manifest",
+    "read_near_duplicates",
     "read_regions",
     "read_seen_images",
     "read_ungrouped",
@@ -159,11 +163,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "near_duplicates": [
             "HASHES_FILE",
             "MAX_NEAR_BITS",
+            "NearPair",
             "between_patients",
             "find_near_duplicates",
             "find_near_duplicates_between",
             "perceptual_hash",
             "read_hashes",
+            "read_near_duplicates",
             "write_near_duplicates",
         ],
         "prepared": ["PreparedData", "open_prepared"],

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from elbow_core.dataset.manifest import LABEL_NAMES, ManifestRow
 from elbow_core.errors import ArchiveError, ManifestError
 from elbow_core.files import read_regular
 from elbow_core.identity import normalise_id
-from elbow_core.tables import write_csv_table
+from elbow_core.tables import parse_whole_number, read_csv_table, write_csv_table
 
 COLUMNS = ("image_id", "other_id", "bits", "split", "other_split", "label", "other_label")
 HASHES_FILE = "perceptual_hashes.npy"
@@ -25,6 +26,15 @@ _SAMPLES = 4  # Per axis, averaged into one reduced pixel: accurate enough, and 
 _ROWS, _COLUMNS = 16, 4096  # Of a block of comparisons, which fits in a core's cache.
 _MAX_PAIRS = 2_000_000
 _MAX_HEADER = 1 << 12  # bytes before the values of a .npy file
+
+
+@dataclass(frozen=True, slots=True)
+class NearPair:
+    """Two images that look the same: their ids, and the bits in which their hashes differ."""
+
+    image_id: str
+    other_id: str
+    bits: int
 
 
 def perceptual_hash(image: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "32"]:
@@ -121,6 +131,27 @@ def write_near_duplicates(
             for first, second, distance in pairs.tolist()
         ),
     )
+
+
+def read_near_duplicates(path: Path) -> list[NearPair]:
+    """Read a table of `write_near_duplicates`; splits and labels are those of the manifest.
+
+    Raises `ManifestError`, with file and line where there is one.
+    """
+
+    def check_columns(columns: tuple[str, ...], place: str) -> None:
+        if columns != COLUMNS:
+            raise ManifestError(f"{place}: the header must be {','.join(COLUMNS)}")
+
+    table = read_csv_table(path, ManifestError, check_columns)
+    pairs = []
+    for row in table.rows:
+        try:
+            bits = parse_whole_number(row.cells["bits"])
+        except ValueError as error:
+            raise ManifestError(f"{table.place(row)}: bits: {error}") from error
+        pairs.append(NearPair(row.cells["image_id"], row.cells["other_id"], bits))
+    return pairs
 
 
 def read_hashes(directory: Path, images: int) -> UInt8[np.ndarray, "images 32"] | None:

@@ -2,6 +2,8 @@
 
 `DataConfig` is the schema of its configuration; `prepare` runs it. `scan_inputs` gives the images
 that it would start from, and `read_private_paths` the files behind hidden paths.
+`CORRECTION_COLUMNS` and `VERDICTS` are the format of a file of corrected labels; `corrected_images`
+says which a prepared folder contains.
 """
 
 from typing import TYPE_CHECKING
@@ -16,16 +18,21 @@ if TYPE_CHECKING:
         FractionSplit,
         OfficialSplit,
     )
+    from elbow_core.prepare.corrections import CORRECTION_COLUMNS, VERDICTS
+    from elbow_core.prepare.corrections_record import corrected_images
     from elbow_core.prepare.inputs import scan_inputs
     from elbow_core.prepare.pipeline import prepare
     from elbow_core.prepare.private_names import read_private_paths
 
 __all__ = [
+    "CORRECTION_COLUMNS",
+    "VERDICTS",
     "ClassCounts",
     "CountSplit",
     "DataConfig",
     "FractionSplit",
     "OfficialSplit",
+    "corrected_images",
     "prepare",
     "read_private_paths",
     "scan_inputs",
@@ -36,6 +43,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "config": ["ClassCounts", "CountSplit", "DataConfig", "FractionSplit", "OfficialSplit"],
         "inputs": ["scan_inputs"],
+        "corrections": ["CORRECTION_COLUMNS", "VERDICTS"],
+        "corrections_record": ["corrected_images"],
         "pipeline": ["prepare"],
         "private_names": ["read_private_paths"],
     },

@@ -14,6 +14,7 @@ from elbow_core import cli
 from elbow_core.config import describe_fields, load_config, take_config_path
 from elbow_core.dataset import ManifestRow, count_classes, read_manifest
 from elbow_core.prepare.config import DataConfig
+from elbow_core.prepare.corrections_record import describe_record, read_record
 from elbow_core.prepare.pipeline import MANIFEST, NEAR_DUPLICATES, REJECTED, prepare
 from elbow_core.printable import one_line
 from elbow_core.tables import read_csv_table
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     prepared = prepare(config)
     print(f"{config.out}: {'prepared' if prepared else 'already prepared with these settings'}")
     print(format_table(read_manifest(config.out / MANIFEST)))
+    if record := read_record(config.out):
+        print(describe_record(record))
     if rejected := _read_lines(config.out / REJECTED):
         print(f"{len(rejected)} files were not used; {config.out / REJECTED} says why")
         for line in describe_reasons(rejected):

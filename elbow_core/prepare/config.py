@@ -105,6 +105,11 @@ class DataConfig(StrictModel):
     default beside the key."""
     dicom: DicomSettings = DicomSettings()
     """What the tags of DICOM files decide: who is who, view, attributes, which files are used."""
+    corrections: Path | None = None
+    """A file of corrected labels from a label audit (`python -m elbow_core.evaluation.labels`); its
+    ids are those of the prepared data that were audited."""
+    unsure: Literal["keep", "leave_out"] = "keep"
+    """An image whose label the corrections call unsure keeps it, or is left out."""
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     """Processes that decode; 0 uses the main process. The result does not depend on it."""
     strict: bool = False
@@ -129,6 +134,12 @@ class DataConfig(StrictModel):
             )
         if self.private_paths is not None and self.id_key is None:
             raise ValueError("private_paths is set, but paths are hidden with id_key alone")
+        return self
+
+    @model_validator(mode="after")
+    def _check_unsure(self) -> "DataConfig":
+        if self.unsure == "leave_out" and self.corrections is None:
+            raise ValueError("unsure is leave_out without corrections; give the file too")
         return self
 
     @property

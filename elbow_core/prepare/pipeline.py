@@ -36,6 +36,8 @@ from elbow_core.errors import ArchiveError, ManifestError, UserError
 from elbow_core.files import output_folder, remove_finished, require_room, require_writable
 from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
 from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
+from elbow_core.prepare.corrections import Corrections, apply_corrections, read_corrections
+from elbow_core.prepare.corrections_record import write_record
 from elbow_core.prepare.dicom_files import DISAGREEMENTS, write_disagreements
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
 from elbow_core.prepare.inputs import (
@@ -49,7 +51,7 @@ from elbow_core.prepare.private_names import PrivateNames, default_table, hidden
 from elbow_core.prepare.rejections import write_rejected
 from elbow_core.prepare.resumable_folder import resumable_folder
 from elbow_core.processes import WorkerPool
-from elbow_core.sources import Rejection
+from elbow_core.sources import Rejection, ScanResult
 
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
@@ -89,18 +91,21 @@ def _prepare_hidden(
     names: PrivateNames | None,
     say: Callable[[str], object],
 ) -> bool:
+    corrections = read_corrections(config.corrections) if config.corrections else None
     found = scan_source(config, names)
     _refuse_foreign(config.out)
     with WorkerPool(config.workers) as pool:
         inputs = read_inputs(config, pool, found, names, say)
         if key:
             inputs = replace(inputs, rows=hash_ids(inputs.rows, key))
+        if corrections:
+            inputs = _correct(inputs, corrections, config)
         files = digest_images(pool, config.root, inputs.rows, config.strict)
-        fingerprint = _fingerprint(config, inputs, files, names)
+        fingerprint = _fingerprint(config, inputs, files, names, corrections)
         if _is_prepared(config.out, fingerprint):
             remove_finished(output_folder(config.out))
             return False
-        _prepare(config, pool, inputs, files, fingerprint, key, names)
+        _prepare(config, pool, inputs, files, fingerprint, key, names, corrections)
     return True
 
 
@@ -112,6 +117,7 @@ def _prepare(
     fingerprint: str,
     key: bytes | None,
     names: PrivateNames | None,
+    corrections: Corrections | None,
 ) -> None:
     with resumable_folder(config.out, fingerprint) as (directory, work):
         _require_room(config, inputs.rows, directory)
@@ -134,6 +140,8 @@ def _prepare(
             ids = {row.path: row.image_id for row in rows}
             hide = partial(hash_id, key) if key else None
             write_disagreements(directory / DISAGREEMENTS, inputs.disagreements, ids, hide)
+        if corrections:
+            write_record(directory, corrections, config.unsure, rows)
         np.save(directory / HASHES_FILE, archived.hashes)
         rejected = [*inputs.rejected, *unreadable, *contradicting, *archived.rejected]
         write_rejected(directory / REJECTED, rejected, names)
@@ -208,10 +216,14 @@ def _fingerprint(
     inputs: Inputs,
     files: Sequence[DigestedFile],
     names: PrivateNames | None,
+    corrections: Corrections | None,
 ) -> str:
-    """Digest the inputs of the result: settings, the row and content of each file, the regions."""
+    """Digest the inputs of the result: settings, each file's row and content, regions, corrections.
+
+    A setting that is not used is no part of it.
+    """
     # Of a table of labels counts what its rows say, and not where it lies.
-    elsewhere = ("root", "out", "workers", "id_key", "private_paths")
+    elsewhere = ("root", "out", "workers", "id_key", "private_paths", "corrections", "unsure")
     exclude = dict.fromkeys(elsewhere, True) | {"source": {"table"}}
     settings = config.model_dump(mode="json", exclude=exclude)
     rows = hide_paths(inputs.rows, names)
@@ -221,7 +233,16 @@ def _fingerprint(
         regions = inputs.regions
         hide = names.hide if names else str
         digested += sorted([hide(path), *map(astuple, regions[path])] for path in regions)
+    if corrections:
+        digested += [["corrections", corrections.sha256, config.unsure]]
     return hashlib.sha256(json.dumps(digested).encode()).hexdigest()
+
+
+def _correct(inputs: Inputs, corrections: Corrections, config: DataConfig) -> Inputs:
+    """Return the inputs with corrected labels; their ids are those that will be written."""
+    found = ScanResult(list(inputs.rows), list(inputs.rejected), inputs.regions)
+    found = apply_corrections(found, corrections, config.unsure)
+    return replace(inputs, rows=found.rows, rejected=found.rejected, regions=found.regions)
 
 
 def _refuse_foreign(out: Path) -> None:

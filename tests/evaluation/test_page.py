@@ -2,18 +2,15 @@
 
 import itertools
 import re
-import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
 import pytest
 
 from elbow_core.evaluation.report.__main__ import main
+from tests.support.pages import CHROMIUM, Outline
 from tests.support.report_inputs import every_option, write_inputs
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -22,27 +19,6 @@ def report(tmp_path_factory) -> Path:
     write_inputs(folder)
     assert main(every_option(folder, folder / "out")) == 0
     return folder / "out"
-
-
-class Outline(HTMLParser):
-    """The tags of a page, which a screen reader navigates by."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "img", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag) -> None:
-        assert self.open.pop() == tag
-
-    def all(self, *names: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.tags if tag in names]
 
 
 @pytest.fixture(scope="module", params=["report.html", "checklist.html"])

@@ -99,6 +99,7 @@ def test_flow_counts_found_rejected_and_used(content):
     assert (flow["found"], flow["rejected"], flow["used"]) == (IMAGES + 2, 2, IMAGES)
     assert flow["reasons"] == [{"reason": "truncated", "files": 2}]
     assert flow["patients_in_two_splits"] == 0
+    assert (flow["corrected"], flow["corrected_used"]) == (1, 1)
 
 
 def test_subgroups_are_those_of_the_manifest_and_of_its_further_columns(content):

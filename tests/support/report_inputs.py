@@ -85,6 +85,16 @@ def write_inputs(folder: Path) -> None:
     write_archive(prepared, test.image_id.tolist(), images, {"size": 32})
     write_manifest(prepared / "manifest.csv", rows)
     (prepared / "rejected.csv").write_text("path,reason\nx.png,truncated\ny.png,truncated\n")
+    changed = [{"image_id": image, "old_label": 1, "new_label": 0} for image in ("t_003", "gone")]
+    corrections = {
+        "schema": 1,
+        "sha256": "0" * 64,
+        "predictions_sha256": [],
+        "verdicts": {"agree": 0, "change": 2, "unsure": 0},
+        "unsure": "keep",
+        "changed": changed,
+    }
+    (prepared / "corrections.json").write_text(json.dumps(corrections))
     model = folder / "run" / "model"
     model.mkdir(parents=True)
     thresholds = {"default": 0.5, "youden": 0.4}

@@ -6,28 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import ReaderStudyError
+from elbow_core.evaluation.pages import OwnFolder, own_folder, require_own_folder
 from elbow_core.evaluation.readers.analysis import analyse
 from elbow_core.evaluation.readers.figures import draw_figures
 from elbow_core.evaluation.readers.json_content import is_readers_json, json_content
 from elbow_core.evaluation.readers.sections import study_blocks
 from elbow_core.evaluation.readers.settings import ReaderSettings
 from elbow_core.evaluation.readers.study import ReaderStudy
-from elbow_core.evaluation.report import ReportKind, report_folder, require_report_folder
 from elbow_core.evaluation.report.rendering import render_html, render_markdown
 from elbow_core.printable import plain_text
 
-OF_READERS = ReportKind(
-    "readers.json",
-    is_readers_json,
-    re.compile(r"report\.(?:md|html)"),
-    re.compile(r"(?:roc|differences_(?:auroc|sensitivity|specificity))\.png"),
+OF_READERS = OwnFolder(
+    kind="a report of readers",
+    mark="readers.json",
+    is_mark=is_readers_json,
+    files=re.compile(r"report\.(?:md|html)"),
+    folders={"figures": re.compile(r"(?:roc|differences_(?:auroc|sensitivity|specificity))\.png")},
 )
 DEFAULT_SETTINGS = ReaderSettings()
 
 
 def require_readers_folder(out: Path) -> None:
     """Raise `PredictionsError` unless a report of readers may be written into ``out``."""
-    require_report_folder(out, OF_READERS)
+    require_own_folder(out, OF_READERS)
 
 
 def write_readers_report(
@@ -41,7 +42,7 @@ def write_readers_report(
     """
     for name in (*study.readers, *study.modalities):
         _require_drawable(name, study)
-    with report_folder(Path(out), OF_READERS) as folder:
+    with own_folder(Path(out), OF_READERS) as folder:
         analysis = analyse(study, settings)
         name = Path(study.path).name if study.path else "Study"
         written = json_content(analysis, name)

@@ -197,9 +197,13 @@ def _flow(flow: ImageFlow) -> list[Block]:
     for row in flow.splits:
         counts = f"{row.images} ({row.injured} injured; {row.patients} patients)"
         steps.append((f"In the manifest: {row.split}", counts))
+    if flow.corrected is not None:
+        steps.append(("In the manifest: label corrected", str(flow.corrected)))
     if flow.used_of is not None and flow.used_of != flow.used:
         steps.append(("Without a score in their split", str(flow.used_of - flow.used)))
     steps.append(("Used in this report", str(flow.used)))
+    if flow.corrected_used is not None:
+        steps.append(("Used in this report: label corrected", str(flow.corrected_used)))
     return [Heading(2, "Flow of images"), Table("Images", ("Step", "Images"), tuple(steps))]
 
 

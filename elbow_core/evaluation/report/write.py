@@ -41,6 +41,7 @@ from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
+from elbow_core.prepare import corrected_images
 from elbow_core.printable import plain_text
 
 NO_PATIENTS = (
@@ -94,6 +95,8 @@ def _write_into(
     archive = None if inputs.archive is None else open_archive(inputs.archive)
     run = read_run(inputs.run)
     rejected = None if inputs.rejected is None else read_rejected(inputs.rejected)
+    # A manifest that was moved away from its prepared folder says nothing about corrections.
+    corrected = None if inputs.manifest is None else corrected_images(Path(inputs.manifest).parent)
 
     content = report_content(
         predictions,
@@ -104,7 +107,7 @@ def _write_into(
         groupings,
         left_out,
         mean,
-        image_flow(predictions[0], rows, rejected),
+        image_flow(predictions[0], rows, rejected, corrected),
         files,
         settings,
         ungrouped_images(inputs),

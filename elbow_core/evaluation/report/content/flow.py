@@ -31,8 +31,12 @@ def image_flow(
     predictions: Predictions,
     rows: Sequence[ManifestRow] | None,
     rejected: Sequence[tuple[str, str]] | None,
+    corrected: Container[str] | None = None,
 ) -> ImageFlow:
-    """Count images from found to used, as far as the given files say; ids count as compared."""
+    """Count images from found to used, as far as the given files say; ids count as compared.
+
+    ``corrected`` holds the images whose labels were changed, as `corrected_images` returns them.
+    """
     reasons = [] if rejected is None else _reasons(rejected)
     flow = ImageFlow(
         used=len(predictions),
@@ -50,6 +54,7 @@ def image_flow(
         splits=[_split_counts(split, rows, used) for split in ordered],
         used_of=sum(row.split in used_splits for row in rows),
         patients_in_two_splits=_patients_in_two_splits(rows),
+        **({} if corrected is None else _corrections(rows, corrected, used)),
     )
 
 
@@ -81,6 +86,14 @@ def _split_counts(split: str, rows: Sequence[ManifestRow], used: Container[str])
         patients=len({normalise_id(row.patient_id) for row in of_split} - {""}),
         used=sum(normalise_image_id(row.image_id) in used for row in of_split),
     )
+
+
+def _corrections(
+    rows: Sequence[ManifestRow], corrected: Container[str], used: Container[str]
+) -> dict[str, int]:
+    keys = [normalise_image_id(row.image_id) for row in rows]
+    changed = [key for key in keys if key in corrected]
+    return {"corrected": len(changed), "corrected_used": sum(key in used for key in changed)}
 
 
 def _patients_in_two_splits(rows: Sequence[ManifestRow]) -> int | None:

@@ -211,6 +211,8 @@ def _flow(flow: ImageFlow) -> dict[str, Any]:
         "used": flow.used,
         "used_of": flow.used_of,
         "patients_in_two_splits": flow.patients_in_two_splits,
+        "corrected": flow.corrected,
+        "corrected_used": flow.corrected_used,
     }
 
 

@@ -217,7 +217,10 @@ class SplitCounts:
 
 @dataclass(frozen=True, slots=True)
 class ImageFlow:
-    """Counts from the files found to the images used; None where the given files do not say."""
+    """Counts from the files found to the images used; None where the given files do not say.
+
+    ``corrected`` and ``corrected_used`` count the images whose labels a label audit has changed.
+    """
 
     used: int
     found: int | None = None
@@ -226,6 +229,8 @@ class ImageFlow:
     splits: Sequence[SplitCounts] = ()
     used_of: int | None = None
     patients_in_two_splits: int | None = None
+    corrected: int | None = None
+    corrected_used: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
 """Blocks rendered as one HTML page that runs no script and loads nothing from elsewhere."""
 
-import base64
-import struct
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from elbow_core.evaluation.pages import embed_png, render_page
 from elbow_core.evaluation.report.rendering.document import (
     Block,
     Gallery,
@@ -16,15 +15,8 @@ from elbow_core.evaluation.report.rendering.document import (
     Table,
 )
 
-STYLE = """
-:root { color-scheme: light; }
-body { max-width: 62rem; margin: 0 auto; padding: 0 1rem 3rem; color: #1a1a1a; background: #fff;
-  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 1.5rem 0 .5rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.3rem; margin: 2.5rem 0 .5rem; padding-top: .5rem; border-top: 1px solid #bbb; }
-h3 { font-size: 1.05rem; margin: 1.5rem 0 .5rem; }
+_STYLE = """
 nav ul { columns: 14rem; padding-left: 1.2rem; }
-a { color: #004f87; }
 .table { overflow-x: auto; margin: 1rem 0; }
 .table:focus { outline: 2px solid #004f87; }
 table { border-collapse: separate; border-spacing: 0; font-size: .9rem;
@@ -38,9 +30,6 @@ tbody th { white-space: normal; min-width: 6rem; max-width: 38vw; overflow-wrap:
 .interval { font-size: .85em; color: #444; }
 th.text, td.text { text-align: left; }
 td.text { white-space: normal; min-width: 6.5rem; }
-figure { margin: 1.5rem 0; }
-figure img { max-width: 100%; height: auto; }
-figcaption { font-size: .9rem; color: #444; max-width: 45rem; }
 .gallery { display: grid; gap: 1rem; padding: 0; list-style: none;
   grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
 .gallery figure { margin: 0; }
@@ -68,19 +57,7 @@ def render_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
         for number, heading in enumerate(headings)
     )
     body = "\n".join(_render(block, headings, folder) for block in blocks)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>{STYLE}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the report</a>
+    page = f"""<a class="skip" href="#main">Skip to the report</a>
 <header><h1>{escape(title)}</h1></header>
 <nav aria-label="Contents">
 <ul>
@@ -89,10 +66,8 @@ def render_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
 </nav>
 <main id="main">
 {body}
-</main>
-</body>
-</html>
-"""
+</main>"""
+    return render_page(title, page, _STYLE)
 
 
 def _render(block: Block, headings: Sequence[Heading], folder: Path) -> str:
@@ -115,15 +90,8 @@ def _render(block: Block, headings: Sequence[Heading], folder: Path) -> str:
 
 
 def _figure(picture: Picture, folder: Path) -> str:
-    png = (folder / picture.path).read_bytes()
-    data = base64.b64encode(png).decode("ascii")
-    # The size, from the PNG header, reserves the space before the picture is decoded.
-    width, height = (round(side * SCALE) for side in struct.unpack(">II", png[16:24]))
-    return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" '
-        f'width="{width}" height="{height}">'
-        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
-    )
+    picture_tag = embed_png((folder / picture.path).read_bytes(), picture.alt, SCALE)
+    return f"<figure>{picture_tag}<figcaption>{escape(picture.caption)}</figcaption></figure>"
 
 
 def _table(table: Table) -> str:

@@ -1,0 +1,1 @@
+"""How many wrong labels the label audit finds: `python -m benchmarks.labels`."""

@@ -1,0 +1,32 @@
+"""Self-contained HTML pages and the folders that they lie in, for the report and the label audit.
+
+Offered here: `render_page` and `embed_png`, the pictures of an archive, and folders that a command
+replaces as a whole.
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from elbow_core.evaluation.pages.folders import OwnFolder, own_folder, require_own_folder
+    from elbow_core.evaluation.pages.html import embed_png, render_page
+    from elbow_core.evaluation.pages.pictures import ArchivedPictures
+
+__all__ = [
+    "ArchivedPictures",
+    "OwnFolder",
+    "embed_png",
+    "own_folder",
+    "render_page",
+    "require_own_folder",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "folders": ["OwnFolder", "own_folder", "require_own_folder"],
+        "html": ["embed_png", "render_page"],
+        "pictures": ["ArchivedPictures"],
+    },
+)
