@@ -94,15 +94,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.batch_size < 1:
-        raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
-    if options.model is None:
-        if options.out is not None or options.internal is not None:
-            parser.error("--out and --internal: are for --model; a run has its own places")
-        if options.split == ALL:
-            parser.error("--split all: is for --model; a run has learnt from most of its data")
-    elif options.data is None or options.out is None:
-        parser.error("--model: give --data and --out too")
+    _check(parser, options)
     runtime.set_up_process()
     runtime.open_devices()
     if options.model is not None:
@@ -121,6 +113,20 @@ def main(arguments: Sequence[str]) -> int:
         print(f"predictions: {report.parent / f'predictions_{options.split}.csv'}")
     print(f"report: {report}")
     return 0
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End the command where options do not belong together."""
+    if options.batch_size < 1:
+        raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
+    if options.model is not None:
+        if options.data is None or options.out is None:
+            parser.error("--model: give --data and --out too")
+        return
+    if options.out is not None or options.internal is not None:
+        parser.error("--out and --internal: are for --model; a run has its own places")
+    if options.split == ALL:
+        parser.error("--split all: is for --model; a run has learnt from most of its data")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """Thresholds of single images against MAPIE, which implements Learn Then Test for them."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ FALSE_ALARMS = BinaryRisk(
 
 def controlled(labels, scores, risk: BinaryRisk, wanted: float) -> BinaryClassificationController:
     controller = BinaryClassificationController(
-        predict_function=lambda scores: np.stack([1 - scores, scores], axis=1),
+        predict_function=lambda scores: np.stack([1 - np.asarray(scores), scores], axis=1),
         risk=risk,
         target_level=wanted,
         confidence_level=CONFIDENCE,
@@ -49,7 +50,7 @@ def test_p_values_and_thresholds_of_single_images_are_those_of_mapie(seed):
         images, wrong = called.sum(axis=1), (called & (labels == label)).sum(axis=1)
         p_values = binomial_p_values(images, wrong, Fraction(str(wanted)))
         some = images > 0
-        theirs = controlled(labels, scores, risk, wanted)
+        theirs: Any = controlled(labels, scores, risk, wanted)
         rounded_up = np.ceil(images * (wrong / np.maximum(images, 1))) > wrong
         equal = some & ~rounded_up
         np.testing.assert_allclose(p_values[equal], theirs.p_values[equal, 0], rtol=1e-9)

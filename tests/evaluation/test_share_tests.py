@@ -70,18 +70,17 @@ def test_wealth_is_the_product_over_patients_in_any_order(patients, twentieths):
 def test_mean_wealth_is_at_most_one_just_if_the_share_is_at_least_the_wanted_one(kinds, chances):
     """Exactly, over a population of kinds of patients; the unit is the patient."""
     weight = [Fraction(chance, sum(chances[: len(kinds)])) for chance in chances[: len(kinds)]]
-    wrong = sum(w * Fraction(kind[2], kind[0]) for w, kind in zip(weight, kinds, strict=True))
-    called = sum(w * Fraction(kind[1], kind[0]) for w, kind in zip(weight, kinds, strict=True))
+    pairs = list(zip(weight, kinds, strict=True))
+    wrong = sum((w * Fraction(kind[2], kind[0]) for w, kind in pairs), Fraction())
+    called = sum((w * Fraction(kind[1], kind[0]) for w, kind in pairs), Fraction())
     if not 0 < wrong < called:
         return
     share = wrong / called
     for alpha, most in ((share, 1), (share * Fraction(9, 10), 1), (share / 2, 1)):
-        means = sum(
-            float(w) * wealth_of([kind], alpha) for w, kind in zip(weight, kinds, strict=True)
-        )
+        means = np.sum([float(w) * wealth_of([kind], alpha) for w, kind in pairs], axis=0)
         assert (means <= most + 1e-12).all()
     above = share + (1 - share) / 10
-    means = sum(float(w) * wealth_of([kind], above) for w, kind in zip(weight, kinds, strict=True))
+    means = np.sum([float(w) * wealth_of([kind], above) for w, kind in pairs], axis=0)
     assert (means > 1).all()
 
 
@@ -92,10 +91,9 @@ def test_copies_of_an_image_are_no_further_evidence():
     once = betting_p_values(log_wealth(called, wrong, ones, ALPHA))
     thrice = betting_p_values(log_wealth(3 * called, 3 * wrong, 3 * ones, ALPHA))
     np.testing.assert_allclose(once, thrice, rtol=1e-9)
+    more, more_wrong = (np.repeat(part, 3, axis=0) for part in (called, wrong))
     as_if_independent = betting_p_values(
-        log_wealth(
-            *(np.repeat(part, 3, axis=0) for part in (called, wrong)), np.ones(600, int), ALPHA
-        )
+        log_wealth(more, more_wrong, np.ones(600, np.int64), ALPHA)
     )
     assert as_if_independent[0] < thrice[0] / 1000
     assert binomial_p_values(called.sum(axis=0), wrong.sum(axis=0), ALPHA)[0] < once[0]

@@ -54,7 +54,7 @@ def test_note_stands_in_the_report_where_patients_are_unknown():
     )
     for ungrouped, notes in ((3, [NOBODY]), (0, [])):
         content = report_content(
-            *([predictions], {}, None, None, MeanOfModels("", ["m"], "one model")),
-            *(image_flow(predictions, None, None), [], ReportSettings(draws=100), ungrouped),
+            *([predictions], {}, None, {}, {}, [], [], MeanOfModels("", ["m"], "one model")),
+            *(image_flow(predictions, None, None, None), [], ReportSettings(draws=100), ungrouped),
         )
         assert list(content.notes) == notes

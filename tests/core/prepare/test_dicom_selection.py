@@ -22,7 +22,8 @@ CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def tags(**changes: Any) -> DicomTags:
-    return DicomTags(**(PLAIN | {"image_type": ("DERIVED", "PRIMARY")} | changes))
+    values: dict[str, Any] = PLAIN | {"image_type": ("DERIVED", "PRIMARY")} | changes
+    return DicomTags(**values)
 
 
 @pytest.mark.parametrize(
