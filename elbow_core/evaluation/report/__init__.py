@@ -1,7 +1,8 @@
 """Prediction files to Markdown, HTML and JSON: `python -m elbow_core.evaluation.report`.
 
 Offered here: `write_report` with its inputs and settings, and the check of its folder before a
-long computation. Its wing `figures` offers the style of the project's figures.
+long computation; the folder of any report. Its wing `figures` offers the style of the project's
+figures, its wing `rendering` documents as blocks.
 """
 
 from typing import TYPE_CHECKING
@@ -9,13 +10,19 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.evaluation.report.folder import require_report_folder
+    from elbow_core.evaluation.report.folder import (
+        ReportKind,
+        report_folder,
+        require_report_folder,
+    )
     from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
     from elbow_core.evaluation.report.write import write_report
 
 __all__ = [
     "ReportInputs",
+    "ReportKind",
     "ReportSettings",
+    "report_folder",
     "require_report_folder",
     "write_report",
 ]
@@ -23,7 +30,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "folder": ["require_report_folder"],
+        "folder": ["ReportKind", "report_folder", "require_report_folder"],
         "inputs": ["ReportInputs", "ReportSettings"],
         "write": ["write_report"],
     },

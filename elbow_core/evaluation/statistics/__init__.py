@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         roc_and_precision_bands,
         treat_all,
     )
+    from elbow_core.evaluation.statistics.bootstrap import Resampled, resample_mean
     from elbow_core.evaluation.statistics.clusters import DRAWS, clusters_of
     from elbow_core.evaluation.statistics.comparison import (
         Difference,
@@ -39,9 +40,16 @@ if TYPE_CHECKING:
         implied_prevalence,
         search_confusions,
     )
+    from elbow_core.evaluation.statistics.froc import (
+        FROC_RATES,
+        ResampledFroc,
+        ScoredMarks,
+        resample_froc,
+    )
     from elbow_core.evaluation.statistics.inputs import Labels
     from elbow_core.evaluation.statistics.intervals import (
         Interval,
+        bca,
         decision_intervals,
         metric_intervals,
         proportion_interval,
@@ -75,6 +83,7 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "DRAWS",
     "ECE_BINS",
+    "FROC_RATES",
     "MATRIX_METRICS",
     "NONE_INJURED",
     "NO_NEGATIVES",
@@ -88,10 +97,14 @@ __all__ = [
     "Interval",
     "Labels",
     "ReliabilityBins",
+    "Resampled",
+    "ResampledFroc",
+    "ScoredMarks",
     "apply_temperature",
     "area_interval",
     "auroc",
     "average_precision",
+    "bca",
     "binary_metrics",
     "calibration_line",
     "check_thresholds",
@@ -111,6 +124,8 @@ __all__ = [
     "net_benefit_band",
     "proportion_interval",
     "reliability_bins",
+    "resample_froc",
+    "resample_mean",
     "roc_and_precision_bands",
     "score_intervals",
     "search_confusions",
@@ -129,6 +144,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "roc_and_precision_bands",
             "treat_all",
         ],
+        "bootstrap": ["Resampled", "resample_mean"],
         "clusters": ["DRAWS", "clusters_of"],
         "comparison": ["Difference", "area_interval", "delong", "holm", "mcnemar"],
         "confusion": [
@@ -145,9 +161,11 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "implied_prevalence",
             "search_confusions",
         ],
+        "froc": ["FROC_RATES", "ResampledFroc", "ScoredMarks", "resample_froc"],
         "inputs": ["Labels"],
         "intervals": [
             "Interval",
+            "bca",
             "decision_intervals",
             "metric_intervals",
             "proportion_interval",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SETTINGS,
         canvas,
         drawn_in_style,
+        line_style,
         panels,
         save,
     )
@@ -28,6 +29,7 @@ __all__ = [
     "draw_figures",
     "draw_gallery",
     "drawn_in_style",
+    "line_style",
     "panels",
     "save",
 ]
@@ -37,6 +39,15 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "drawing": ["draw_figures"],
         "gallery": ["draw_gallery"],
-        "style": ["COLOURS", "GREY", "SETTINGS", "canvas", "drawn_in_style", "panels", "save"],
+        "style": [
+            "COLOURS",
+            "GREY",
+            "SETTINGS",
+            "canvas",
+            "drawn_in_style",
+            "line_style",
+            "panels",
+            "save",
+        ],
     },
 )
