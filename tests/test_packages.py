@@ -27,6 +27,7 @@ COMMANDS = (
     "elbow_core.evaluation.report",
     "elbow_core.evaluation.audit",
     "elbow_core.evaluation.import_scores",
+    "elbow_core.evaluation.localisation",
     "elbow_jax.train",
     "elbow_jax.evaluate",
     "elbow_jax.predict",

@@ -13,20 +13,31 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_core.evaluation.localisation.card import MappedImage, MapsCard
+    from elbow_core.evaluation.localisation.comparison import (
+        Comparison,
+        LocalisationSettings,
+        compare_maps,
+    )
     from elbow_core.evaluation.localisation.map_files import (
         HeatMaps,
         open_maps,
         require_maps_folder,
         write_maps,
     )
-    from elbow_core.evaluation.localisation.write import LocalisationSettings, write_localisation
+    from elbow_core.evaluation.localisation.write import (
+        require_localisation_folder,
+        write_localisation,
+    )
 
 __all__ = [
+    "Comparison",
     "HeatMaps",
     "LocalisationSettings",
     "MappedImage",
     "MapsCard",
+    "compare_maps",
     "open_maps",
+    "require_localisation_folder",
     "require_maps_folder",
     "write_localisation",
     "write_maps",
@@ -36,7 +47,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "card": ["MappedImage", "MapsCard"],
+        "comparison": ["Comparison", "LocalisationSettings", "compare_maps"],
         "map_files": ["HeatMaps", "open_maps", "require_maps_folder", "write_maps"],
-        "write": ["LocalisationSettings", "write_localisation"],
+        "write": ["require_localisation_folder", "write_localisation"],
     },
 )

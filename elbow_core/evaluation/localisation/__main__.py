@@ -35,10 +35,12 @@ def main(arguments: Sequence[str]) -> int:
     if options.seed < 0:
         parser.error(f"--seed: {options.seed} is below 0")
     # The attributes load matplotlib, which --help does without.
+    localisation.require_localisation_folder(options.out)
     settings = localisation.LocalisationSettings(
         title=options.title, draws=options.draws, seed=options.seed
     )
-    localisation.write_localisation(options.maps, options.data, options.out, settings)
+    comparison = localisation.compare_maps(options.maps, options.data, settings)
+    localisation.write_localisation(comparison, options.out)
     for name in sorted(path.name for path in options.out.iterdir() if path.is_file()):
         print(options.out / name)
     return 0

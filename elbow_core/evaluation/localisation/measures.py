@@ -82,7 +82,7 @@ def _energy(values: Values, covered: Float64[np.ndarray, "height width"]) -> flo
     total = float(values.sum(dtype=np.float64))
     if total == 0:
         return float(covered.mean())
-    return float(np.vdot(values.astype(np.float64), covered)) / total
+    return float(np.sum(values * covered)) / total
 
 
 def _iou(values: Values, covered: Float64[np.ndarray, "height width"], boxes_area: float) -> float:

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from elbow_core.evaluation.localisation.comparison import Facts
 from elbow_core.evaluation.localisation.content import (
     Estimate,
     PairedDifference,
@@ -49,28 +49,6 @@ METHODS = (
     "number of images or boxes (Rao and Scott 1992). Differences are on the same images and the "
     "same draws. Nothing is adjusted for the number of comparisons. Bands are pointwise.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a report says beside the numbers of the sets."""
-
-    title: str
-    located: int
-    boxes: int
-    normal: int
-    unlocated: int
-    contradictory: int
-    patients: int
-    """Of the images that count."""
-    unknown_patients: int
-    """Images that count and name no patient."""
-    boxes_share: float
-    """Mean share of the radiograph that the boxes of a located image cover."""
-    prior_images: int
-    prior_boxes: int
-    draws: int
-    seed: int
 
 
 def report_blocks(
