@@ -124,6 +124,20 @@ def text(path: Path) -> None:
     path.write_text("mine")
 
 
+def header(path: Path, text: str) -> None:
+    values = path.read_bytes()[-48:]
+    written = text.encode() + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(written).to_bytes(2, "little") + written + values)
+
+
+def code(path: Path) -> None:
+    header(path, "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4).__class__((3, 4)), }")
+
+
+def long_shape(path: Path) -> None:
+    header(path, f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'9' * 4000}, 4), }}")
+
+
 def empty(path: Path) -> None:
     path.write_bytes(b"")
 
@@ -142,6 +156,11 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+def test_header_of_another_writer_is_read(maps):
+    header(maps / "00001.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (3,4),}  ")
+    assert np.array_equal(open_maps(maps)[1], a_map(1))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -157,8 +176,10 @@ def pipe(path: Path) -> None:
         (cut, "is cut short"),
         (longer, "bytes behind its values"),
         (huge, "has more than"),
-        (text, "is not a heat map"),
-        (empty, "is not a heat map"),
+        (text, "is not a .npy file"),
+        (empty, "is not a .npy file"),
+        (code, "is not a .npy file"),
+        (long_shape, "is not a .npy file"),
         (missing, "cannot be read: No such file"),
         (folder, "is not a regular file"),
         (pipe, "is not a regular file"),

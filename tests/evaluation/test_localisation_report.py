@@ -31,9 +31,11 @@ from elbow_core.evaluation.localisation import (
 from elbow_core.evaluation.localisation.boxes import boxes_of
 from elbow_core.evaluation.localisation.cases import case_of
 from elbow_core.evaluation.localisation.centre_prior import fit_centre_prior
+from elbow_core.evaluation.localisation.content import Estimate, PairedDifference
 from elbow_core.evaluation.localisation.figures import overlay
 from elbow_core.evaluation.localisation.judging import judge_maps
 from elbow_core.evaluation.localisation.map_files import HeatMaps, open_maps
+from elbow_core.evaluation.localisation.sections import verdicts
 from tests.support.commands import refusal_of, status_of
 from tests.support.heat_maps import card_of, write_set
 from tests.support.prepare_folders import edit_manifest
@@ -123,6 +125,25 @@ def test_files_of_the_report_say_the_same(tmp_path, data):
         assert mean == pytest.approx(values_of(written, label)["energy"], abs=1e-6)
     report(data, good)
     assert not list((out / "figures").glob("failure_*"))
+
+
+def test_difference_that_is_the_same_in_every_draw_has_no_interval_and_says_so():
+    def difference(measure: str, value: float, low: float, high: float, reason: str = "") -> Any:
+        return PairedDifference("A", "B", measure, Estimate(value, low, high, reason))
+
+    nan = math.nan
+    rows = [
+        difference("pointing", 1.0, nan, nan, "the same in every bootstrap draw"),
+        difference("energy", 0.0, nan, nan, "the same in every bootstrap draw"),
+        difference("iou", 0.2, 0.1, 0.3),
+        difference("froc_mean", -0.2, -0.3, -0.1),
+        difference("froc_area", 0.1, -0.1, 0.3),
+    ]
+    (sentence,) = verdicts(rows)
+    assert sentence == (
+        "A, against B: above in IoU at equal area; below in mean FROC sensitivity; no difference "
+        "shown in 2 of 5 measures; no interval in pointing game."
+    )
 
 
 def test_order_of_the_maps_on_a_card_does_not_matter(tmp_path, data):
@@ -339,7 +360,7 @@ def test_damaged_map_leaves_the_earlier_report(tmp_path, data):
     report(data, good)
     before = (tmp_path / "out" / "localisation.json").read_bytes()
     (good / "00004.npy").write_bytes(b"")
-    with pytest.raises(HeatMapError, match=r"00004\.npy: is not a heat map"):
+    with pytest.raises(HeatMapError, match=r"00004\.npy: is not a \.npy file"):
         report(data, good)
     assert (tmp_path / "out" / "localisation.json").read_bytes() == before
 

@@ -125,7 +125,7 @@ def pairs_to_compare(sets: Sequence[HeatMaps]) -> list[tuple[str, str]]:
     """
     labels = Counter(maps.card.label for maps in sets)
     for maps in sets:
-        if maps.card.label == LABEL or labels[maps.card.label] > 1:
+        if labels[maps.card.label] > 1:
             raise HeatMapError(
                 f"{maps.directory}: {maps.card.label!r} is the name of other maps too; sets must "
                 "differ in method, network or weights"

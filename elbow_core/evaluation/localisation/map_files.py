@@ -4,14 +4,12 @@
 images in order, each float32 [height, width], finite and not negative. There is no pickle in it.
 """
 
-import io
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
-from numpy.lib import format as npy
 
 from elbow_core.errors import HeatMapError
 from elbow_core.evaluation.localisation.card import MapsCard, parse_card
@@ -20,6 +18,12 @@ from elbow_core.files import atomic_folder, read_regular
 CARD = "maps.json"
 _MAX_CARD = 1 << 26
 _MAX_HEADER = 1 << 12  # of a .npy file; NumPy's own has 128 bytes
+_MAGIC = b"\x93NUMPY\x01\x00"
+# Parsed by pattern, since NumPy evaluates the header as Python literals.
+_HEADER = re.compile(
+    rb"\{'descr': '(?P<kind>[^']*)', 'fortran_order': (?P<by_columns>True|False), "
+    rb"'shape': \((?P<shape>[0-9, ]{0,64})\), ?\} *\n"
+)
 _MAP_NAME = re.compile(r"[0-9]{5,}\.npy")
 
 HeatMap = Float32[np.ndarray, "height width"]
@@ -110,24 +114,24 @@ def _map_name(position: int) -> str:
 
 
 def _read_map(path: Path, shape: tuple[int, int]) -> HeatMap:
+    height, width = shape
     try:
-        content = read_regular(path, 4 * shape[0] * shape[1] + _MAX_HEADER)
-        stream = io.BytesIO(content)
-        if npy.read_magic(stream) != (1, 0):
-            raise ValueError("is not a .npy file of version 1.0")
-        found, by_columns, kind = npy.read_array_header_1_0(stream, max_header_size=_MAX_HEADER)
+        content = read_regular(path, 4 * height * width + _MAX_HEADER)
     except OSError as error:
         raise HeatMapError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise HeatMapError(f"{path}: is not a heat map: {str(error).splitlines()[0]}") from error
-    if kind != np.dtype("<f4") or by_columns:
+    start = len(_MAGIC) + 2 + int.from_bytes(content[len(_MAGIC) : len(_MAGIC) + 2], "little")
+    header = _HEADER.fullmatch(content[len(_MAGIC) + 2 : start])
+    if not content.startswith(_MAGIC) or header is None:
+        raise HeatMapError(f"{path}: is not a .npy file of version 1.0 as numpy.save writes it")
+    if header["kind"] != b"<f4" or header["by_columns"] != b"False":
         raise HeatMapError(f"{path}: is not float32 in C order; write it with write_maps")
-    if found != shape:
+    found = [int(side) for side in header["shape"].replace(b" ", b"").split(b",") if side]
+    if found != [height, width]:
         size = " x ".join(map(str, found))
-        raise HeatMapError(f"{path}: has {size} values, but the card says {shape[0]} x {shape[1]}")
-    if len(content) - stream.tell() != 4 * shape[0] * shape[1]:
+        raise HeatMapError(f"{path}: has {size} values, but the card says {height} x {width}")
+    if len(content) - start != 4 * height * width:
         raise HeatMapError(f"{path}: is cut short, or has bytes behind its values")
-    values = np.frombuffer(content, "<f4", offset=stream.tell()).reshape(shape)
+    values = np.frombuffer(content[start:], "<f4").reshape(shape)  # the copy is aligned
     _check_values(values, shape, str(path))
     return values
 

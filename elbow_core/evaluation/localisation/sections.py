@@ -1,7 +1,7 @@
 """The sections of a report of localisation: their order, tables and text."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from elbow_core.evaluation.localisation.comparison import Facts
 from elbow_core.evaluation.localisation.content import (
@@ -60,7 +60,7 @@ def report_blocks(
 ) -> list[Block]:
     """Return the blocks of a whole report; galleries by the label of their set."""
     return [
-        *map(Paragraph, _verdicts(differences)),
+        *map(Paragraph, verdicts(differences)),
         *map(Paragraph, _opening(facts)),
         Heading(2, "Agreement with the boxes"),
         _table(
@@ -87,6 +87,9 @@ def report_blocks(
         *_notes(summaries),
         Heading(2, "Differences"),
         _differences(differences),
+        *_missing(
+            (f"{row.first} - {row.second}", row.measure, row.difference) for row in differences
+        ),
         Heading(2, "Worst failures"),
         Paragraph(
             "Images whose map has no maximum in a box, even with tolerance, from the least energy "
@@ -104,7 +107,7 @@ def beats(difference: Estimate) -> bool:
     return difference.low > 0
 
 
-def _verdicts(differences: Sequence[PairedDifference]) -> list[str]:
+def verdicts(differences: Sequence[PairedDifference]) -> list[str]:
     """Return a sentence for each pair: the measures in which the first is above the second."""
     pairs = dict.fromkeys((row.first, row.second) for row in differences)
     sentences = []
@@ -112,18 +115,31 @@ def _verdicts(differences: Sequence[PairedDifference]) -> list[str]:
         rows = [row for row in differences if (row.first, row.second) == (first, second)]
         better = [_full_name(row.measure) for row in rows if beats(row.difference)]
         worse = [_full_name(row.measure) for row in rows if row.difference.high < 0]
-        undecided = len(rows) - len(better) - len(worse)
+        unknown = [_full_name(row.measure) for row in rows if _is_unknown(row.difference)]
+        undecided = len(rows) - len(better) - len(worse) - len(unknown)
         found = [f"above in {_listed(better)}"] if better else []
         found += [f"below in {_listed(worse)}"] if worse else []
         found += [f"no difference shown in {undecided} of {len(rows)} measures"] * bool(undecided)
+        found += [f"no interval in {_listed(unknown)}"] if unknown else []
         sentences.append(f"{first}, against {second}: {'; '.join(found)}.")
     return sentences
 
 
+def _is_unknown(difference: Estimate) -> bool:
+    """Say whether a difference has no interval and is not 0, as where every draw gives the same."""
+    return math.isnan(difference.low) and difference.value != 0
+
+
 def _full_name(measure: str) -> str:
-    names = {"pointing_tolerant": "pointing game with tolerance", "iou": NAMES["iou"]}
-    names |= {"froc_mean": "mean FROC sensitivity", "froc_area": NAMES["froc_area"]}
-    return names.get(measure, NAMES[measure].lower())
+    """Return the name of a measure within a sentence."""
+    return {
+        "pointing": "pointing game",
+        "pointing_tolerant": "pointing game with tolerance",
+        "energy": "energy inside",
+        "iou": "IoU at equal area",
+        "froc_mean": "mean FROC sensitivity",
+        "froc_area": "FROC area",
+    }.get(measure, measure.replace("froc_", "sensitivity at "))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -168,16 +184,24 @@ def _notes(summaries: Mapping[str, SetSummary]) -> list[Block]:
                 f"{label}: all maps have the same maximum. Where each map was scaled to its own, "
                 "their marks cannot be compared between images, and the FROC curve says little."
             )
-    missing = dict.fromkeys(
-        f"{label}, {NAMES.get(name, name.replace('froc_', 'sensitivity at '))}: {estimate.reason}."
+    estimates = (
+        (label, name, estimate)
         for label, found in summaries.items()
         for name, estimate in found.estimates.items()
-        if estimate.reason
     )
-    blocks: list[Block] = [Items(tuple(notes))]
-    if missing:
-        blocks += [Paragraph("Intervals that are not shown, and why:"), Items(tuple(missing))]
-    return blocks
+    return [Items(tuple(notes)), *_missing(estimates)]
+
+
+def _missing(estimates: Iterable[tuple[str, str, Estimate]]) -> list[Block]:
+    """Return the reasons of missing intervals; an estimate has a label and a measure."""
+    missing = [
+        f"{label}, {_full_name(name)}: {estimate.reason}."
+        for label, name, estimate in estimates
+        if estimate.reason
+    ]
+    if not missing:
+        return []
+    return [Paragraph("Intervals that are not shown, and why:"), Items(tuple(missing))]
 
 
 def _table(summaries: Mapping[str, SetSummary], columns: Mapping[str, str], caption: str) -> Table:
