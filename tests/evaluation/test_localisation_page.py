@@ -23,10 +23,10 @@ def block(language: str, part: str) -> str:
 
 def test_example_writes_maps_and_their_report(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_prepared(tmp_path / "data" / "demo" / "elbow")
+    write_prepared(tmp_path / "data" / "prepared" / "fracatlas_384")
     exec(compile(block("python", "write_maps"), "localisation.md", "exec"), {})
     assert len(open_maps(tmp_path / "maps" / "edges")) == 11
-    command = shlex.split(block("bash", "evaluation.localisation"))
+    command = shlex.split(block("bash", "evaluation.localisation").replace("\\\n", " "))
     assert command[:3] == ["python", "-m", "elbow_core.evaluation.localisation"]
     assert __main__.main([*command[3:], "--draws", "100"]) == 0
     written = json.loads((tmp_path / "localisation" / "localisation.json").read_text())

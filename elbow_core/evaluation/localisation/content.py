@@ -79,7 +79,7 @@ def summarise(
 
     All sets must be judged on the same images. The intervals are those of the BCa bootstrap over
     patients, of which those with a located image are counted. Where a share of images or boxes is 0
-    or 1 in every draw, its interval is Wilson's on their effective number.
+    or 1, the bootstrap has no spread to go by; its interval is Wilson's on their effective number.
     """
     patients = np.unique(judged[0].located_cluster).size
     resampled, summaries = {}, {}
@@ -153,7 +153,7 @@ def _estimate(
 ) -> Estimate:
     """Return the estimate with its interval; ``clusters`` are those of what it is a share of."""
     value = resampled.estimate
-    if clusters is not None and value in (0, 1) and np.all(resampled.draws == value):
+    if clusters is not None and value in (0, 1):
         every = np.full(clusters.size, bool(value))
         found = proportion_interval(every, clusters, "")
     else:

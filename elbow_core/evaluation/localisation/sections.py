@@ -45,7 +45,7 @@ METHODS = (
     "The centre prior is the mean of the masks of the training boxes, one map for all images. "
     "Random weights are the same method on an untrained network (Adebayo et al. 2018).",
     "Intervals are 95 %, of the BCa bootstrap over patients (Efron 1987), widened for few patients "
-    "(Hesterberg 2015); a share that is 0 or 1 in every draw has Wilson's (1927) on the effective "
+    "(Hesterberg 2015); a share of images or boxes that is 0 or 1 has Wilson's (1927) on the effective "
     "number of images or boxes (Rao and Scott 1992). Differences are on the same images and the "
     "same draws. Nothing is adjusted for the number of comparisons. Bands are pointwise.",
 )
@@ -236,6 +236,8 @@ def _galleries(galleries: Mapping[str, Gallery]) -> list[Block]:
 def _with_interval(estimate: Estimate) -> str:
     if math.isnan(estimate.value):
         return "–"
-    if math.isnan(estimate.low):
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+    # Adding 0 makes a rounded -0 plain.
+    value, low, high = (
+        f"{round(number, 3) + 0:.3f}" for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return value if math.isnan(estimate.low) else f"{value} ({low} to {high})"
