@@ -45,9 +45,9 @@ METHODS = (
     "The centre prior is the mean of the masks of the training boxes, one map for all images. "
     "Random weights are the same method on an untrained network (Adebayo et al. 2018).",
     "Intervals are 95 %, of the BCa bootstrap over patients (Efron 1987), widened for few patients "
-    "(Hesterberg 2015); a share of images or boxes that is 0 or 1 has Wilson's (1927) on the effective "
-    "number of images or boxes (Rao and Scott 1992). Differences are on the same images and the "
-    "same draws. Nothing is adjusted for the number of comparisons. Bands are pointwise.",
+    "(Hesterberg 2015); a share of images or boxes that is 0 or 1 has Wilson's (1927) on their "
+    "effective number (Rao and Scott 1992). Differences are on the same images and the same "
+    "draws. Nothing is adjusted for the number of comparisons. Bands are pointwise.",
 )
 
 
