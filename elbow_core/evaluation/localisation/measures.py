@@ -35,7 +35,7 @@ class Agreement:
     pointing: float
     """1 if the map's maximum lies in a box; of several maxima, the share that does."""
     pointing_tolerant: float
-    """The same with boxes that are larger by the tolerance in every direction."""
+    """The same with maxima that are no farther from a box than the tolerance."""
     energy: float
     """Share of the sum of the map that lies in the union of the boxes."""
     iou: float
