@@ -30,6 +30,10 @@ class ArchiveError(UserError):
     """An archive of prepared images that is missing, stale or damaged."""
 
 
+class HeatMapError(UserError):
+    """Heat maps that violate their format or do not belong together; the message names them."""
+
+
 class PredictionsError(UserError):
     """A predictions file that violates its schema; the message names file and line."""
 

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from elbow_core.dataset import PreparedData, read_regions
+from elbow_core.dataset import INJURY_KINDS, PreparedData, read_regions
 from elbow_core.errors import ConfigError
 
-INJURIES = ("fracture", "dislocation")
-"""The kinds of region that are a place of injury: metal and old fractures are not."""
 MAX_PLACES = 4
 """Places of one image; more are left out."""
 
@@ -91,7 +89,7 @@ def _read_places(data: PreparedData) -> Float32[np.ndarray, "images places 2"]:
     places = np.full((len(data.rows), MAX_PLACES, 2), np.nan, np.float32)
     regions = read_regions(data.directory, data.rows)
     for position, row in enumerate(data.rows):
-        found = [region for region in regions.get(row.image_id, []) if region.kind in INJURIES]
+        found = [region for region in regions.get(row.image_id, []) if region.kind in INJURY_KINDS]
         for number, region in enumerate(found[:MAX_PLACES]):
             x, y = region.centre
             places[position, number] = x * size / row.width, y * size / row.height

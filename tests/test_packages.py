@@ -31,6 +31,7 @@ COMMANDS = (
     "elbow_core.evaluation.readers",
     "elbow_core.evaluation.readers.simulate",
     "elbow_core.evaluation.labels",
+    "elbow_core.evaluation.localisation",
     "elbow_jax.train",
     "elbow_jax.evaluate",
     "elbow_jax.freeze",

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
     from elbow_core.dataset.prepared import PreparedData, open_prepared
     from elbow_core.dataset.regions import (
+        INJURY_KINDS,
         REGIONS_FILE,
         Region,
         parse_region,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HASHES_FILE",
     "INDEX_FILE",
+    "INJURY_KINDS",
     "LABEL_NAMES",
     "LEAKS_INTO",
     "MAX_NEAR_BITS",
@@ -174,6 +176,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "prepared": ["PreparedData", "open_prepared"],
         "regions": [
+            "INJURY_KINDS",
             "REGIONS_FILE",
             "Region",
             "parse_region",

@@ -11,6 +11,8 @@ from elbow_core.tables import parse_number, read_csv_table, write_csv_table
 
 REGIONS_FILE = "regions.csv"
 COLUMNS = ("image_id", "kind", "x", "y", "width", "height")
+INJURY_KINDS = ("fracture", "dislocation")
+"""The kinds of region that are a place of injury: metal and old fractures are not."""
 
 _DECIMALS = 2  # of a pixel
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         roc_and_precision_bands,
         treat_all,
     )
+    from elbow_core.evaluation.statistics.bootstrap import Resampled, resample_mean
     from elbow_core.evaluation.statistics.clusters import DRAWS, clusters_of
     from elbow_core.evaluation.statistics.comparison import (
         Difference,
@@ -48,6 +49,12 @@ if TYPE_CHECKING:
         implied_prevalence,
         search_confusions,
     )
+    from elbow_core.evaluation.statistics.froc import (
+        FROC_RATES,
+        ResampledFroc,
+        ScoredMarks,
+        resample_froc,
+    )
     from elbow_core.evaluation.statistics.group_estimates import LEAST_PATIENTS
     from elbow_core.evaluation.statistics.group_gaps import Gap, area_gap, proportion_gap
     from elbow_core.evaluation.statistics.independent import (
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
     from elbow_core.evaluation.statistics.inputs import Labels
     from elbow_core.evaluation.statistics.intervals import (
         Interval,
+        bca,
         decision_intervals,
         metric_intervals,
         proportion_interval,
@@ -128,6 +136,7 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "DRAWS",
     "ECE_BINS",
+    "FROC_RATES",
     "LEAST_PATIENTS",
     "LEFT",
     "MATRIX_METRICS",
@@ -162,7 +171,10 @@ __all__ = [
     "ReaderInference",
     "ReaderMetric",
     "ReliabilityBins",
+    "Resampled",
+    "ResampledFroc",
     "RoeMetz",
+    "ScoredMarks",
     "analyse_readers",
     "answers",
     "apply_temperature",
@@ -170,6 +182,7 @@ __all__ = [
     "area_interval",
     "auroc",
     "average_precision",
+    "bca",
     "binary_metrics",
     "calibration_line",
     "cases_needed",
@@ -208,6 +221,8 @@ __all__ = [
     "reader_specificity",
     "recalibrate",
     "reliability_bins",
+    "resample_froc",
+    "resample_mean",
     "roc_and_precision_bands",
     "roc_points",
     "rounded_range",
@@ -239,6 +254,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "roc_and_precision_bands",
             "treat_all",
         ],
+        "bootstrap": ["Resampled", "resample_mean"],
         "clusters": ["DRAWS", "clusters_of"],
         "independent": ["difference_of_areas", "difference_of_proportions"],
         "resampled": ["corrected_resampled_t"],
@@ -260,9 +276,11 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "group_estimates": ["LEAST_PATIENTS"],
         "group_gaps": ["Gap", "area_gap", "proportion_gap"],
+        "froc": ["FROC_RATES", "ResampledFroc", "ScoredMarks", "resample_froc"],
         "inputs": ["Labels"],
         "intervals": [
             "Interval",
+            "bca",
             "decision_intervals",
             "metric_intervals",
             "proportion_interval",

@@ -34,6 +34,23 @@ class ResampledGaps:
     draws: Float64[np.ndarray, "draws bins"]
 
 
+def resample_mean(
+    values: Float64[np.ndarray, " n"], clusters: Clusters, draws: int, seed: int
+) -> Resampled:
+    """Resample the mean of one value of each image.
+
+    Two means over the same images, with equal ``draws`` and ``seed``, are on the same draws, so
+    their difference is resampled by the differences of their draws and of their influences.
+    """
+    by_patient = _sums(clusters, np.ones_like(values), values)
+    drawn = np.concatenate(
+        [m @ by_patient for m in multiplicities(len(by_patient), draws, seed, 0)]
+    )
+    estimate = float(values.mean())
+    influence = (by_patient[:, 1] - estimate * by_patient[:, 0]) / values.size
+    return Resampled(estimate, drawn[:, 1] / drawn[:, 0], influence)
+
+
 def resample_decisions(
     labels: Bool[np.ndarray, " n"],
     predicted: Bool[np.ndarray, " n"],
