@@ -5,11 +5,13 @@ A scheduler sends them before it kills. `elbow_core.cli.run` calls a command wit
 `INTERRUPTED_STATUS`. Work that can save its state does so under an `Interruption`.
 """
 
+import _thread
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -32,6 +34,8 @@ CTRL_C_STATUS = 128 + signal.SIGINT
 CTRL_C_LINE = "interrupted"
 """What a command prints that Ctrl-C has ended."""
 
+_MOMENT = 0.01  # seconds, after which a finalizer has ended
+
 
 class Interrupted(BaseException):
     """One of `STOP_SIGNALS`, whose name is its text; no handler of `Exception` catches it."""
@@ -45,7 +49,8 @@ def raising_on_signals() -> Iterator[list[int]]:
     """A context in which `STOP_SIGNALS` raise `Interrupted`, and Ctrl-C `KeyboardInterrupt`.
 
     Yields the numbers of the signals received so far: a library may turn the exception into one of
-    its own. Only in the main thread.
+    its own. Where Python ignores the exception, as in a finalizer or a callback of the garbage
+    collector, it is raised again a moment later. Only in the main thread.
     """
     received: list[int] = []
 
@@ -53,8 +58,31 @@ def raising_on_signals() -> Iterator[list[int]]:
         received.append(number)
         raise KeyboardInterrupt if number == signal.SIGINT else Interrupted(number)
 
-    with _handled((*STOP_SIGNALS, signal.SIGINT), handle):
+    with _handled((*STOP_SIGNALS, signal.SIGINT), handle), _raising_again(received):
         yield received
+
+
+@contextmanager
+def _raising_again(received: Sequence[int]) -> Iterator[None]:
+    """Deliver the last signal again where Python has ignored its exception."""
+    former = sys.unraisablehook
+
+    def show(unraisable: Any) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt | Interrupted):
+            former(unraisable)
+            return
+        # Raised here, it would be ignored too.
+        timer = threading.Timer(_MOMENT, _thread.interrupt_main, received[-1:])
+        timer.daemon = True
+        with suppress(RuntimeError):  # The process ends, and starts no thread any more.
+            timer.start()
+
+    sys.unraisablehook = show
+    try:
+        yield
+    finally:
+        if sys.unraisablehook is show:
+            sys.unraisablehook = former
 
 
 def exit_on_ctrl_c() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -29,6 +30,47 @@ def test_signal_is_raised_and_the_former_handler_restored(number):
     with pytest.raises(Interrupted, match=number.name), raising_on_signals():
         send(number)
     assert signal.getsignal(number) is before
+
+
+class Signals:
+    """Sends a signal when it is deleted, where Python ignores exceptions."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        send(self.number)
+        time.sleep(0)  # The handler runs here, within the finalizer.
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Interrupted)]
+)
+def test_signal_within_a_finalizer_is_raised_after_it(number, raised, capfd):
+    hook = sys.unraisablehook
+
+    def work() -> None:
+        Signals(number)
+        time.sleep(10)
+
+    with pytest.raises(raised), raising_on_signals() as received:
+        work()
+    assert set(received) == {number}
+    assert sys.unraisablehook is hook
+    assert capfd.readouterr().err == ""
+
+
+def test_other_exceptions_of_finalizers_are_shown_as_before(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("broken")
+
+    with raising_on_signals():
+        Broken()
+    assert [type(entry.exc_value) for entry in shown] == [ValueError]
 
 
 def test_signal_that_is_ignored_stays_ignored():
