@@ -48,6 +48,7 @@ class Checkpoints:
     def __init__(self, directory: Path, read_only: bool = False):
         self._directory = directory.resolve()
         self._saving: int | None = None
+        self._failed = False
         self._quiet = quiet_orbax()
         if read_only:
             options = ocp.CheckpointManagerOptions(read_only=True, best_fn=auroc_of)
@@ -91,7 +92,7 @@ class Checkpoints:
             if error is None:
                 raise
             return
-        if error is None:
+        if error is None and not self._failed:
             self._quiet.__exit__(None, None, None)
 
     def latest(self) -> int | None:
@@ -217,6 +218,7 @@ class Checkpoints:
         try:
             yield
         except Exception as error:  # TensorStore and Orbax raise bare ones for a damaged file
+            self._failed = True
             path = self._directory / str("newest" if step is None else step)
             reason = reason_of(error)
             if operation == "saved":

@@ -14,8 +14,9 @@ def quiet_orbax() -> Iterator[None]:
 
     A save that fails in the background is logged by each thread and task that waits for it, with a
     traceback each: 800 lines for one full disk. The error itself reaches the thread that saves.
-    After an error the silence stays: the other threads of the save end later, perhaps after the
-    run.
+    After an error, also one that a second attempt has mended, the context should not be left by
+    success: other threads and tasks of Orbax end later, perhaps after the run, and the silence
+    stays.
     """
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
     levels = [logger.level for logger in loggers]

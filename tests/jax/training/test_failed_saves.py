@@ -67,6 +67,31 @@ def test_threads_that_end_after_a_failed_save_print_nothing(saved):
     assert [logger.level for logger in loggers] == before[0]
 
 
+def test_threads_that_end_after_a_second_attempt_to_read_print_nothing(saved, monkeypatch):
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    before = [logger.level for logger in loggers], threading.excepthook
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
+    try:
+        with Checkpoints(saved, read_only=True) as checkpoints:
+            restore, calls = checkpoints._manager.restore, []
+
+            def refuse_once(*arguments, **options):
+                calls.append(arguments)
+                if len(calls) == 1:
+                    raise PermissionError(errno.EACCES, "Permission denied")
+                return restore(*arguments, **options)
+
+            monkeypatch.setattr(checkpoints._manager, "restore", refuse_once)
+            checkpoints.restore(2, state_of(0.0))
+        assert len(calls) > 2
+        assert [logger.level for logger in loggers] == [logging.CRITICAL] * 2
+    finally:
+        for logger, level in zip(loggers, before[0], strict=True):
+            logger.setLevel(level)
+        threading.excepthook = before[1]
+
+
 def test_no_thread_waits_for_a_folder_that_cannot_be_created(saved, monkeypatch):
     mkdir = os.mkdir
 
