@@ -19,7 +19,14 @@ from pydantic import ValidationError
 from elbow_core.dataset import SEEN_FILE, SeenImages, read_seen_images
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation import AbstentionRecord
-from elbow_core.files import SMALL_FILE, atomic_file, atomic_folder, read_regular, sha256_of
+from elbow_core.files import (
+    SMALL_FILE,
+    atomic_file,
+    atomic_folder,
+    read_regular,
+    require_output_file,
+    sha256_of,
+)
 from elbow_jax.scoring.card import (
     SCHEMA_VERSION,
     WITHOUT_ABSTENTION,
@@ -102,6 +109,7 @@ def freeze_abstention(directory: Path, abstention: AbstentionRecord) -> None:
     except ValidationError as error:
         message = error.errors(include_url=False, include_context=False)[0]["msg"]
         raise ConfigError(f"{directory}: {message.removeprefix('Value error, ')}") from error
+    require_output_file(directory / _CARD, mark="{", size=len(text))
     with atomic_file(directory / _CARD) as partial:
         partial.write_text(text, encoding="utf-8")
 

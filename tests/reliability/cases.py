@@ -90,6 +90,13 @@ CASES = {
         outputs=("out/run.torch.safetensors",),
         imported=_JAX,
     ),
+    "freeze": Case(
+        "elbow_jax.freeze",
+        ["--model", "run/model", "abstention.json"],
+        folders.thresholds_to_freeze,
+        outputs=("run/model/model.json",),
+        imported="elbow_jax.scoring.released",
+    ),
     "import_scores": Case(
         "elbow_core.evaluation.import_scores",
         folders.IMPORT,
@@ -102,6 +109,26 @@ CASES = {
         folders.reported_scores,
         outputs=("report",),
         imported=_REPORT,
+    ),
+    "readers": Case(
+        "elbow_core.evaluation.readers.__main__",
+        folders.READERS,
+        folders.study_of_readers,
+        outputs=("report",),
+        imported="matplotlib.pyplot elbow_core.evaluation.readers.write",
+    ),
+    "abstain": Case(
+        "elbow_core.evaluation.abstain",
+        folders.ABSTAIN,
+        folders.validation_scores,
+        outputs=("abstention.json",),
+    ),
+    "labels": Case(
+        "elbow_core.evaluation.labels.__main__",
+        folders.LABELS,
+        folders.scored_labels,
+        outputs=("audit",),
+        imported="cleanlab.rank elbow_core.evaluation.labels.write",
     ),
     "finetune": Case(
         "vlm_torch.finetune",

@@ -1,5 +1,6 @@
 """Folders that commands are run in: inputs, older results, and work that was broken off."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import yaml
 
 from elbow_core.config import dump_config
+from elbow_core.dataset.near_duplicates import COLUMNS as NEAR_DUPLICATES
 from elbow_core.evaluation.prediction_files import COLUMNS
 from tests.support import training, vlm_runs
 from tests.support.llava_rad_release import write_release
@@ -27,6 +29,13 @@ IMPORT = ["scores.csv", *_COLUMNS, "--model", "m", "--out", "predictions.csv"]
 """Arguments that import `SCORES`."""
 REPORT = ["predictions.csv", "--out", "report", "--draws", "100"]
 """Arguments that report the imported scores."""
+READERS = ["study.csv", "--out", "report"]
+ABSTAIN = [
+    "predictions.csv",
+    *("--missed", "0.1", "--false-alarms", "0.2"),
+    *("--out", "abstention.json"),
+]
+LABELS = ["predictions.csv", "--archive", "data", "--out", "audit"]
 
 
 _ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}  # the packages beside these tests
@@ -90,6 +99,14 @@ def images_to_score(folder: Path) -> None:
     (folder / "scores.csv").write_text("path,score,label\nold.png,0.5,normal\n")
 
 
+def thresholds_to_freeze(folder: Path) -> None:
+    finished_run(folder)
+    run_command(folder, "elbow_jax.evaluate", "--run", "run", "--split", "validation")
+    shares = ("--missed", "0.1", "--false-alarms", "0.2", "--out", "abstention.json")
+    scores = "run/predictions_validation.csv"
+    run_command(folder, "elbow_core.evaluation.abstain", scores, *shares)
+
+
 def run_to_export(folder: Path) -> None:
     finished_run(folder)
     (folder / "out").mkdir()
@@ -105,6 +122,31 @@ def reported_scores(folder: Path) -> None:
     run_command(folder, "elbow_core.evaluation.import_scores", *IMPORT)
     run_command(folder, "elbow_core.evaluation.report", *REPORT)
     _age(folder / "report/report.md")
+
+
+def study_of_readers(folder: Path) -> None:
+    simulate = "elbow_core.evaluation.readers.simulate"
+    run_command(folder, simulate, "study.csv", "--aurocs", "0.8", "0.87", "--readers", "4")
+    run_command(folder, "elbow_core.evaluation.readers", *READERS)
+    _age(folder / "report/report.md")
+
+
+def validation_scores(folder: Path) -> None:
+    (folder / "scores.csv").write_text(SCORES)
+    run_command(folder, "elbow_core.evaluation.import_scores", *IMPORT)
+    run_command(folder, "elbow_core.evaluation.abstain", *ABSTAIN, "--confidence", "0.9")
+
+
+def scored_labels(folder: Path) -> None:
+    write_prepared(folder / "data")
+    (folder / "data/near_duplicates.csv").write_text(f"{','.join(NEAR_DUPLICATES)}\n")
+    with (folder / "data/manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = [f"{row['image_id']},{row['label']},0.{k % 9 + 1}\n" for k, row in enumerate(rows)]
+    (folder / "scores.csv").write_text("image,truth,prob\n" + "".join(lines))
+    run_command(folder, "elbow_core.evaluation.import_scores", *IMPORT)
+    run_command(folder, "elbow_core.evaluation.labels", *LABELS)
+    _age(folder / "audit/labels.html")
 
 
 def fine_tuning_data(folder: Path) -> None:
