@@ -220,9 +220,11 @@ def test_hashed_ids_lead_from_the_page_back_to_their_images(browser, tmp_path):
     assert re.fullmatch("[0-9a-f]{32}", rows[0]["image_id"])
     changes = {"corrections": path, "out": tmp_path / "new", "id_key": tmp_path / "prepared.key"}
     prepare(config.model_copy(update=changes))
-    before = {row.path: row.label for row in data.rows}
-    after = {row.path: row.label for row in read_manifest(tmp_path / "new/manifest.csv")}
-    assert after == before | {WRONG[0]: 1}
+    before = {row.image_id: row.label for row in data.rows}
+    after = {row.image_id: row.label for row in read_manifest(tmp_path / "new/manifest.csv")}
+    judged = rows[0]["image_id"]
+    assert rows[0]["verdict"] == "change"
+    assert after == before | {judged: 1 - before[judged]}
 
 
 @needs_chromium

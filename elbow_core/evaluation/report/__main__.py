@@ -112,6 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     predictions = [read_predictions(path) for path in options.predictions]
     validation = [read_predictions(path) for path in options.validation]
     internal = [read_predictions(path) for path in options.internal]
+    released = [read_thresholds(path) for path in options.model_json]
     abstention = [
         *map(read_card_abstention, options.model_json),
         *[None] * (len(predictions) - len(options.model_json)),
@@ -126,10 +127,7 @@ def main(arguments: Sequence[str]) -> int:
             [replace(model, model=name) for model, name in zip(found, options.names, strict=False)]
             for found in (predictions, validation, internal)
         )
-    thresholds = {
-        model.model: read_thresholds(path)
-        for model, path in zip(predictions, options.model_json, strict=False)
-    }
+    thresholds = {model.model: found for model, found in zip(predictions, released, strict=False)}
     if options.run and options.archive and (options.run / RECORD).exists():
         require_data(options.run, options.archive)
     inputs = ReportInputs(

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from elbow_core.config import dump_config
-from elbow_core.dataset import Region, read_manifest
+from elbow_core.dataset import Region, hash_id, read_manifest
 from elbow_core.errors import ManifestError, UserError
 from elbow_core.prepare import CORRECTION_COLUMNS, DataConfig, corrected_images, prepare
 from elbow_core.prepare import __main__ as command
 from elbow_core.prepare.corrections import apply_corrections, read_corrections
 from elbow_core.prepare.corrections_record import RECORD
 from elbow_core.sources import ScanResult
-from tests.support.commands import refusal_of
+from tests.support.commands import error_of
 from tests.support.paths import names_in
 from tests.support.prepare_folders import FILES, KEY, rejected, write_images
 from tests.support.tiny_images import row
@@ -113,12 +113,13 @@ def test_hashed_ids_are_those_of_the_audited_data_with_the_same_key(config, tmp_
     key.write_bytes(KEY)
     keyed = config.model_copy(update={"id_key": key})
     prepare(keyed.model_copy(update={"out": tmp_path / "audited"}))
-    audited = {row.path: row for row in read_manifest(tmp_path / "audited/manifest.csv")}
-    image = audited["normal/p00_0.png"].image_id
+    audited = {row.image_id: row for row in read_manifest(tmp_path / "audited/manifest.csv")}
+    image = hash_id(KEY, "image", "normal/p00_0.png")
+    assert audited[image].label == 0
     config = corrected(keyed, f"{image},0,1,change")
     prepare(config)
-    found = {row.path: row.label for row in read_manifest(config.out / "manifest.csv")}
-    assert found["normal/p00_0.png"] == 1
+    found = {row.image_id: row.label for row in read_manifest(config.out / "manifest.csv")}
+    assert found[image] == 1
     assert sum(found.values()) == 1 + sum(row.label for row in audited.values())
     assert corrected_images(config.out) == {image}
     plain = corrected(config, f"{image},0,1,change", id_key=None, out=tmp_path / "plain")
@@ -164,7 +165,7 @@ def test_wrong_row_is_refused_with_file_and_line_before_anything_is_written(
 ):
     config = corrected(config, *rows)
     (tmp_path / "data.yaml").write_text(dump_config(config))
-    line = refusal_of(capsys, command, "--config", str(tmp_path / "data.yaml"))
+    line = error_of(capsys, command, "--config", str(tmp_path / "data.yaml"))
     assert f"{config.corrections}{problem}" in line
     assert not config.out.exists()
 

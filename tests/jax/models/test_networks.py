@@ -140,7 +140,8 @@ def test_bfloat16_keeps_the_features_and_gives_float32_logits(backbone):
 @pytest.mark.parametrize(
     ("backbone", "variant", "size"),
     [
-        ("fusion", "small", 96),
+        pytest.param("fusion", "small", 96, marks=LONG),
+        ("mobilenetv3_large", "small", 64),
         *(pytest.param(backbone, "full", 96, marks=LONG) for backbone in (*BACKBONES, "fusion")),
     ],
 )
