@@ -137,12 +137,19 @@ def reason_of(error: Exception) -> str:
     number = _system_error(error)
     if number is not None:
         return os.strerror(number)
-    return (str(error) or type(error).__name__).splitlines()[0]
+    line = (str(error) or type(error).__name__).splitlines()[0]
+    return line.partition(". See full TensorStore details")[0]
 
 
-def _system_error(error: Exception) -> int | None:
+def _system_error(error: BaseException) -> int | None:
+    """Return the number of the system's error behind an error, or None.
+
+    Orbax raises its own errors from those of TensorStore.
+    """
     found = re.search(r"os_error_code='(\d+)'", str(error))
-    return int(found[1]) if found else None
+    if found:
+        return int(found[1])
+    return None if error.__cause__ is None else _system_error(error.__cause__)
 
 
 def quarantine(checkpoint: Path, reason: str) -> None:

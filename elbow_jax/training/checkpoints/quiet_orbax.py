@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -24,7 +25,7 @@ def quiet_orbax() -> Iterator[None]:
         logger.setLevel(logging.CRITICAL)
     hook = threading.excepthook
     threading.excepthook = _except_orbax(hook)
-    _ignore_closed_loops()
+    _ignore_pending_tasks()
     yield
     threading.excepthook = hook
     for logger, level in zip(loggers, levels, strict=True):
@@ -42,18 +43,21 @@ def _except_orbax(hook: Any) -> Any:
 _shown_before: Any = None
 
 
-def _ignore_closed_loops() -> None:
-    """Ignore, from here on, what TensorStore reports to an event loop that Orbax has closed.
+def _ignore_pending_tasks() -> None:
+    """Ignore, from here on, what is left of Orbax's tasks when it closes their event loop.
 
-    The first error of a save closes the loop. TensorStore prints one traceback for each array whose
-    writing ends later, perhaps after the run.
+    The first error of a save or a read closes the loop. TensorStore prints one traceback for each
+    array whose writing ends later, and Python one for each task whose error nobody awaits, perhaps
+    after the run.
     """
     global _shown_before
-    if sys.unraisablehook is not _show_unless_loop_is_closed:
+    if sys.unraisablehook is not _show_unless_of_a_task:
         _shown_before = sys.unraisablehook
-        sys.unraisablehook = _show_unless_loop_is_closed
+        sys.unraisablehook = _show_unless_of_a_task
 
 
-def _show_unless_loop_is_closed(unraisable: Any) -> None:
-    if str(unraisable.exc_value) != "Event loop is closed":
+def _show_unless_of_a_task(unraisable: Any) -> None:
+    code = getattr(unraisable.object, "cr_code", None)  # of a coroutine
+    of_orbax = code is not None and "orbax" in Path(code.co_filename).parts
+    if not of_orbax and str(unraisable.exc_value) != "Event loop is closed":
         _shown_before(unraisable)
