@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,7 @@ def _ignore_pending_tasks() -> None:
     if sys.unraisablehook is not _show_unless_of_a_task:
         _shown_before = sys.unraisablehook
         sys.unraisablehook = _show_unless_of_a_task
+    warnings.filterwarnings("ignore", r"coroutine '.*' was never awaited", RuntimeWarning)
 
 
 def _show_unless_of_a_task(unraisable: Any) -> None:

@@ -8,14 +8,16 @@ import os
 import resource
 import shutil
 import threading
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import elbow_jax.training.checkpoints.quiet_orbax as quiet_orbax
 from elbow_core.files import atomic as files
 from elbow_jax.training.checkpoints import Checkpoints
-from elbow_jax.training.checkpoints.integrity import CheckpointError
+from elbow_jax.training.checkpoints.integrity import CheckpointError, is_damage, reason_of
 from tests.support.small_checkpoints import saved_steps, state_of
 
 
@@ -90,6 +92,34 @@ def test_threads_that_end_after_a_second_attempt_to_read_print_nothing(saved, mo
         for logger, level in zip(loggers, before[0], strict=True):
             logger.setLevel(level)
         threading.excepthook = before[1]
+
+
+def test_systems_error_behind_one_of_orbax_is_the_reason_and_no_damage(saved):
+    """As Orbax raises it where an array cannot be read, with pages of a specification."""
+    behind = ValueError("INTERNAL: os_error_code='13' opening 'd/0f60'")
+    error = Exception("Encountered error while reading array index: (x). See full TensorStore de")
+    error.__cause__ = behind
+    assert reason_of(error) == "Permission denied"
+    assert not is_damage(saved / "2", error)
+    error.__cause__ = None
+    assert is_damage(saved / "2", error)
+    long = Exception("Encountered error. See full TensorStore details: TensorStore({\n 'base': 1})")
+    assert reason_of(long) == "Encountered error"
+
+
+def test_tasks_that_orbax_leaves_print_nothing_and_others_do(monkeypatch):
+    shown = []
+    monkeypatch.setattr(quiet_orbax, "_shown_before", shown.append)
+    of_orbax = compile("0", "/lib/orbax/checkpoint/serialization.py", "exec")
+    for code, text, is_shown in (
+        (of_orbax, "cannot be read", False),
+        (compile("0", "/lib/own/code.py", "exec"), "cannot be read", True),
+        (compile("0", "/lib/own/code.py", "exec"), "Event loop is closed", False),
+    ):
+        task = SimpleNamespace(object=SimpleNamespace(cr_code=code), exc_value=OSError(text))
+        quiet_orbax._show_unless_of_a_task(task)
+        assert bool(shown) == is_shown
+        shown.clear()
 
 
 def test_no_thread_waits_for_a_folder_that_cannot_be_created(saved, monkeypatch):
