@@ -5,7 +5,6 @@ A scheduler sends them before it kills. `elbow_core.cli.run` calls a command wit
 `INTERRUPTED_STATUS`. Work that can save its state does so under an `Interruption`.
 """
 
-import _thread
 import os
 import signal
 import sys
@@ -72,7 +71,8 @@ def _raising_again(received: Sequence[int]) -> Iterator[None]:
             former(unraisable)
             return
         # Raised here, it would be ignored too.
-        timer = threading.Timer(_MOMENT, _thread.interrupt_main, received[-1:])
+        main = threading.main_thread().ident
+        timer = threading.Timer(_MOMENT, signal.pthread_kill, [main, received[-1]])
         timer.daemon = True
         with suppress(RuntimeError):  # The process ends, and starts no thread any more.
             timer.start()

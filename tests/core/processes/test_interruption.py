@@ -53,8 +53,10 @@ def test_signal_within_a_finalizer_is_raised_after_it(number, raised, capfd):
         Signals(number)
         time.sleep(10)
 
+    started = time.monotonic()
     with pytest.raises(raised), raising_on_signals() as received:
         work()
+    assert time.monotonic() - started < 5
     assert set(received) == {number}
     assert sys.unraisablehook is hook
     assert capfd.readouterr().err == ""
