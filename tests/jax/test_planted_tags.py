@@ -19,8 +19,8 @@ def test_run_and_report_name_nobody(tmp_path, capfd):
     config = dicom_config(tmp_path, out=tmp_path / "data")
     prepare(config)
     shutil.rmtree(tmp_path / "root")  # nothing later needs the files, or their names
-    changes = {"epochs": 1, "batch_size": 32, "optimizer": {"learning_rate": 0.01}}
-    assert train.main(["--config", str(write_config(tmp_path, **changes))]) == 0
+    written_config = write_config(tmp_path, epochs=1, batch_size=32, tensorboard=True)
+    assert train.main(["--config", str(written_config)]) == 0
     run = tmp_path / "run"
     assert status_of(evaluate, "--run", str(run), "--split", "test") == 0
     written = status_of(
