@@ -1,11 +1,15 @@
 """Validation predictions of dependent images, and populations whose shares are known exactly."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from elbow_core.evaluation import AbstentionRecord, Predictions
+from elbow_core.evaluation import AbstentionRecord, Predictions, abstain, write_predictions
 from elbow_core.evaluation.abstention import CertifiedAnswer
+from tests.support.commands import status_of
+
+OPTIONS = ("--missed", "0.05", "--false-alarms", "0.1")
 
 
 @dataclass(frozen=True)
@@ -112,3 +116,12 @@ def record(
         injured=150,
         predictions_sha256="0" * 64,
     )
+
+
+def write_chosen(folder: Path) -> Path:
+    """Write predictions of both sets and, by the command, the thresholds chosen on validation."""
+    write_predictions(folder / "validation.csv", clear_predictions())
+    write_predictions(folder / "test.csv", clear_predictions(150, "t", seed=1))
+    out = folder / "abstention.json"
+    assert status_of(abstain, str(folder / "validation.csv"), *OPTIONS, "--out", str(out)) == 0
+    return folder
