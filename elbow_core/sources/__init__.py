@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from elbow_core.sources.scan_result import Rejection, ScanResult
     from elbow_core.sources.scanning import Source, scan
     from elbow_core.sources.synthetic import SyntheticSource
-    from elbow_core.sources.table_config import TableColumns, TableSource
+    from elbow_core.sources.table.config import TableColumns, TableSource
 
 __all__ = [
     "ElbowSource",
@@ -50,6 +50,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "scan_result": ["Rejection", "ScanResult"],
         "scanning": ["Source", "scan"],
         "synthetic": ["SyntheticSource"],
-        "table_config": ["TableColumns", "TableSource"],
+        "table": ["TableColumns", "TableSource"],
     },
 )

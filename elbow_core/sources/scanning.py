@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from elbow_core.errors import UserError
-from elbow_core.sources import elbow, folder, fracatlas, grazpedwri, mura, table
+from elbow_core.sources import elbow, folder, fracatlas, grazpedwri, mura
 from elbow_core.sources.elbow import ElbowSource
 from elbow_core.sources.folder import FolderSource
 from elbow_core.sources.fracatlas import FracAtlasSource
@@ -16,7 +16,8 @@ from elbow_core.sources.mura import MuraSource
 from elbow_core.sources.scan_result import ScanResult
 from elbow_core.sources.synthetic import source as synthetic
 from elbow_core.sources.synthetic.source import SyntheticSource
-from elbow_core.sources.table_config import TableSource
+from elbow_core.sources.table import source as table
+from elbow_core.sources.table.config import TableSource
 
 Source = Annotated[
     ElbowSource

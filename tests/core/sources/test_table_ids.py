@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from elbow_core.errors import UserError
-from elbow_core.sources.table_ids import read_ids
+from elbow_core.sources.table.ids import read_ids
 from elbow_core.tables import Sheet, read_sheet
 from tests.support.spreadsheets import write_workbook
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from elbow_core.errors import UserError
-from elbow_core.sources.table_config import AttributeType
-from elbow_core.sources.table_values import read_attribute, read_mapped
+from elbow_core.sources.table.config import AttributeType
+from elbow_core.sources.table.values import read_attribute, read_mapped
 from elbow_core.tables import Sheet, read_sheet
 from tests.support.spreadsheets import write_workbook
 

@@ -10,8 +10,8 @@ from elbow_core.identity import normalise_id, normalise_image_id
 from elbow_core.progress import track
 from elbow_core.radiographs import IMAGE_SUFFIXES, read_tags_if_dicom
 from elbow_core.sources.scan_result import Rejection
-from elbow_core.sources.table_config import Key
-from elbow_core.sources.table_ids import is_whole_number, without_zeros
+from elbow_core.sources.table.config import Key
+from elbow_core.sources.table.ids import is_whole_number, without_zeros
 
 _TAGS = {
     "sop_instance_uid": ("SOPInstanceUID", "instance_uid"),

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from elbow_core.errors import UserError
 from elbow_core.identity import normalise_id
-from elbow_core.sources.table_config import AttributeType
+from elbow_core.sources.table.config import AttributeType
 from elbow_core.tables import Sheet, SheetCell, SheetRow, parse_number
 
 Value = TypeVar("Value")

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 from elbow_core.dataset import SPLITS
 from elbow_core.errors import UserError
-from elbow_core.sources.table_config import TableSource
-from elbow_core.sources.table_ids import read_ids
-from elbow_core.sources.table_values import read_attribute, read_mapped
+from elbow_core.sources.table.config import TableSource
+from elbow_core.sources.table.ids import read_ids
+from elbow_core.sources.table.values import read_attribute, read_mapped
 from elbow_core.tables import Sheet, SheetRow
 
 _SPLITS = {name: name for name in (*SPLITS, "")}

@@ -7,9 +7,9 @@ from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
 from elbow_core.sources.listing import list_images
 from elbow_core.sources.scan_result import Rejection, ScanResult
-from elbow_core.sources.table_config import TableSource
-from elbow_core.sources.table_entries import Entry, read_entries, split_hidden
-from elbow_core.sources.table_files import ImageFinder, find_by, form_of
+from elbow_core.sources.table.config import TableSource
+from elbow_core.sources.table.entries import Entry, read_entries, split_hidden
+from elbow_core.sources.table.files import ImageFinder, find_by, form_of
 from elbow_core.tables import Sheet, SheetRow, read_sheet
 
 _EXAMPLES = 3
