@@ -81,6 +81,9 @@ def test_digits_with_a_leading_zero_fit_no_other_number_of_zeros(tmp_path):
     }
 
 
+UID, OTHER_UID = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2"
+
+
 def write_dicom(root: Path) -> None:
     write_files(root, ["plain.png"])
     for name, uid, accession in (("1.dcm", UID, "A-001"), ("sub/2", OTHER_UID, "000777")):

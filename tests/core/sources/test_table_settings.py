@@ -41,6 +41,3 @@ def test_columns_that_find_no_image_are_refused(columns, message):
 def test_settings_that_contradict_themselves_are_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
         TableSource.model_validate(SOURCE.model_dump() | changes)
-
-
-UID, OTHER_UID = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2"
