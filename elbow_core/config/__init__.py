@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from elbow_core.config.loading import StrictModel, dump_config, load_config
     from elbow_core.config.overrides import take_config_path
     from elbow_core.config.paths import expand_path
+    from elbow_core.config.records import parse_record
     from elbow_core.config.strict_yaml import StrictYamlError, format_yaml, parse_yaml
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "format_yaml",
     "load_config",
     "models_in",
+    "parse_record",
     "parse_yaml",
     "take_config_path",
 ]
@@ -38,6 +40,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "loading": ["StrictModel", "dump_config", "load_config"],
         "overrides": ["take_config_path"],
         "paths": ["expand_path"],
+        "records": ["parse_record"],
         "strict_yaml": ["StrictYamlError", "format_yaml", "parse_yaml"],
     },
 )

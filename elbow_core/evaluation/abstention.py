@@ -8,9 +8,9 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from elbow_core.config import StrictModel
+from elbow_core.config import StrictModel, parse_record
 from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import (
@@ -173,13 +173,7 @@ def read_abstention(path: Path) -> AbstentionRecord:
 def parse_abstention(content: bytes) -> AbstentionRecord:
     """Return the record in the bytes of a file; raises ValueError in one line."""
     parse_json(content)
-    try:
-        return AbstentionRecord.model_validate_json(content)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(ascii(str(part)[:80])[1:-1] for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ").splitlines()[0][:200]
-        raise ValueError(f"{place}: {message}" if place else message) from error
+    return parse_record(AbstentionRecord, content)
 
 
 def write_abstention(path: Path, record: AbstentionRecord) -> None:

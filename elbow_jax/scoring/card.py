@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from elbow_core.config import StrictModel
+from elbow_core.config import StrictModel, parse_record
 from elbow_core.evaluation import UNCERTAIN, AbstentionRecord
 from elbow_core.evaluation.statistics import check_thresholds
 from elbow_core.files import parse_json
@@ -93,10 +93,4 @@ def parse_card(content: bytes) -> ModelCard:
             f"schema version {version} is newer than this program's {SCHEMA_VERSION}; update the "
             "program"
         )
-    try:
-        return ModelCard.model_validate_json(content)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(ascii(str(part)[:80])[1:-1] for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ").splitlines()[0][:200]
-        raise ValueError(f"{place}: {message}" if place else message) from error
+    return parse_record(ModelCard, content)

@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from elbow_core.config import StrictModel
+from elbow_core.config import StrictModel, parse_record
 from elbow_core.files import parse_json
 from elbow_core.identity import normalise_image_id
 
@@ -94,10 +94,4 @@ def parse_card(content: bytes) -> MapsCard:
         raise ValueError(
             f"format {card['format']} is newer than this program's {FORMAT}; update the program"
         )
-    try:
-        return MapsCard.model_validate_json(content)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(ascii(str(part)[:80])[1:-1] for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ").splitlines()[0][:200]
-        raise ValueError(f"{place}: {message}" if place else message) from error
+    return parse_record(MapsCard, content)
