@@ -3,11 +3,12 @@
     python -m scripts.make_hospital data/hospital
     python -m scripts.make_hospital data/hospital --patients 200 --seed 7
 
-For the tutorial of docs/hospital.md. The radiographs are synthetic elbows, rendered by the project;
-names, ages, scanners and dates in their tags are drawn at random. Some files are what an archive
-holds too: raw data (FOR PROCESSING) and secondary captures. labels.xlsx has a row for each image,
-with a spreadsheet's habits: a title above the header, decimal commas, blanks, an unclear finding.
-It lists the raw data and captures too, which `prepare` leaves out by their tags.
+For the tutorial of docs/hospital.md; needs openpyxl (pip install -e '.[spreadsheets]'). The
+radiographs are synthetic elbows, rendered by the project; names, ages, scanners and dates in their
+tags are drawn at random. Some files are what an archive holds too: raw data (FOR PROCESSING) and
+secondary captures. labels.xlsx has a row for each image, with a spreadsheet's habits: a title above
+the header, decimal commas, blanks, an unclear finding. It lists the raw data and captures too,
+which `prepare` leaves out by their tags.
 """
 
 import argparse
