@@ -65,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     runtime.open_devices()
     require_writable(config.run)
     config.run.mkdir(parents=True, exist_ok=True)
+    _require_outputs(config.run, folds)
     for position, fold in enumerate(folds, start=1):
         if counts.get("fold", position) != position:
             continue
@@ -132,6 +133,15 @@ def gather(config: TrainConfig, folds: Sequence[_FoldRun]) -> Path:
         ),
     )
     return report
+
+
+def _require_outputs(run: Path, folds: Sequence[_FoldRun]) -> None:
+    """Check, before the folds are trained, that their scores can be gathered."""
+    tables = [run / OUT_OF_FOLD, *(fold.run / SCORES for fold in folds if fold.run.is_dir())]
+    for table in tables:
+        evaluation.require_predictions_file(table)
+    evaluation.require_folds_file(run / evaluation.FOLDS_FILE)
+    evaluation.require_report_folder(run / REPORT)
 
 
 def _run_fold(config: TrainConfig, fold: _FoldRun) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         FOLDS_FILE,
         Fold,
         measure_fold,
+        require_folds_file,
         spread,
         write_folds,
     )
@@ -51,6 +52,7 @@ __all__ = [
     "predictions_of_rows",
     "read_abstention",
     "read_predictions",
+    "require_folds_file",
     "require_predictions_file",
     "require_report_folder",
     "spread",
@@ -62,7 +64,14 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "folds": ["FOLDS_FILE", "Fold", "measure_fold", "spread", "write_folds"],
+        "folds": [
+            "FOLDS_FILE",
+            "Fold",
+            "measure_fold",
+            "require_folds_file",
+            "spread",
+            "write_folds",
+        ],
         "abstention": ["UNCERTAIN", "AbstentionRecord", "read_abstention"],
         "prediction_files": [
             "read_predictions",

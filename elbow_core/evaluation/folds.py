@@ -24,6 +24,7 @@ from elbow_core.evaluation.statistics import (
     binary_metrics,
     corrected_resampled_t,
 )
+from elbow_core.files import require_output_file
 from elbow_core.tables import (
     CsvTable,
     parse_number,
@@ -70,6 +71,11 @@ def measure_fold(repeat: int, number: int, train: int, predictions: Predictions)
         hashlib.sha256(ids.encode()).hexdigest()[:16],
         {name: found[name] for name in METRICS},
     )
+
+
+def require_folds_file(path: Path) -> None:
+    """Check, before the folds are trained, that their table can be written; raises `UserError`."""
+    require_output_file(path, mark=",".join(_COLUMNS), regular=True)
 
 
 def write_folds(path: Path, folds: Sequence[Fold]) -> None:

@@ -15,9 +15,9 @@ COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction",
 def require_predictions_file(path: Path, option: str = "") -> None:
     """Check, before the predictions are made, that they can be written; raises `UserError`.
 
-    An earlier predictions file may be replaced, any other file not.
+    An earlier predictions file may be replaced; any other file, a pipe or a device not.
     """
-    require_output_file(path, option, mark=",".join(COLUMNS))
+    require_output_file(path, option, mark=",".join(COLUMNS), regular=True)
 
 
 def read_predictions(path: Path | str) -> Predictions:

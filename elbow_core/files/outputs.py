@@ -26,11 +26,15 @@ def require_output_file(
     mark: str = "",
     size: int = 0,
     make_folder: bool = False,
+    regular: bool = False,
 ) -> None:
     """Check that a file of ``size`` bytes can be written; ``option``, as --out, begins a message.
 
     A file that exists is replaced only if it is empty or begins with ``mark``, such as the header
     of a table: any other is the user's own.
+
+    With ``regular``, for a file within a folder of ours, a pipe or device is refused: writing to
+    it could wait for ever.
 
     Nothing is changed, except that the leftovers of killed processes beside it are removed, and
     with ``make_folder`` its folder is created where it is missing.
@@ -41,6 +45,8 @@ def require_output_file(
         if make_folder:
             _make_folder(path.parent)
         target = output_file(path)
+        if target is None and regular:
+            raise UserError(f"{path}: is a pipe or a device, where a file belongs; remove it")
         if target is None:
             _probe_device(path)
         else:

@@ -1,6 +1,7 @@
 """`python -m elbow_jax.crossval`: folds one by one, interrupted, and gathered."""
 
 import csv
+import os
 import random
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from elbow_core.dataset import FoldSplit, open_fold
 from elbow_core.evaluation import FOLDS_FILE, folds
 from elbow_core.files import locked_output
 from elbow_jax import crossval
-from tests.support.commands import refusal_of, status_of
+from tests.support.commands import error_of, refusal_of, status_of
 from tests.support.training import write_config
 
 FOLDS = 3
@@ -66,6 +67,17 @@ def test_a_second_call_changes_nothing_and_a_lost_fold_is_made_again(finished, t
     shutil.rmtree(run / "fold_3")
     assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
     assert (run / crossval.OUT_OF_FOLD).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["fold_1/predictions_test.csv", crossval.OUT_OF_FOLD, FOLDS_FILE])
+def test_a_pipe_in_place_of_an_output_is_refused_before_any_fold(finished, tmp_path, name, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(finished / "run", run)
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    command = ("--config", str(finished / "train.yaml"), "--folds", str(FOLDS), "--run", str(run))
+    line = error_of(capsys, crossval, *command)
+    assert line == f"error: {run / name}: is a pipe or a device, where a file belongs; remove it"
 
 
 def test_the_second_of_two_that_finish_leaves_the_scores_to_the_first(finished, tmp_path, capsys):

@@ -76,6 +76,21 @@ CASES = {
         outputs=("run/report_test", "run/predictions_test.csv", "run/predictions_validation.csv"),
         imported=f"{_JAX} {_REPORT}",
     ),
+    "evaluate elsewhere": Case(
+        "elbow_jax.evaluate",
+        folders.ELSEWHERE,
+        folders.data_of_another_hospital,
+        outputs=("out/report", "out/predictions.csv"),
+        imported=f"{_JAX} {_REPORT}",
+    ),
+    # A fold is trained as `train` does, and scored as `evaluate` does.
+    "crossval": Case(
+        "elbow_jax.crossval",
+        folders.FOLDS,
+        folders.scored_folds,
+        outputs=("run/report_out_of_fold", "run/predictions_out_of_fold.csv", "run/folds.csv"),
+        imported=f"{_JAX} {_REPORT}",
+    ),
     "predict": Case(
         "elbow_jax.predict",
         ["--model", "run/model", "images", "--out", "scores.csv"],
@@ -129,6 +144,13 @@ CASES = {
         folders.scored_labels,
         outputs=("audit",),
         imported="cleanlab.rank elbow_core.evaluation.labels.write",
+    ),
+    "localisation": Case(
+        "elbow_core.evaluation.localisation.__main__",
+        folders.LOCALISATION,
+        folders.heat_maps,
+        outputs=("report",),
+        imported="matplotlib.pyplot elbow_core.evaluation.localisation",
     ),
     "finetune": Case(
         "vlm_torch.finetune",

@@ -13,9 +13,11 @@ import numpy as np
 import yaml
 
 from elbow_core.config import dump_config
+from elbow_core.dataset import open_prepared
 from elbow_core.dataset.near_duplicates import COLUMNS as NEAR_DUPLICATES
 from elbow_core.evaluation.prediction_files import COLUMNS
 from tests.support import training, vlm_runs
+from tests.support.heat_maps import write_set
 from tests.support.llava_rad_release import write_release
 from tests.support.paths import ROOT
 from tests.support.prepare_folders import write_images
@@ -36,6 +38,9 @@ ABSTAIN = [
     *("--out", "abstention.json"),
 ]
 LABELS = ["predictions.csv", "--archive", "data", "--out", "audit"]
+LOCALISATION = ["maps", "--data", "data", "--out", "report", "--draws", "100"]
+FOLDS = ["--config", "train.yaml", "--folds", "3"]
+ELSEWHERE = ["--model", "run/model", "--data", "elsewhere", "--out", "out"]
 
 
 _ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}  # the packages beside these tests
@@ -88,6 +93,26 @@ def evaluated_run(folder: Path) -> None:
     finished_run(folder)
     run_command(folder, "elbow_jax.evaluate", "--run", "run")
     _age(folder / "run/report_test/report.md", *folder.glob("run/predictions_*.csv"))
+
+
+def data_of_another_hospital(folder: Path) -> None:
+    finished_run(folder)
+    write_prepared(folder / "elsewhere", seed=1)
+    manifest = folder / "elsewhere/manifest.csv"
+    manifest.write_text(
+        manifest.read_text().replace(",patient_", ",person_").replace("person_id", "patient_id")
+    )
+    (folder / "elsewhere/rejected.csv").write_text("path,reason\n")
+    run_command(folder, "elbow_jax.evaluate", *ELSEWHERE)
+    _age(folder / "out/report/report.md", folder / "out/predictions.csv")
+
+
+def scored_folds(folder: Path) -> None:
+    """Write the runs of all folds, and an older gathering of their scores."""
+    training_data(folder)
+    run_command(folder, "elbow_jax.crossval", *FOLDS)
+    _age(*(folder / "run" / name for name in ("report_out_of_fold/report.md", "folds.csv")))
+    _age(folder / "run/predictions_out_of_fold.csv")
 
 
 def images_to_score(folder: Path) -> None:
@@ -147,6 +172,14 @@ def scored_labels(folder: Path) -> None:
     run_command(folder, "elbow_core.evaluation.import_scores", *IMPORT)
     run_command(folder, "elbow_core.evaluation.labels", *LABELS)
     _age(folder / "audit/labels.html")
+
+
+def heat_maps(folder: Path) -> None:
+    data = open_prepared(write_prepared(folder / "data"))
+    rng = np.random.default_rng(0)
+    write_set(folder / "maps", data, lambda row: rng.random((32, 32)))
+    run_command(folder, "elbow_core.evaluation.localisation", *LOCALISATION)
+    _age(folder / "report/report.md")
 
 
 def fine_tuning_data(folder: Path) -> None:

@@ -43,7 +43,21 @@ RECORDS = {
         CASES["evaluate"],
         (*_PREPARED, *_RUN, *_MODEL, "data/rejected.csv", "run/report_test/metrics.json"),
     ),
+    "evaluate elsewhere": Records(
+        CASES["evaluate elsewhere"],
+        ("elsewhere/manifest.csv", "elsewhere/index.json", "elsewhere/*.array_record", *_MODEL),
+    ),
+    "crossval": Records(
+        CASES["crossval"],
+        ("data/manifest.csv", "data/index.json", "run/fold_1/predictions_test.csv"),
+    ),
     "predict": Records(CASES["predict"], _MODEL),
+    "freeze": Records(CASES["freeze"], ("abstention.json", *_MODEL)),
+    "abstain": Records(CASES["abstain"], ("predictions.csv",)),
+    "labels": Records(CASES["labels"], ("predictions.csv", *_PREPARED, "data/near_duplicates.csv")),
+    "localisation": Records(
+        CASES["localisation"], ("maps/*", "data/manifest.csv", "data/regions.csv")
+    ),
     "port": Records(CASES["port"], _MODEL),
     "report": Records(CASES["report"], ("predictions.csv",)),
     "finetune on": Records(

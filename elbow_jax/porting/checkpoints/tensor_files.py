@@ -71,7 +71,7 @@ def require_own_file(path: Path) -> None:
     The file to port may lie in the folder that the result is written to, under the same name.
     """
     if path.parent.is_dir():
-        require_output_file(path)
+        require_output_file(path, regular=True)
     if not path.exists():
         return
     try:

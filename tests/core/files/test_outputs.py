@@ -114,6 +114,8 @@ def test_device_and_pipe_are_written_to_and_stay(tmp_path):
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     require_output_file(tmp_path / "link")
     assert output_file(tmp_path / "link") is None
+    with pytest.raises(UserError, match="link: is a pipe or a device, where a file belongs"):
+        require_output_file(tmp_path / "link", regular=True)
     with atomic_file(tmp_path / "link") as partial:
         partial.write_text("text")
     assert os.read(reader, 100) == b"text"
