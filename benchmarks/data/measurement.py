@@ -16,8 +16,12 @@ import multiprocessing, os, sys, threading, time
 from pathlib import Path
 
 def peak(process):
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0])
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    # A process that has ended, and was not waited for yet, has no memory.
+    return int((status.partition("VmHWM:")[2].split() or ["0"])[0])
 
 def record_peaks():
     while True:

@@ -141,12 +141,14 @@ def _regrouped(
 
 
 def _describe(row: ManifestRow, facts: FileFacts) -> ManifestRow:
-    attributes = dict(facts.attributes) | dict(row.attributes)
+    attributes = row.attributes
+    if attributes and facts.attributes:
+        attributes = tuple(sorted({**dict(facts.attributes), **dict(attributes)}.items()))
     return replace(
         row,
         view=row.view or facts.view,
         body_part=row.body_part or facts.body_part,
-        attributes=tuple(sorted(attributes.items())),
+        attributes=attributes or facts.attributes,  # these are shared by many files
     )
 
 

@@ -15,6 +15,8 @@ from elbow_core.processes import WorkerPool
 from elbow_core.progress import track
 from elbow_core.radiographs import DicomTags, read_tags_if_dicom
 
+_Attributes = tuple[tuple[Attribute, str], ...]
+
 _OLDEST = 90  # Higher ages identify (45 CFR 164.514(b)(2)(i)(C)): all of them count as this one.
 
 
@@ -30,7 +32,8 @@ class FileFacts:
     view: str = ""
     body_part: str = ""
     """In lower case, as in the manifest."""
-    attributes: tuple[tuple[Attribute, str], ...] = ()
+    attributes: _Attributes = ()
+    """Sorted by name."""
     has_annotation: bool = False
     """A burnt-in annotation, by its tag."""
 
@@ -51,7 +54,10 @@ def read_facts(
     """
     read = partial(_read_file, root, settings, identity, strict)
     results = pool.map(read, [row.path for row in rows], batch=32)
-    return [facts and _shared(facts) for facts in track(results, len(rows), "read headers")]
+    attributes: dict[_Attributes, _Attributes] = {}
+    return [
+        facts and _shared(facts, attributes) for facts in track(results, len(rows), "read headers")
+    ]
 
 
 def _read_file(
@@ -78,7 +84,7 @@ def _read_file(
     )
 
 
-def _attributes(tags: DicomTags, wanted: Sequence[Attribute]) -> tuple[tuple[Attribute, str], ...]:
+def _attributes(tags: DicomTags, wanted: Sequence[Attribute]) -> _Attributes:
     values: dict[Attribute, str] = {
         "age": str(min(int(tags.age), _OLDEST)) if tags.age else "",
         "sex": tags.sex,
@@ -91,8 +97,12 @@ def _attributes(tags: DicomTags, wanted: Sequence[Attribute]) -> tuple[tuple[Att
     return tuple((name, values[name]) for name in sorted(set(wanted)) if values[name])
 
 
-def _shared(facts: FileFacts) -> FileFacts:
-    """Return facts whose repeated texts share memory: each came from another process by itself."""
+def _shared(facts: FileFacts, known: dict[_Attributes, _Attributes]) -> FileFacts:
+    """Return facts whose repeated texts share memory: each came from another process by itself.
+
+    ``known`` keeps the attributes of earlier files: many files have the same.
+    """
+    attributes = known.setdefault(facts.attributes, facts.attributes)
     return FileFacts(
         intern(facts.reason),
         intern(facts.patient),
@@ -100,6 +110,6 @@ def _shared(facts: FileFacts) -> FileFacts:
         intern(facts.study),
         intern(facts.view),
         intern(facts.body_part),
-        tuple((name, intern(value)) for name, value in facts.attributes),
+        attributes,
         facts.has_annotation,
     )
