@@ -1,45 +1,36 @@
 """Prepare a data set: scan the source, check, split, preprocess, archive."""
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from elbow_core.dataset import (
     HASHES_FILE,
-    INDEX_FILE,
     REGIONS_FILE,
     ManifestRow,
-    between_patients,
-    check_classes,
-    check_leakage,
-    find_contradictions,
-    find_near_duplicates,
     fingerprint_of_key,
     hash_digests,
     hash_id,
     hash_ids,
-    open_archive,
     read_key,
-    split_patients,
     write_index,
     write_manifest,
     write_near_duplicates,
     write_regions,
 )
-from elbow_core.errors import ArchiveError, ManifestError, UserError
+from elbow_core.errors import UserError
 from elbow_core.files import output_folder, remove_finished, require_room, require_writable
-from elbow_core.prepare.archive_pass import ArchivedImages, archive_images
-from elbow_core.prepare.config import DataConfig, OfficialSplit, Split
+from elbow_core.prepare.archive_pass import archive_images
+from elbow_core.prepare.assignment import assign_splits, drop_contradictions, split_archived
+from elbow_core.prepare.config import DataConfig
 from elbow_core.prepare.corrections import Corrections, apply_corrections, read_corrections
 from elbow_core.prepare.corrections_record import write_record
 from elbow_core.prepare.dicom_files import DISAGREEMENTS, write_disagreements
 from elbow_core.prepare.digest_pass import DigestedFile, digest_images
+from elbow_core.prepare.fingerprint import fingerprint_of, is_prepared, refuse_foreign
 from elbow_core.prepare.inputs import (
     Inputs,
     hide_paths,
@@ -56,8 +47,6 @@ from elbow_core.sources import Rejection, ScanResult
 MANIFEST = "manifest.csv"
 REJECTED = "rejected.csv"
 NEAR_DUPLICATES = "near_duplicates.csv"
-
-_VERSION = 5  # Part of the fingerprint: raise it when the same settings give different bytes.
 
 
 def prepare(config: DataConfig, say: Callable[[str], object] = print) -> bool:
@@ -93,7 +82,7 @@ def _prepare_hidden(
 ) -> bool:
     corrections = read_corrections(config.corrections) if config.corrections else None
     found = scan_source(config, names)
-    _refuse_foreign(config.out)
+    refuse_foreign(config.out)
     with WorkerPool(config.workers) as pool:
         inputs = read_inputs(config, pool, found, names, say)
         if key:
@@ -101,8 +90,8 @@ def _prepare_hidden(
         if corrections:
             inputs = _correct(inputs, corrections, config)
         files = digest_images(pool, config.root, inputs.rows, config.strict)
-        fingerprint = _fingerprint(config, inputs, files, names, corrections)
-        if _is_prepared(config.out, fingerprint):
+        fingerprint = fingerprint_of(config, inputs, files, names, corrections)
+        if is_prepared(config.out, fingerprint):
             remove_finished(output_folder(config.out))
             return False
         _prepare(config, pool, inputs, files, fingerprint, key, names, corrections)
@@ -124,13 +113,13 @@ def _prepare(
         digested = list(zip(inputs.rows, files, strict=True))
         unreadable = [Rejection(row.path, file.reason) for row, file in digested if file.reason]
         rows = [replace(row, sha256=file.sha256) for row, file in digested if not file.reason]
-        rows, contradicting = _drop_contradictions(rows)
+        rows, contradicting = drop_contradictions(rows)
         refuse_contradictions(config, contradicting)
         assign_splits(rows, config.split)
         archived = archive_images(
             pool, config.root, rows, config.preprocess, directory, work, config.strict
         )
-        rows, pairs = _split_archived(config, archived)
+        rows, pairs = split_archived(config, archived)
         write_manifest(directory / MANIFEST, hide_paths(rows, names))
         write_near_duplicates(directory / NEAR_DUPLICATES, rows, pairs)
         if inputs.regions:
@@ -152,40 +141,6 @@ def _prepare(
         write_index(
             directory, ids, archived.segments, settings, fingerprint, *identities, ungrouped
         )
-
-
-def assign_splits(
-    rows: Sequence[ManifestRow], split: Split, same_split: Iterable[tuple[int, int]] = ()
-) -> list[ManifestRow]:
-    """Return the rows with their splits, which share no patient and no image.
-
-    ``same_split`` contains pairs of positions of further rows to keep in one split; an official
-    split is not changed. Raises `ManifestError` for counts that cannot be met, a split without a
-    class, and an official split that is missing or leaks.
-    """
-    if not isinstance(split, OfficialSplit):
-        assigned = split_patients(rows, split.wanted(), split.seed, same_split)
-    elif unassigned := [row.image_id for row in rows if not row.split]:
-        raise ManifestError(
-            f"split.method: official, but {unassigned[0]} has no official split; use fractions"
-        )
-    else:
-        assigned = list(rows)
-        check_classes(assigned, ["train", *sorted({row.split for row in assigned} - {"train"})])
-    check_leakage(assigned)
-    return assigned
-
-
-def _split_archived(
-    config: DataConfig, archived: ArchivedImages
-) -> tuple[list[ManifestRow], np.ndarray]:
-    """Return the archived rows with their splits, and the pairs of near-duplicates among them."""
-    rows = archived.rows
-    if config.near_duplicates == "ignore":
-        return assign_splits(rows, config.split), np.zeros((0, 3), int)
-    pairs = between_patients(rows, find_near_duplicates(archived.hashes))
-    grouped = pairs[:, :2].tolist() if config.near_duplicates == "group" else []
-    return assign_splits(rows, config.split, [(first, second) for first, second in grouped]), pairs
 
 
 def _check_out(config: DataConfig) -> None:
@@ -211,72 +166,8 @@ def _require_room(config: DataConfig, rows: Sequence[ManifestRow], directory: Pa
     require_room(config.out, max(size, 0), f"the archive of {len(rows)} images")
 
 
-def _fingerprint(
-    config: DataConfig,
-    inputs: Inputs,
-    files: Sequence[DigestedFile],
-    names: PrivateNames | None,
-    corrections: Corrections | None,
-) -> str:
-    """Digest the inputs of the result: settings, each file's row and content, regions, corrections.
-
-    A setting that is not used is no part of it.
-    """
-    # Of a table of labels counts what its rows say, and not where it lies.
-    elsewhere = ("root", "out", "workers", "id_key", "private_paths", "corrections", "unsure")
-    exclude = dict.fromkeys(elsewhere, True) | {"source": {"table"}}
-    settings = config.model_dump(mode="json", exclude=exclude)
-    rows = hide_paths(inputs.rows, names)
-    contents = [[*astuple(row), file.sha256] for row, file in zip(rows, files, strict=True)]
-    digested: list[Any] = [_VERSION, settings, contents]
-    if inputs.regions:
-        regions = inputs.regions
-        hide = names.hide if names else str
-        digested += sorted([hide(path), *map(astuple, regions[path])] for path in regions)
-    if corrections:
-        digested += [["corrections", corrections.sha256, config.unsure]]
-    return hashlib.sha256(json.dumps(digested).encode()).hexdigest()
-
-
 def _correct(inputs: Inputs, corrections: Corrections, config: DataConfig) -> Inputs:
     """Return the inputs with corrected labels; their ids are those that will be written."""
     found = ScanResult(list(inputs.rows), list(inputs.rejected), inputs.regions)
     found = apply_corrections(found, corrections, config.unsure)
     return replace(inputs, rows=found.rows, rejected=found.rejected, regions=found.regions)
-
-
-def _refuse_foreign(out: Path) -> None:
-    """Raise `UserError` if the output is neither missing, an empty folder nor a prepared one."""
-    if out.exists() and any(out.iterdir()) and not (out / INDEX_FILE).is_file():
-        raise UserError(f"{out}: exists and is not a prepared data set; choose another out")
-
-
-def _is_prepared(out: Path, fingerprint: str) -> bool:
-    if not (out / INDEX_FILE).is_file():
-        return False
-    try:
-        if open_archive(out).fingerprint == fingerprint:
-            return True
-    except ArchiveError as error:
-        raise UserError(f"{error}: delete {out} first") from error
-    raise UserError(
-        f"{out}: was prepared with other settings or from other files, or by an earlier version; "
-        "delete it or choose another out"
-    )
-
-
-def _drop_contradictions(
-    rows: Sequence[ManifestRow],
-) -> tuple[list[ManifestRow], list[Rejection]]:
-    """Reject byte-identical images with different labels: one of the labels must be wrong."""
-    contradictions = find_contradictions(rows)
-    rejected = [
-        Rejection(
-            row.path,
-            f"is identical to {contradictions[row.image_id]}, which has the other label",
-            contradiction=True,
-        )
-        for row in rows
-        if row.image_id in contradictions
-    ]
-    return [row for row in rows if row.image_id not in contradictions], rejected
