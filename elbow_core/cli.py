@@ -1,6 +1,8 @@
 """Run a command and exit with its status: 0, or 2 and one line for a user error.
 
-A signal to stop ends a command with status 143 (`elbow_core.processes`), Ctrl-C with 130.
+A signal to stop ends a command with status 143 (`elbow_core.processes`), Ctrl-C with 130. Notes
+that a command has added to the exception (`BaseException.add_note`), such as how to go on, are
+printed in the same line.
 """
 
 import argparse
@@ -50,9 +52,9 @@ def _status(main: Callable[[Sequence[str]], int]) -> int:
         exit_on_ctrl_c()
         return status
     except Interrupted as interrupted:
-        return _stopped(str(interrupted))
-    except KeyboardInterrupt:
-        return _stopped(signal.SIGINT.name)
+        return _stopped(str(interrupted), _notes(interrupted))
+    except KeyboardInterrupt as interrupted:
+        return _stopped(signal.SIGINT.name, _notes(interrupted))
     except Exception:
         if not received:
             raise
@@ -86,14 +88,18 @@ def _call(main: Callable[[Sequence[str]], int]) -> int:
     return 2
 
 
-def _stopped(name: str) -> int:
+def _stopped(name: str, notes: str = "") -> int:
     """Print that the signal ``name`` has stopped the command; return the exit status."""
     exit_on_ctrl_c()
     if name == signal.SIGINT.name:
-        print(CTRL_C_LINE, file=sys.stderr)
+        print("; ".join(filter(None, [CTRL_C_LINE, notes])), file=sys.stderr)
         return CTRL_C_STATUS
-    print(f"stopped by {name}; give the same command again", file=sys.stderr)
+    print(f"stopped by {name}; {notes or 'give the same command again'}", file=sys.stderr)
     return INTERRUPTED_STATUS
+
+
+def _notes(error: BaseException) -> str:
+    return one_line("; ".join(getattr(error, "__notes__", ())))
 
 
 @contextlib.contextmanager

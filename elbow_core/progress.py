@@ -24,16 +24,19 @@ Item = TypeVar("Item")
 _SECONDS_BETWEEN_LINES = 30.0
 
 
-def track(items: Iterable[Item], total: int, task: str, done: int = 0) -> Iterator[Item]:
+def track(
+    items: Iterable[Item], total: int, task: str, done: int = 0, brief: bool = False
+) -> Iterator[Item]:
     """Yield the items; show the number done, the rate and the time left on standard error.
 
-    ``done`` of the ``total`` were finished before; ``items`` are the rest.
+    ``done`` of the ``total`` were finished before; ``items`` are the rest. If ``brief``, a log gets
+    no line about a loop that has ended before the first line is due.
     """
     console = Console(file=drawing_stream(sys.stderr))
     if console.is_terminal:
         yield from _track_with_bar(items, total, task, done, console)
     else:
-        yield from _track_with_lines(items, total, task, done)
+        yield from _track_with_lines(items, total, task, done, brief)
 
 
 class _Rate(ProgressColumn):
@@ -52,7 +55,9 @@ def _track_with_bar(
             progress.advance(task_id)
 
 
-def _track_with_lines(items: Iterable[Item], total: int, task: str, done: int) -> Iterator[Item]:
+def _track_with_lines(
+    items: Iterable[Item], total: int, task: str, done: int, brief: bool
+) -> Iterator[Item]:
     start = last_line = time.monotonic()
     new = 0
     for new, item in enumerate(items, start=1):
@@ -65,6 +70,8 @@ def _track_with_lines(items: Iterable[Item], total: int, task: str, done: int) -
             count = f"{done + new} of {total}"
             print(f"{task}: {count}, {rate:.0f}/s, {left:.0f} s left", file=sys.stderr)
     seconds = time.monotonic() - start
+    if brief and seconds < _SECONDS_BETWEEN_LINES:
+        return
     rate = new / max(seconds, 1e-9)
     resumed = f", {done} of them in an earlier run" if done else ""
     print(f"{task}: {total} of {total}{resumed}, {rate:.0f}/s, {seconds:.0f} s", file=sys.stderr)

@@ -1,98 +1,29 @@
 """Score new radiographs: ``python -m elbow_jax.predict --model DIR IMAGE... [--out FILE.csv]``."""
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
 
 from elbow_core import cli
-from elbow_core.errors import ConfigError, RadiographError
+from elbow_core.errors import ConfigError
 from elbow_core.evaluation import UNCERTAIN, AbstentionRecord
 from elbow_core.evaluation.statistics import DEFAULT, LEFT
-from elbow_core.files import require_output_file, require_utf8_name
+from elbow_core.files import output_file, require_output_file, require_utf8_name
 from elbow_core.printable import one_line
-from elbow_core.radiographs import (
-    IMAGE_SUFFIXES,
-    Preprocessing,
-    count_unread,
-    describe_passed_over,
-    find_passed_over,
-    list_image_files,
-    preprocess,
-    read_radiograph,
-)
-from elbow_core.tables import parse_number, write_csv_rows, write_csv_table
-from elbow_jax import runtime, scoring
+from elbow_core.processes import Interrupted, WorkerPool
+from elbow_core.radiographs import count_unread, describe_passed_over
+from elbow_core.tables import parse_number
+from elbow_jax import runtime, scoring, streaming
 
-_COLUMNS = ("path", "score", "label")
-_BYTES_PER_SCORE = 32  # of a row of the table, without the path
-
-
-def find_images(paths: Sequence[Path]) -> tuple[list[Path], dict[str, list[Path]]]:
-    """Return the given files and the image files in each given folder, sorted, and the others.
-
-    The others are the entries of the folders that are passed over, by reason.
-
-    Raises:
-        ConfigError: if a path does not exist, or a folder holds no image file.
-    """
-    found: list[Path] = []
-    passed_over: dict[str, list[Path]] = {}
-    for path in paths:
-        if path.is_dir():
-            images = list_image_files(path)
-            others = find_passed_over(path, images)
-            if not images:
-                suffixes = ", ".join(IMAGE_SUFFIXES)
-                lines = ["holds no file that ends in " + suffixes + ", and no DICOM"]
-                raise ConfigError(f"{path}: {'; '.join(lines + describe_passed_over(others))}")
-            found += images
-            for reason, entries in others.items():
-                passed_over.setdefault(reason, []).extend(entries)
-        elif path.exists():
-            found.append(path)
-        else:
-            raise ConfigError(f"{path}: no such file or folder")
-    return found, passed_over
-
-
-def read_batches(
-    paths: Sequence[Path],
-    preprocessing: Preprocessing,
-    batch_size: int,
-    rejected: list[RadiographError],
-) -> Iterator[dict[str, np.ndarray]]:
-    """Read and preprocess files into padded batches; append an error for each unreadable file."""
-    size, settings = preprocessing.size, preprocessing.model_dump()
-    images = np.zeros((batch_size, size, size, 1), np.uint8)
-    positions = np.full(batch_size, -1, np.int32)
-    filled = 0
-    for position, path in enumerate(paths):
-        try:
-            grey = read_radiograph(path)
-        except RadiographError as error:
-            rejected.append(error)
-            continue
-        images[filled, ..., 0] = preprocess(grey, **settings)
-        positions[filled] = position
-        filled += 1
-        if filled == batch_size:
-            yield {"image": images.copy(), "position": positions.copy()}
-            positions[:], filled = -1, 0
-    if filled:
-        yield {"image": images, "position": positions}
-
-
-def write_table(path: Path | None, rows: Sequence[tuple[Path, float, str]]) -> None:
-    """Write ``path,score,label`` to a file, or to standard output."""
-    cells = ((str(image), f"{score:.6f}", label) for image, score, label in rows)
-    if path is None:
-        write_csv_rows(sys.stdout, _COLUMNS, cells)
-    else:
-        write_csv_table(path, _COLUMNS, cells)
+_BYTES_PER_FILE = 200  # of the table and of what is kept until it is complete, without the paths
+_FEW_FILES = 64  # read sooner than worker processes start
+ABSTENTION = "abstention"
+"""The operating point of the two thresholds that leave images to the reader, in the table."""
 
 
 def choose_threshold(given: str, thresholds: Mapping[str, float]) -> float:
@@ -132,6 +63,13 @@ def answers_of(card: "scoring.ModelCard", threshold: str | None) -> Callable[[fl
     return lambda score: card.labels[int(score >= value)]
 
 
+def operating_point_of(card: "scoring.ModelCard", threshold: str | None) -> str:
+    """Return how the table names what `answers_of` decides by."""
+    if threshold is None:
+        return DEFAULT if card.abstention is None else ABSTENTION
+    return threshold
+
+
 def describe_left(abstention: AbstentionRecord, scores: Float64[np.ndarray, " n"]) -> str:
     """Return, in a line, how many images are left to the reader, and the promise for the others."""
     left = int(np.count_nonzero(abstention.answers(scores) == LEFT))
@@ -145,14 +83,96 @@ def describe_left(abstention: AbstentionRecord, scores: Float64[np.ndarray, " n"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
+    options = _parser().parse_args(arguments)
+    if options.batch_size < 1:
+        raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
+    if options.workers is not None and options.workers < 0:
+        raise ConfigError(f"--workers: {options.workers} is not at least 0")
+    found = streaming.find_images(options.images)
+    if options.out is not None:
+        size = sum(2 * len(path) + _BYTES_PER_FILE for path in found.paths)
+        require_output_file(options.out, "--out", mark=streaming.MARKS, size=size)
+    require_utf8_name(options.model)
+    runtime.set_up_process()
+    runtime.open_devices()
+    released = scoring.read_released(options.model)
+    answer = answers_of(released.card, options.threshold)
+    sheet = streaming.Sheet(answer, operating_point_of(released.card, options.threshold))
+    for line in describe_passed_over(found.passed_over):
+        print(line, file=sys.stderr)
+    _score(options, released, found.paths, sheet)
+    if options.threshold is None and released.card.abstention is not None and len(sheet.scores):
+        print(describe_left(released.card.abstention, sheet.scores), file=sys.stderr)
+    for rejection in sheet.rejections:
+        print(f"error: {one_line(rejection)}", file=sys.stderr)
+    if sheet.unnamed:
+        more = f"{sheet.unnamed} more files have no score; their rows say why"
+        print(f"error: {more}", file=sys.stderr)
+    if unread := count_unread(found.passed_over):
+        print(f"error: {unread} entries passed over may be radiographs", file=sys.stderr)
+    return 2 if sheet.rejected or unread else 0
+
+
+def _score(
+    options: argparse.Namespace,
+    released: "scoring.ReleasedModel",
+    paths: Sequence[str],
+    sheet: "streaming.Sheet",
+) -> None:
+    """Score the files, and write the table to where the options say."""
+    predictor = scoring.Predictor(released, options.batch_size)
+
+    def score(first: int, scores: streaming.Scores) -> streaming.Groups:
+        with WorkerPool(_workers(options.workers, len(paths) - first)) as pool:
+            yield from streaming.score_files(
+                paths, first, scores, predictor, released.card.preprocessing, pool
+            )
+
+    target = None if options.out is None else output_file(options.out)
+    if target is not None:
+        settings = [scoring.card_text(released.card), repr(options.threshold)]
+        settings += [str(options.batch_size), *predictor.devices]
+        key = streaming.fingerprint_of(paths, settings)
+        streaming.write_resumably(options.out, target, key, paths, score, sheet)
+        return
+    with contextlib.ExitStack() as opened:
+        stream = sys.stdout
+        if options.out is not None:
+            stream = opened.enter_context(options.out.open("w", encoding="utf-8", newline=""))
+        groups = opened.enter_context(contextlib.closing(score(0, {})))
+        try:
+            # A bar would be drawn between the rows on a terminal.
+            progress = not stream.isatty()
+            streaming.write_as_they_come(stream, paths, groups, sheet, progress)
+        except (KeyboardInterrupt, Interrupted) as stopped:
+            stopped.add_note("with --out FILE, the same command would continue")
+            raise
+
+
+def _workers(asked: int | None, files: int) -> int:
+    """Return the number of worker processes: by default one for each core, and none for few files.
+
+    The main process reads few files itself, before workers would have started.
+    """
+    if asked is not None:
+        return min(asked, files)
+    from elbow_jax.ops.cpu import available_cores  # imports JAX, which --help does without
+
+    return min(available_cores(), files) if files >= _FEW_FILES else 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m elbow_jax.predict",
-        description="Score radiographs with a released model. Files that cannot be read are named "
-        "on standard error, all others are scored, and the exit status is then 2. The entries of a "
-        "folder that are passed over are counted on standard error; the status is 2 if some of "
-        "them may be radiographs.",
+        description="Score radiographs with a released model. Files that cannot be read have a "
+        "reason in place of a score and are named on standard error, all others are scored, and "
+        "the exit status is then 2. The entries of a folder that are passed over are counted on "
+        "standard error; the status is 2 if some of them may be radiographs. With --out, the same "
+        "command continues what a killed or stopped one has begun.",
     )
-    parser.add_argument("images", nargs="+", type=Path, help="files or folders")
+    parser.add_argument(
+        "images", nargs="+", help="files, folders, or lists: @FILE has the path of one in each line"
+    )
     parser.add_argument(
         "--model", type=Path, required=True, help="the `model` folder of a finished run"
     )
@@ -163,37 +183,13 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--out", type=Path, help="CSV file (default: standard output)")
     parser.add_argument("--batch-size", type=int, default=8)
-    options = parser.parse_args(arguments)
-    if options.batch_size < 1:
-        raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
-    paths, passed_over = find_images(options.images)
-    if options.out is not None:
-        size = sum(len(str(path)) + _BYTES_PER_SCORE for path in paths)
-        require_output_file(options.out, "--out", mark=",".join(_COLUMNS) + "\n", size=size)
-    require_utf8_name(options.model)
-    runtime.set_up_process()
-    runtime.open_devices()
-    released = scoring.read_released(options.model)
-    name_answer = answers_of(released.card, options.threshold)
-    for line in describe_passed_over(passed_over):
-        print(line, file=sys.stderr)
-    predictor = scoring.Predictor(released, options.batch_size)
-    rejected: list[RadiographError] = []
-    preprocessing = released.card.preprocessing
-    batches = list(read_batches(paths, preprocessing, options.batch_size, rejected))
-    rows = []
-    if batches:
-        positions, scores = predictor.score(batches, lambda position: str(paths[position]))
-        for position, score in zip(positions, scores, strict=True):
-            rows.append((paths[position], float(score), name_answer(float(score))))
-        write_table(options.out, rows)
-        if options.threshold is None and released.card.abstention is not None:
-            print(describe_left(released.card.abstention, scores), file=sys.stderr)
-    for error in rejected:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
-    if unread := count_unread(passed_over):
-        print(f"error: {unread} entries passed over may be radiographs", file=sys.stderr)
-    return 2 if rejected or unread else 0
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that read files, 0 for none of their own (default: one for each core, "
+        f"and none for fewer than {_FEW_FILES} files)",
+    )
+    return parser
 
 
 if __name__ == "__main__":

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
         require_writable,
     )
     from elbow_core.files.locks import is_locked_output, locked_file, locked_folder, locked_output
-    from elbow_core.files.outputs import output_folder, require_output_file, require_output_folder
+    from elbow_core.files.outputs import (
+        output_file,
+        output_folder,
+        require_output_file,
+        require_output_folder,
+    )
     from elbow_core.files.partial_folders import (
         MARK,
         is_partial_name,
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from elbow_core.files.strict_json import SMALL_FILE, parse_json, read_json
     from elbow_core.files.syncing import sync_tree
     from elbow_core.files.system_files import reason_to_leave_out
+    from elbow_core.files.unfinished_work import is_work_of, resume_work
 
 __all__ = [
     "MARK",
@@ -48,11 +54,13 @@ __all__ = [
     "is_locked_output",
     "is_of_the_system",
     "is_partial_name",
+    "is_work_of",
     "locked_file",
     "locked_folder",
     "locked_output",
     "marked_folder",
     "open_regular",
+    "output_file",
     "output_folder",
     "parse_json",
     "partial_of",
@@ -67,6 +75,7 @@ __all__ = [
     "require_room",
     "require_utf8_name",
     "require_writable",
+    "resume_work",
     "sha256_of",
     "sweep",
     "sync_tree",
@@ -86,7 +95,12 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "require_writable",
         ],
         "locks": ["is_locked_output", "locked_file", "locked_folder", "locked_output"],
-        "outputs": ["output_folder", "require_output_file", "require_output_folder"],
+        "outputs": [
+            "output_file",
+            "output_folder",
+            "require_output_file",
+            "require_output_folder",
+        ],
         "partial_folders": [
             "MARK",
             "is_partial_name",
@@ -101,5 +115,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "strict_json": ["SMALL_FILE", "parse_json", "read_json"],
         "syncing": ["sync_tree"],
         "system_files": ["reason_to_leave_out"],
+        "unfinished_work": ["is_work_of", "resume_work"],
     },
 )

@@ -23,15 +23,15 @@ def require_output_file(
     path: Path,
     option: str = "",
     *,
-    mark: str = "",
+    mark: str | tuple[str, ...] = "",
     size: int = 0,
     make_folder: bool = False,
     regular: bool = False,
 ) -> None:
     """Check that a file of ``size`` bytes can be written; ``option``, as --out, begins a message.
 
-    A file that exists is replaced only if it is empty or begins with ``mark``, such as the header
-    of a table: any other is the user's own.
+    A file that exists is replaced only if it is empty or begins with ``mark``, or one of several,
+    such as the header of a table: any other is the user's own.
 
     With ``regular``, for a file within a folder of ours, a pipe or device is refused: writing to
     it could wait for ever.
@@ -50,7 +50,7 @@ def require_output_file(
         if target is None:
             _probe_device(path)
         else:
-            _require_mark(target, path, mark.encode())
+            _require_mark(target, path, mark)
             _probe_folder(target.parent)
             sweep(target.parent)
             require_room(path, size, "its content")
@@ -144,15 +144,16 @@ def require_output_folder(path: Path, option: str = "") -> None:
         raise UserError(f"{option}: {error}" if option else str(error)) from error
 
 
-def _require_mark(target: Path, path: Path, mark: bytes) -> None:
+def _require_mark(target: Path, path: Path, mark: str | tuple[str, ...]) -> None:
     if not target.exists():
         return
+    marks = tuple(text.encode() for text in ((mark,) if isinstance(mark, str) else mark))
     try:
         with target.open("rb") as file:
-            start = file.read(max(len(mark), 1))
+            start = file.read(max(1, *map(len, marks)))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    if start and not start.startswith(mark):
+    if start and not start.startswith(marks):
         raise UserError(
             f"{path}: exists and was not written by this command; move it away, or name another "
             "file"

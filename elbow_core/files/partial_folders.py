@@ -8,6 +8,7 @@ refused by name, and neither emptied nor written.
 
 import fcntl
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -20,6 +21,7 @@ from elbow_core.files.locks import locked_folder
 
 _PREFIX, _SUFFIX = ".elbow-", ".partial"
 """Of temporary folders, which `sweep` removes after a kill."""
+_TEMPORARY = re.compile(re.escape(_PREFIX) + "[a-z0-9_]{8}" + re.escape(_SUFFIX), re.ASCII)
 MARK = "partial_of_elbow_radiographs"
 _CONTENT = b"Unfinished output of elbow-radiographs, format 1; its next run removes this folder.\n"
 
@@ -91,8 +93,13 @@ def sweep(parent: Path) -> None:
 
 
 def is_partial_name(name: str) -> bool:
-    """Return whether a folder of this name may be one of `temporary_folder`."""
-    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+    """Return whether a folder of this name may be one of `temporary_folder`.
+
+    The partial folder of an output called elbow-scores.csv is none: a later run resumes from it.
+
+    Reference: `tempfile`, whose random names have eight characters.
+    """
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def remove_abandoned(partial: Path) -> None:

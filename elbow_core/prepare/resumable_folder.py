@@ -8,23 +8,17 @@ from typing import Any
 
 from elbow_core.errors import ArchiveError, ManifestError, RadiographError, UserError
 from elbow_core.files import (
-    MARK,
-    SMALL_FILE,
-    NotRegularError,
     atomic_file,
     marked_folder,
     output_folder,
     partial_of,
-    read_regular,
-    remove_content,
     remove_marked,
     require_output_folder,
-    sweep,
+    resume_work,
     sync_tree,
 )
 
 _DATA, _WORK = "data", "work"
-_KEY = "key"
 
 
 @contextmanager
@@ -45,7 +39,7 @@ def resumable_folder(out: Path, key: str) -> Iterator[tuple[Path, Path]]:
         with marked_folder(partial, f"{out}: is being prepared by another process"):
             require_output_folder(partial)
             try:
-                data, work = _resume(partial, key)
+                data, work = resume_work(partial, key, (_DATA, _WORK))
                 yield data, work
                 sync_tree(data)
                 data.replace(target)
@@ -64,24 +58,3 @@ def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, atomically."""
     with atomic_file(path) as partial:
         partial.write_text(json.dumps(value), encoding="utf-8")
-
-
-def _resume(partial: Path, key: str) -> tuple[Path, Path]:
-    """Return both folders; empty them first if there is no work, or that of another key."""
-    data, work = partial / _DATA, partial / _WORK
-    if not _is_work_of(work, key):
-        remove_content(partial, keep=MARK)
-        data.mkdir()
-        work.mkdir()
-        with atomic_file(work / _KEY) as file:
-            file.write_bytes(key.encode())
-    for folder in (data, work):
-        sweep(folder)
-    return data, work
-
-
-def _is_work_of(work: Path, key: str) -> bool:
-    try:
-        return read_regular(work / _KEY, SMALL_FILE) == key.encode()
-    except (FileNotFoundError, NotADirectoryError, NotRegularError):
-        return False

@@ -12,7 +12,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_jax.scoring.batches import score_batches, sigmoid
-    from elbow_jax.scoring.card import ModelCard
+    from elbow_jax.scoring.card import ModelCard, card_text
     from elbow_jax.scoring.predictor import Predictor
     from elbow_jax.scoring.released import (
         ReleasedModel,
@@ -28,6 +28,7 @@ __all__ = [
     "ModelCard",
     "Predictor",
     "ReleasedModel",
+    "card_text",
     "freeze_abstention",
     "images_seen_by",
     "predict_split",
@@ -42,7 +43,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "batches": ["score_batches", "sigmoid"],
-        "card": ["ModelCard"],
+        "card": ["ModelCard", "card_text"],
         "predictor": ["Predictor"],
         "released": [
             "ReleasedModel",

@@ -1,6 +1,6 @@
 """Score batches with a compiled step: each image once, in the order of the archive."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,6 +11,9 @@ from jaxtyping import Float32, Float64, Int32
 
 from elbow_core.errors import UserError
 from elbow_jax.runtime import to_devices
+
+Started = tuple[jax.Array, jax.Array]
+"""Positions and logits of a batch that the devices may still compute."""
 
 
 def score_batches(
@@ -34,11 +37,26 @@ def score_batches(
     Raises:
         UserError: if a logit is nan or infinite, naming the image.
     """
-    pending = []
-    for batch in batches:
-        placed = to_devices(batch, mesh)
-        pending.append((placed["position"], eval_step(variables, placed)))
-    gathered = [tuple(np.asarray(_gather(array)) for array in pair) for pair in pending]
+    started = [start_batch(eval_step, variables, batch, mesh) for batch in batches]
+    return finish_batches(started, name_of)
+
+
+def start_batch(
+    eval_step: Callable[[Any, Mapping[str, jax.Array]], jax.Array],
+    variables: Mapping[str, Any],
+    batch: dict[str, np.ndarray],
+    mesh: Mesh,
+) -> Started:
+    """Give a batch to the devices, as `score_batches` does, and return without waiting for them."""
+    placed = to_devices(batch, mesh)
+    return placed["position"], eval_step(variables, placed)
+
+
+def finish_batches(
+    started: Sequence[Started], name_of: Callable[[int], str]
+) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
+    """Wait for one batch or more; return positions and logits as `score_batches` does."""
+    gathered = [tuple(np.asarray(_gather(array)) for array in pair) for pair in started]
     positions = np.concatenate([pair[0] for pair in gathered])
     logits = np.concatenate([pair[1] for pair in gathered])
     is_image = positions >= 0

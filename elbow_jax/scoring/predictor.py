@@ -5,11 +5,18 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Float64, Int32
 
 from elbow_jax import networks
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding
-from elbow_jax.scoring.batches import score_batches, sigmoid
+from elbow_jax.scoring.batches import (
+    Started,
+    finish_batches,
+    score_batches,
+    sigmoid,
+    start_batch,
+)
 from elbow_jax.scoring.released import ReleasedModel
 from elbow_jax.steps import make_eval_step
 
@@ -24,12 +31,14 @@ class Predictor:
     Attributes:
         card: the released model's card.
         batch_size: images in every batch.
+        devices: releases and devices with which other ones may round otherwise, as texts.
     """
 
     def __init__(self, released: ReleasedModel, batch_size: int):
         self.card = released.card
         self.batch_size = batch_size
         self._mesh = make_mesh(batch_size)
+        self.devices = [f"jax {jax.__version__}", *map(str, sorted(_kinds(self._mesh)))]
         module = networks.build(released.card.architecture, "auto")
         eval_step = make_eval_step(module.apply, networks.compute_dtype("auto"))
         self._eval_step = compile_in_thread(jax.jit(eval_step))
@@ -54,3 +63,18 @@ class Predictor:
             self._eval_step, self._variables, batches, self._mesh, name_of
         )
         return positions, sigmoid(logits)
+
+    def start(self, batch: dict[str, Any]) -> Started:
+        """Give a batch to the devices; an accelerator computes on while this returns."""
+        return start_batch(self._eval_step, self._variables, batch, self._mesh)
+
+    def finish(
+        self, started: Started, name_of: Callable[[int], str]
+    ) -> tuple[Int32[np.ndarray, " images"], Float64[np.ndarray, " images"]]:
+        """Return positions and scores of a batch that `start` began, as `score` does."""
+        positions, logits = finish_batches([started], name_of)
+        return positions, sigmoid(logits)
+
+
+def _kinds(mesh: Mesh) -> list[tuple[str, str]]:
+    return [(device.platform, device.device_kind) for device in mesh.devices.flat]

@@ -126,7 +126,7 @@ def test_device_and_pipe_are_written_to_and_stay(tmp_path):
 def test_what_a_killed_process_left_is_removed_before_the_next_work(tmp_path):
     left = leave_half_file(tmp_path / "x.csv")
     assert left.is_dir()
-    foreign = tmp_path / ".elbow-mine.partial"
+    foreign = tmp_path / ".elbow-mine0000.partial"
     foreign.mkdir()
     (foreign / "thesis.tex").write_text("mine")
     require_output_file(tmp_path / "x.csv")

@@ -92,9 +92,9 @@ def test_empty_mark_of_a_process_killed_at_once_is_taken_over(tmp_path):
 
 def test_folder_in_use_or_of_others_is_not_swept(tmp_path):
     with temporary_folder(tmp_path) as used:
-        (tmp_path / ".elbow-link.partial").symlink_to(used)
+        (tmp_path / ".elbow-link0000.partial").symlink_to(used)
         sweep(tmp_path)
-        assert names_in(tmp_path) == sorted([used.name, ".elbow-link.partial"])
+        assert names_in(tmp_path) == sorted([used.name, ".elbow-link0000.partial"])
         assert names_in(used) == [MARK]
 
 
