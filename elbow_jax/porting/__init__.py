@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from elbow_jax.porting.checkpoints import PUBLISHED, HubError, write_tensors
     from elbow_jax.porting.layouts import from_torchvision
     from elbow_jax.porting.mapping import from_torch, new_leaves, port_backbone, to_torch
+    from elbow_jax.porting.onnx_files import ONNX_MARK, write_onnx
     from elbow_jax.porting.ported_files import write_ported
     from elbow_jax.porting.reading import read_weights
     from elbow_jax.porting.twin import build_twin, define_missing_torchvision_operators
     from elbow_jax.porting.weights import Weights, plain_network, start_from_weights
 
 __all__ = [
+    "ONNX_MARK",
     "PUBLISHED",
     "HubError",
     "Weights",
@@ -32,6 +34,7 @@ __all__ = [
     "read_weights",
     "start_from_weights",
     "to_torch",
+    "write_onnx",
     "write_ported",
     "write_tensors",
 ]
@@ -42,6 +45,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "checkpoints": ["PUBLISHED", "HubError", "write_tensors"],
         "layouts": ["from_torchvision"],
         "mapping": ["from_torch", "new_leaves", "port_backbone", "to_torch"],
+        "onnx_files": ["ONNX_MARK", "write_onnx"],
         "ported_files": ["write_ported"],
         "reading": ["read_weights"],
         "twin": ["build_twin", "define_missing_torchvision_operators"],

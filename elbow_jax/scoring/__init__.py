@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         write_released,
     )
     from elbow_jax.scoring.splits import predict_split
+    from elbow_jax.scoring.stablehlo import stablehlo_mark, write_stablehlo
 
 __all__ = [
     "ModelCard",
@@ -36,7 +37,9 @@ __all__ = [
     "read_released",
     "score_batches",
     "sigmoid",
+    "stablehlo_mark",
     "write_released",
+    "write_stablehlo",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -54,5 +57,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_released",
         ],
         "splits": ["predict_split"],
+        "stablehlo": ["stablehlo_mark", "write_stablehlo"],
     },
 )

@@ -51,14 +51,9 @@ def find_images(arguments: Sequence[str]) -> FoundImages:
 
 
 def _add(found: FoundImages, path: Path, place: str) -> None:
-    try:
-        is_folder = path.is_dir()
-        exists = is_folder or path.exists()
-    except ValueError:  # a zero byte
-        raise ConfigError(f"{place}{path}: is not a valid file name") from None
-    if not exists:
-        raise ConfigError(f"{place}{path}: no such file or folder")
-    if not is_folder:
+    if not path.is_dir():
+        if not path.exists():
+            raise ConfigError(f"{place}{path}: no such file or folder")
         found.paths.append(str(path))
         return
     images = list_image_files(path)

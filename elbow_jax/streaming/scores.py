@@ -66,7 +66,7 @@ def score_files(
         if started is not None:
             positions, found = network.finish(started, paths.__getitem__)
             for number, score in zip(positions, found, strict=True):
-                scores[group.digest_of(number)] = float(score)
+                scores[group.digest_of(int(number))] = float(score)
         return group.outcomes(scores)
 
     for group in groups:

@@ -13,9 +13,12 @@ from elbow_core.evaluation import read_predictions
 from elbow_core.tables import read_csv_table
 from elbow_jax import predict
 from elbow_jax.scoring import freeze_abstention
+from elbow_jax.streaming import reading
 from tests.support.abstention_data import record
 from tests.support.commands import status_of
 from tests.support.dicom_files import dicom
+
+HEADER = "path,score,label,operating_point,reason"
 
 
 def test_prediction_of_files_equals_evaluation_of_the_archive(workspace, tmp_path):
@@ -50,8 +53,11 @@ def test_unreadable_file_is_named_and_all_others_are_scored(workspace, tmp_path,
     status = status_of(predict, "--model", str(workspace / "run/model"), str(tmp_path))
     printed = capsys.readouterr()
     assert status == 2
-    assert "b.png" in printed.err
-    assert len(printed.out.splitlines()) == 2
+    reason = "is not a PNG, JPEG or DICOM file"
+    assert printed.err == f"error: {tmp_path}/b.png: {reason}\n"
+    scored, rejected = csv.DictReader(printed.out.splitlines())
+    assert (scored["operating_point"], scored["reason"]) == ("default", "")
+    assert list(rejected.values()) == [f"{tmp_path}/b.png", "", "", "", reason]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +73,8 @@ def test_unreadable_file_is_named_and_all_others_are_scored(workspace, tmp_path,
         (["--model", "{run}/model", "{images}", "--threshold", "0,5"], "a number from 0 to 1"),
         (["--model", "{run}/model", "{images}", "--threshold=-0.1"], "a number from 0 to 1"),
         (["--model", "{run}/model", "{images}", "--batch-size", "0"], "not at least 1"),
+        (["--model", "{run}/model", "{images}", "--workers", "-1"], "not at least 0"),
+        (["--model", "{run}/model", "@{run}/nowhere.txt"], "nowhere.txt: cannot be read"),
         (["--model", "{run}/model", "{images}", "--out", "{run}"], "is a folder; name a file"),
         (["--model", "{run}/model", "{images}", "--out", "{run}/no/x.csv"], "does not exist"),
         (["--model", "{run}/model", "{images}", "--out", "/proc/x.csv"], "cannot be written"),
@@ -99,6 +107,8 @@ def test_threshold_is_a_name_or_a_number(workspace, capsys):
     names = json.loads((workspace / "run/model/model.json").read_text())["thresholds"]
     named, _ = scores_of(workspace, capsys, images, "--threshold", "youden")
     numbered, _ = scores_of(workspace, capsys, images, "--threshold", repr(names["youden"]))
+    assert {row.pop("operating_point") for row in named} == {"youden"}
+    assert {row.pop("operating_point") for row in numbered} == {repr(names["youden"])}
     assert named == numbered
 
 
@@ -116,6 +126,7 @@ def test_frozen_thresholds_give_three_answers_and_say_how_many_images_are_left(
     printed = capsys.readouterr()
     rows = list(csv.DictReader(printed.out.splitlines()))
     assert [row["score"] for row in rows] == [row["score"] for row in plain]
+    assert {row["operating_point"] for row in rows} == {"abstention"}
     answers = [row["label"] for row in rows]
     for answer, score in zip(answers, (float(row["score"]) for row in rows), strict=True):
         if min(abs(score - below), abs(score - injury_from)) > 1e-6:
@@ -201,8 +212,10 @@ def test_file_that_is_no_table_of_scores_is_not_overwritten(workspace, tmp_path,
     assert status_of(predict, *arguments, "--out", str(tmp_path / "thesis.tex")) == 2
     assert "exists and was not written by this command" in capsys.readouterr().err
     assert (tmp_path / "thesis.tex").read_text() == "mine"
-    for _ in range(2):
+    for former in ("", f"{HEADER}\nold.png,0.5,normal,default,\n", "path,score,label\nx.png,0,a\n"):
+        (tmp_path / "scores.csv").write_text(former)
         assert status_of(predict, *arguments, "--out", str(tmp_path / "scores.csv")) == 0
+        assert (tmp_path / "scores.csv").read_text().startswith(f"{HEADER}\n")
 
 
 def test_folder_of_images_alone_prints_no_message(workspace, capsys):
@@ -210,7 +223,7 @@ def test_folder_of_images_alone_prints_no_message(workspace, capsys):
 
 
 def test_output_is_checked_before_the_first_image_is_decoded(workspace, monkeypatch, capsys):
-    monkeypatch.setattr(predict, "read_radiograph", None)
+    monkeypatch.setattr(reading, "decode_radiograph", None)
     arguments = ["--model", str(workspace / "run/model"), str(workspace / "images")]
     assert status_of(predict, *arguments, "--out", "/proc/scores.csv") == 2
     assert "cannot be written" in capsys.readouterr().err
@@ -221,7 +234,7 @@ def test_device_is_written_and_not_replaced(workspace, tmp_path):
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     arguments = ["--model", str(workspace / "run/model"), str(workspace / "images/normal/p00.png")]
     assert status_of(predict, *arguments, "--out", str(tmp_path / "pipe")) == 0
-    assert os.read(reader, 1000).decode().splitlines()[0] == "path,score,label"
+    assert os.read(reader, 1000).decode().splitlines()[0] == HEADER
     os.close(reader)
     assert (tmp_path / "pipe").is_fifo()
 
