@@ -32,6 +32,10 @@ class PlainStream:
         for line in lines:
             self.write(line)
 
+    def flush(self) -> None:
+        """Pass on what was written."""
+        self.stream.flush()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 

@@ -36,6 +36,7 @@ COMMANDS = (
     "elbow_jax.evaluate",
     "elbow_jax.freeze",
     "elbow_jax.predict",
+    "elbow_jax.export",
     "elbow_jax.porting",
     "vlm_torch.finetune",
     "vlm_torch.predict",
@@ -46,6 +47,7 @@ COMMANDS = (
     "benchmarks.compile",
     "benchmarks.learning",
     "benchmarks.labels",
+    "benchmarks.scoring",
 )
 SLOW_TO_IMPORT = {"jax", "flax", "matplotlib", "sklearn", "torch", "transformers"}
 

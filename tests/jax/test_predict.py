@@ -53,7 +53,7 @@ def test_unreadable_file_is_named_and_all_others_are_scored(workspace, tmp_path,
     status = status_of(predict, "--model", str(workspace / "run/model"), str(tmp_path))
     printed = capsys.readouterr()
     assert status == 2
-    reason = "is not a PNG, JPEG or DICOM file"
+    reason = "is not an image: neither PNG, JPEG nor DICOM"
     assert printed.err == f"error: {tmp_path}/b.png: {reason}\n"
     scored, rejected = csv.DictReader(printed.out.splitlines())
     assert (scored["operating_point"], scored["reason"]) == ("default", "")

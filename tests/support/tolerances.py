@@ -23,3 +23,5 @@ DEVICES = 1e-5
 """Losses and figures of a run against the same run on other devices, absolute."""
 BFLOAT16_LOSS = 0.02
 """An epoch's mean loss in bfloat16 against float32, absolute; it begins at about 0.7."""
+EXPORT = 1e-5
+"""Scores of exported models against `predict`, absolute; its table rounds to 1e-6."""

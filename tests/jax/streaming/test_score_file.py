@@ -56,7 +56,7 @@ def test_table_has_a_row_for_each_file_and_a_reason_for_those_without_a_score(pa
     assert [row["path"] for row in rows] == paths
     rejected = {Path(row["path"]).name: row for row in rows if row["reason"]}
     assert {name: row["reason"] for name, row in rejected.items()} == {
-        "05_text.png": "is not a PNG, JPEG or DICOM file",
+        "05_text.png": "is not an image: neither PNG, JPEG nor DICOM",
         "13_empty.png": "is empty",
     }
     for row in rejected.values():

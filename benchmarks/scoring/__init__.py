@@ -1,0 +1,1 @@
+"""Files in, scores out: JAX against PyTorch, `python -m benchmarks.scoring`."""
