@@ -70,7 +70,7 @@ def write_resumably(
 
 def _resume(out: Path, partial: Path, key: str, total: int) -> tuple[Journal, Scores]:
     """Return the journal of this key, and the scores in it."""
-    if (partial / _WORK).is_dir() and not is_work_of(partial / _WORK, key):
+    if (partial / _WORK / _JOURNAL).exists() and not is_work_of(partial / _WORK, key):
         print(
             f"{out}: unfinished scores of other files, another model or other settings are "
             "dropped, and all files are scored anew",
