@@ -60,9 +60,10 @@ def serialised_network(released: ReleasedModel) -> bytearray:
     card = released.card
     module = networks.build(card.architecture, "float32")
     eval_step = make_eval_step(module.apply, jnp.float32)
+    variables = jax.tree.map(jnp.asarray, released.variables)
 
     def logit_of(image: UInt8[Array, "s s"]) -> Float32[Array, ""]:
-        return eval_step(released.variables, {"image": image[None, ..., None]})[0]
+        return eval_step(variables, {"image": image[None, ..., None]})[0]
 
     # One image after the other: the forms for a CPU choose the parts of a product by its shape, so
     # they cannot be traced with an unknown number of images.
