@@ -128,22 +128,22 @@ def _score(
                 paths, first, scores, predictor, released.card.preprocessing, pool
             )
 
-    target = None if options.out is None else output_file(options.out)
-    if target is not None:
+    out: Path | None = options.out
+    target = None if out is None else output_file(out)
+    if out is not None and target is not None:
         settings = [scoring.card_text(released.card), repr(options.threshold)]
         settings += [str(options.batch_size), *predictor.devices]
         key = streaming.fingerprint_of(paths, settings)
-        streaming.write_resumably(options.out, target, key, paths, score, sheet)
+        streaming.write_resumably(out, target, key, paths, score, sheet)
         return
     with contextlib.ExitStack() as opened:
         stream = sys.stdout
-        if options.out is not None:
-            stream = opened.enter_context(options.out.open("w", encoding="utf-8", newline=""))
+        if out is not None:  # a pipe or a device
+            stream = opened.enter_context(out.open("w", encoding="utf-8", newline=""))
         groups = opened.enter_context(contextlib.closing(score(0, {})))
         try:
             # A bar would be drawn between the rows on a terminal.
-            progress = not stream.isatty()
-            streaming.write_as_they_come(stream, paths, groups, sheet, progress)
+            streaming.write_as_they_come(stream, paths, groups, sheet, not stream.isatty())
         except (KeyboardInterrupt, Interrupted) as stopped:
             stopped.add_note("with --out FILE, the same command would continue")
             raise

@@ -7,6 +7,7 @@ locked. The table appears when it is complete.
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import starmap
 from pathlib import Path
 
 from elbow_core.errors import UserError
@@ -56,7 +57,8 @@ def write_resumably(
             with closing(score(journal.files, scores)) as groups:
                 _append(out, partial, journal, groups, len(paths))
             with _kept(out, partial):
-                write_csv_table(out, COLUMNS, map(sheet.row, paths, journal.outcomes()))
+                pairs = zip(paths, journal.outcomes(), strict=True)
+                write_csv_table(out, COLUMNS, starmap(sheet.row, pairs))
                 remove_marked(partial)
         except (KeyboardInterrupt, Interrupted) as stopped:
             done = f"{journal.files} of {len(paths)} files are done"

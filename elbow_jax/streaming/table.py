@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, starmap
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -97,7 +97,7 @@ def write_as_they_come(
     found = outcomes()
     if progress:
         found = track(found, len(paths), TASK, brief=True)
-    rows = map(sheet.row, paths, found)
+    rows = starmap(sheet.row, zip(paths, found, strict=True))
     first = next(rows, None)
     if first is not None:
         write_csv_rows(stream, COLUMNS, chain([first], rows))

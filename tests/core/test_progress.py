@@ -41,3 +41,12 @@ def test_terminal_gets_a_bar_with_count_and_rate(monkeypatch):
     assert "prepare" in shown
     assert "30/30" in shown
     assert "/s" in shown
+
+
+def test_log_gets_no_line_of_a_brief_loop_that_was_short(capsys, monkeypatch):
+    list(track(range(250), 250, "predict", brief=True))
+    assert capsys.readouterr().err == ""
+    seconds = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(seconds)))
+    list(track(range(8), 8, "predict", brief=True))
+    assert len(capsys.readouterr().err.splitlines()) == 3

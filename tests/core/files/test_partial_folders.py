@@ -168,3 +168,11 @@ def test_temporary_folder_that_cannot_be_opened_is_removed(tmp_path, monkeypatch
     with pytest.raises(PermissionError), temporary_folder(tmp_path):
         raise AssertionError("the folder cannot be locked")
     assert names_in(tmp_path) == []
+
+
+def test_partial_folder_of_an_output_with_the_prefix_of_temporary_ones_is_not_swept(tmp_path):
+    partial = partial_of(tmp_path / "elbow-scores.csv")
+    with marked_folder(partial, ""):
+        (partial / "work").touch()
+    sweep(tmp_path)
+    assert names_in(partial) == sorted([MARK, "work"])

@@ -221,3 +221,21 @@ def test_closed_output_ends_a_command_without_a_message():
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 128 + signal.SIGPIPE
+
+
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [(signal.SIGINT, "interrupted; 3 of 5 are done"), (signal.SIGTERM, "stopped by SIGTERM; 3 of")],
+)
+def test_notes_of_a_stopped_command_stand_in_its_line(number, line, capsys):
+    def main(_) -> int:
+        try:
+            send(number)
+        except (KeyboardInterrupt, Interrupted) as stopped:
+            stopped.add_note("3 of 5 are done\n")
+            raise
+        return 0
+
+    _, (printed,) = exit_status(main, capsys)
+    assert printed.startswith(line)
+    assert printed.endswith("3 of 5 are done\\n")

@@ -44,7 +44,9 @@ def test_each_content_is_in_one_batch_at_its_first_file(contents, batch_size):
 def test_groups_behind_a_finished_one_are_those_of_an_undisturbed_run(contents, batch_size):
     whole = groups_of(contents, batch_size)
     for number, group in enumerate(whole):
-        known = {bytes([content] * 32): 0.5 for content in contents[: group.first] if content}
+        known: Scores = {
+            bytes([content] * 32): 0.5 for content in contents[: group.first] if content
+        }
         rest = groups_of(contents, batch_size, group.first, known)
         assert len(rest) == len(whole) - number
         for found, expected in zip(rest, whole[number:], strict=True):

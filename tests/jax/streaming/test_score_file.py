@@ -74,7 +74,7 @@ def test_files_of_the_same_content_are_scored_once(paths, tmp_path):
     write_scores(tmp_path / "scores.csv", paths, network)
     assert len(network.scored) == 24
     rows = {
-        Path(row.cells["path"]).name: row.cells
+        Path(row.cells["path"]).name: dict(row.cells)
         for row in read_csv_table(tmp_path / "scores.csv").rows
     }
     for number in (3, 9, 10, 20):
