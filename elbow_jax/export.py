@@ -42,7 +42,6 @@ def write_onnx(path: Path, released: "scoring.ReleasedModel") -> None:
     """Write a model as ONNX, with its card in the metadata."""
     card = released.card
     tensors = porting.to_torch(released.variables, models.build_model(card.architecture))
-    porting.define_missing_torchvision_operators()
     metadata = {_CARD: scoring.card_text(card)}
     porting.write_onnx(path, card.architecture, tensors, card.preprocessing.size, metadata)
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from elbow_core.radiographs import Preprocessing
 from elbow_jax import scoring
 from elbow_jax.models import BACKBONES, ModelConfig
 
+_SECONDS_TO_END = 60.0
 _FILES_OF_A_TURN = 16  # at least, or the start of a pass decides
 
 
@@ -47,7 +48,7 @@ class Side:
                 text=True,
             )
         )
-        stack.callback(self._process.kill)
+        stack.callback(self._end)
         if self._line() != READY:
             raise UserError(f"{command[0]}: does not start")
 
@@ -57,6 +58,16 @@ class Side:
         self._process.stdin.write("score\n")
         self._process.stdin.flush()
         return json.loads(self._line())
+
+    def _end(self) -> None:
+        """Let the process end its workers and itself."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
     def _line(self) -> str:
         assert self._process.stdout is not None

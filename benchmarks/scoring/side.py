@@ -70,18 +70,18 @@ def torch_scorer(
     from torch.utils.data import DataLoader
 
     from benchmarks.throughput.measuring.torch_work import ACCELERATED, DEVICE, DTYPE, Normalised
+    from elbow_jax import porting
     from elbow_jax.models import build_model
-    from elbow_jax.porting import build_twin, define_missing_torchvision_operators, to_torch
     from elbow_jax.scoring import read_released
 
-    define_missing_torchvision_operators()
+    porting.define_missing_torchvision_operators()
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     released = read_released(model)
     architecture = released.card.architecture
-    tensors = to_torch(released.variables, build_model(architecture))
-    twin: Any = build_twin(architecture)
-    twin.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    tensors = porting.to_torch(released.variables, build_model(architecture))
+    twin: Any = porting.build_twin(architecture)
+    twin.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
     network: Any = Normalised(twin.to(DEVICE).to(memory_format=torch.channels_last)).eval()
     network = torch.compile(network) if compiled else network
     images: Any = Radiographs(paths, released.card.preprocessing)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
 from elbow_jax.models import ModelConfig
-from elbow_jax.porting.twin import build_twin
+from elbow_jax.porting import twin
 from elbow_jax.steps import GREY_DEVIATION, GREY_MEAN
 
 _PRODUCER = "elbow-radiographs"
@@ -25,14 +25,14 @@ ONNX_MARK = f"\x08{chr(_IR_VERSION)}\x12{chr(len(_PRODUCER))}{_PRODUCER}"
 class Scorer(nn.Module):
     """A twin from grey levels to scores, normalised as the Flax networks are."""
 
-    def __init__(self, twin: nn.Module) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.twin = twin
+        self.network = network
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and scores, float32 `[B]`, of preprocessed images uint8 `[B, S, S]`."""
         grey = image.to(torch.float32)[:, None] / 255.0
-        logit, _ = self.twin((grey - GREY_MEAN) / GREY_DEVIATION)
+        logit, _ = self.network((grey - GREY_MEAN) / GREY_DEVIATION)
         return logit, torch.sigmoid(logit)
 
 
@@ -68,9 +68,10 @@ def write_onnx(
         raise UserError(
             f"ONNX needs {error.name}; pip install 'elbow-radiographs[export]'"
         ) from error
-    twin = build_twin(config)
-    twin.load_state_dict({key: torch.from_numpy(value) for key, value in state_dict.items()})
-    program = _exported(Scorer(twin).eval(), size)
+    twin.define_missing_torchvision_operators()
+    network = twin.build_twin(config)
+    network.load_state_dict({key: torch.tensor(value) for key, value in state_dict.items()})
+    program = _exported(Scorer(network).eval(), size)
     model: Any = program.model_proto
     model.ir_version, model.producer_name, model.producer_version = _IR_VERSION, _PRODUCER, ""
     onnx.helper.set_model_props(model, dict(metadata))
