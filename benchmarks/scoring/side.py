@@ -86,7 +86,13 @@ def torch_scorer(
     network = torch.compile(network) if compiled else network
     images: Any = Radiographs(paths, released.card.preprocessing)
     loader = DataLoader(
-        images, batch, num_workers=workers, persistent_workers=workers > 0, pin_memory=ACCELERATED
+        images,
+        batch,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=ACCELERATED,
+        # Reading the weights has started JAX's threads, which a fork would not copy.
+        multiprocessing_context="spawn" if workers else None,
     )
 
     @torch.inference_mode()

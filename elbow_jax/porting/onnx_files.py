@@ -74,10 +74,23 @@ def write_onnx(
     program = _exported(Scorer(network).eval(), size)
     model: Any = program.model_proto
     model.ir_version, model.producer_name, model.producer_version = _IR_VERSION, _PRODUCER, ""
+    _remove_traces(model.graph)
+    for function in model.functions:
+        _remove_traces(function)
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
     with atomic_file(path) as partial:
         partial.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _remove_traces(message: Any) -> None:
+    """Remove what torch notes of each operation: its stack, with the paths of this machine."""
+    for field, value in message.ListFields():
+        if field.name in ("metadata_props", "doc_string"):
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                _remove_traces(part)
 
 
 def _exported(scorer: nn.Module, size: int) -> Any:

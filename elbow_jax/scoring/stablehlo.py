@@ -15,7 +15,10 @@ Reference: https://docs.jax.dev/en/latest/export/export.html
 
 import io
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,11 +33,15 @@ from elbow_jax.steps import make_eval_step
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
+_NO_TRACES: dict[str, Any] = {
+    "jax_traceback_in_locations_limit": 0,
+    "jax_hlo_source_file_canonicalization_regex": ".*",
+}
 _OWN, _CARD, _NETWORK = "elbow-radiographs", "model.json", "network.jax_export"
 
 
 def write_stablehlo(path: Path, released: ReleasedModel) -> None:
-    """Write a model as StableHLO, completely or not at all; the same model gives the same bytes.
+    """Write a model as StableHLO, completely or not at all.
 
     Raises:
         UserError: as `elbow_core.files.atomic_file` does.
@@ -74,7 +81,21 @@ def serialised_network(released: ReleasedModel) -> bytearray:
     (images,) = export.symbolic_shape("b")
     size = card.preprocessing.size
     image = jax.ShapeDtypeStruct((images, size, size), jnp.uint8)
-    return export.export(jax.jit(score), platforms=PLATFORMS)(image).serialize()
+    with _without_traces():
+        return export.export(jax.jit(score), platforms=PLATFORMS)(image).serialize()
+
+
+@contextmanager
+def _without_traces() -> Iterator[None]:
+    """Leave out what JAX notes of each operation: its stack, with the paths of this machine."""
+    former = {name: jax.config.values[name] for name in _NO_TRACES if name in jax.config.values}
+    try:
+        for name in former:
+            jax.config.update(name, _NO_TRACES[name])
+        yield
+    finally:
+        for name, value in former.items():
+            jax.config.update(name, value)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

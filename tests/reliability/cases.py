@@ -98,13 +98,6 @@ CASES = {
         outputs=("scores.csv",),
         imported=_JAX,
     ),
-    "export": Case(
-        "elbow_jax.export",
-        ["--model", "run/model", "--out", "elbow.stablehlo"],
-        folders.finished_run,
-        outputs=("elbow.stablehlo",),
-        imported=f"{_JAX} jax.export",
-    ),
     "port": Case(
         "elbow_jax.porting.__main__",
         ["--to-torch", "run", "--out", "out"],
