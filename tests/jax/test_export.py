@@ -47,9 +47,8 @@ class Exported:
 @pytest.fixture(
     scope="module",
     params=[
-        "mobilenetv3_large",
-        pytest.param("convnext_tiny", marks=pytest.mark.slow),
-        pytest.param("fusion", marks=pytest.mark.slow),
+        pytest.param(backbone, marks=pytest.mark.slow)
+        for backbone in ("mobilenetv3_large", "convnext_tiny", "fusion")
     ],
 )
 def exported(request, tmp_path_factory) -> Exported:
