@@ -9,6 +9,7 @@ from elbow_jax.training.initial.weights import (
     InitialWeights,
     missing_weights,
     read_initial_weights,
+    stated_architecture,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "read_initial_weights",
     "refuse_leakage",
     "seen_before",
+    "stated_architecture",
 ]
