@@ -9,9 +9,10 @@ from typing import Any
 from jaxtyping import Array, Float
 
 from elbow_core.errors import ConfigError, UserError
+from elbow_core.radiographs import Preprocessing
 from elbow_jax import networks
 from elbow_jax.models import Backbone, ModelConfig
-from elbow_jax.training import read_initial_weights, stated_architecture
+from elbow_jax.training import card_of_weights, read_initial_weights
 
 # Variables do not depend on the side of the image that traces their shapes.
 _SIZE = 64
@@ -29,6 +30,8 @@ class Network:
         dtype: of the computation.
         origin: where `variables` come from: None for random ones, else ``source`` and ``sha256`` of
             the weights, and what else is known of them.
+        preprocessing: of the radiographs that the weights of a run or shipped ones learnt from;
+            None for all others.
     """
 
     config: ModelConfig
@@ -36,6 +39,7 @@ class Network:
     variables: dict[str, Any]
     dtype: Any
     origin: dict[str, Any] | None
+    preprocessing: Preprocessing | None
 
     def apply(
         self,
@@ -104,9 +108,10 @@ def create(
         TypeError: if an option is no field of `ModelConfig`.
     """
     try:
-        stated = stated_architecture(pretrained)
-        if stated is None or stated.backbone != backbone:
-            stated = ModelConfig(backbone=backbone)
+        card = card_of_weights(pretrained)
+        stated = ModelConfig(backbone=backbone)
+        if card is not None and card.architecture.backbone == backbone:
+            stated = card.architecture
         config = dataclasses.replace(stated, **options)
         if config.in_channels != 1:
             raise ConfigError(
@@ -121,5 +126,10 @@ def create(
         message = str(error).removeprefix("init: ").removeprefix("model.")
         raise type(error)(message) from error
     return Network(
-        config, module, initial.variables, networks.compute_dtype(precision), initial.origin
+        config,
+        module,
+        initial.variables,
+        networks.compute_dtype(precision),
+        initial.origin,
+        None if card is None else card.preprocessing,
     )

@@ -42,6 +42,7 @@ def test_shipped_weights_bring_their_architecture_and_their_values():
     assert_equal_trees(network.variables, released.variables)
     assert network.origin is not None
     assert network.origin["sha256"] == released.card.weights_sha256
+    assert network.preprocessing == released.card.preprocessing
 
 
 def test_options_take_precedence_over_the_stated_architecture():
@@ -88,6 +89,7 @@ def test_file_fills_the_backbone_and_the_seed_the_rest(tmp_path):
     assert_equal_trees(stems[0], stems[1])
     heads = [network.variables["params"]["head"]["kernel"] for network in made]
     assert not np.array_equal(heads[0], heads[1])
+    assert made[0].preprocessing is None
 
 
 def save_timm(folder: Path, config: ModelConfig, variables) -> Path:

@@ -14,7 +14,7 @@ from elbow_jax.models import ModelConfig, fuse_variables
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.porting import PUBLISHED, HubError, read_weights, start_from_weights
 from elbow_jax.runtime import is_main
-from elbow_jax.scoring import ReleasedModel, read_card, read_released
+from elbow_jax.scoring import ModelCard, ReleasedModel, read_card, read_released
 from elbow_jax.training.initial.shipped import SHIPPED, is_shipped, read_shipped
 from elbow_jax.training.run_directory import RunDirectory
 
@@ -121,8 +121,8 @@ def read_initial_weights(
     return InitialWeights(_as_arrays(model.variables), _origin(init, model))
 
 
-def stated_architecture(init: Init | None) -> ModelConfig | None:
-    """Return the network of a finished run or of shipped weights; None for all else.
+def card_of_weights(init: Init | None) -> ModelCard | None:
+    """Return the card of a finished run's model or of shipped weights; None for all else.
 
     Raises:
         ConfigError: if `init` has the form of a tag of shipped weights and is none, or is a folder
@@ -131,10 +131,8 @@ def stated_architecture(init: Init | None) -> ModelConfig | None:
     if not isinstance(init, str):
         return None
     if is_shipped(init):
-        return read_shipped(init).card.architecture
-    if not Path(init).is_dir():
-        return None
-    return read_card(_finished_model(init)).architecture
+        return read_shipped(init).card
+    return read_card(_finished_model(init)) if Path(init).is_dir() else None
 
 
 def missing_weights(init: Init | None) -> list[str]:
