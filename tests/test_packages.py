@@ -30,6 +30,7 @@ COMMANDS = (
     "elbow_core.evaluation.report",
     "elbow_core.evaluation.abstain",
     "elbow_core.evaluation.audit",
+    "elbow_core.evaluation.folds",
     "elbow_core.evaluation.import_scores",
     "elbow_core.evaluation.readers",
     "elbow_core.evaluation.readers.simulate",
