@@ -20,6 +20,10 @@ $(VENV)/core.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
+$(VENV)/quick.installed: pyproject.toml | $(VENV)/core.installed
+	$(BIN)/python -m pip install --quiet --editable '.[quick]'
+	@touch $@
+
 $(VENV)/full.installed: pyproject.toml | $(VENV)/core.installed
 	$(BIN)/python -m pip install --quiet --editable '.[test,vlm,dev]'
 	@touch $@
@@ -27,7 +31,7 @@ $(VENV)/full.installed: pyproject.toml | $(VENV)/core.installed
 demo: $(VENV)/core.installed  ## train and report on synthetic radiographs, from nothing
 	$(BIN)/python scripts/demo.py
 
-test-quick: $(VENV)/full.installed  ## tests that need neither PyTorch nor compilation
+test-quick: $(VENV)/quick.installed  ## tests that need neither PyTorch nor compilation
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not gpu" \
 	  tests/core tests/evaluation tests/test_packages.py tests/test_documents.py
 
@@ -53,4 +57,4 @@ figures: $(VENV)/full.installed  ## rewrite the documents' figures
 	$(BIN)/python -m scripts.make_architecture
 
 clean:  ## remove the environment, caches, and the demo's data and runs
-	rm -rf $(VENV) .cache .hypothesis data/demo runs/demo
+	rm -rf $(VENV) .venv-3.* .cache .hypothesis data/demo runs/demo

@@ -2,7 +2,7 @@
 
 `files`, `tables`, `processes`, `config`, `runs`, `radiographs`, `sources`, `dataset`, `prepare` and
 `evaluation` are its wings; the modules beside them are their common base: errors, commands, text
-and streams without control characters, progress, identities, surroundings.
+and streams without control characters, progress, pages, identities, surroundings.
 """
 
 import sys

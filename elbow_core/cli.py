@@ -2,7 +2,7 @@
 
 A signal to stop ends a command with status 143 (`elbow_core.processes`), Ctrl-C with 130. Notes
 that a command has added to the exception (`BaseException.add_note`), such as how to go on, are
-printed in the same line.
+printed in the same line. Every command takes ``--quiet``, which hides its progress.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from elbow_core.processes import (
     exit_on_ctrl_c,
     raising_on_signals,
 )
+from elbow_core.progress import quietly
 from elbow_core.surroundings import ensure_home
 from elbow_core.terminal import plain_streams
 
@@ -64,9 +65,11 @@ def _status(main: Callable[[Sequence[str]], int]) -> int:
 
 def _call(main: Callable[[Sequence[str]], int]) -> int:
     """Return the status of ``main``; print one line for an error that is not one of the program."""
+    arguments, quiet = _take_quiet(sys.argv[1:])
     try:
         ensure_home()
-        status = main(sys.argv[1:])
+        with quietly(quiet), _help_on_quiet(arguments):
+            status = main(arguments)
         sys.stdout.flush()
         return status
     except UserError as error:
@@ -86,6 +89,23 @@ def _call(main: Callable[[Sequence[str]], int]) -> int:
         refusal = "cannot be written" if is_full(error) else "cannot be read or written"
         print(f"error: {refusal}: {one_line(str(error))}", file=sys.stderr)
     return 2
+
+
+def _take_quiet(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the arguments without ``--quiet``, and whether it was there; files follow ``--``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [word for word in arguments[:end] if word != "--quiet"]
+    return [*options, *arguments[end:]], len(options) < end
+
+
+@contextlib.contextmanager
+def _help_on_quiet(arguments: Sequence[str]) -> Iterator[None]:
+    """A context that ends with a line on ``--quiet`` if the command is asked for help."""
+    try:
+        yield
+    finally:
+        if {"-h", "--help"} & set(arguments):
+            print("\n--quiet hides the progress that every command shows on standard error.")
 
 
 def _stopped(name: str, notes: str = "") -> int:

@@ -16,6 +16,7 @@ TOP_FOLDERS = (
     "benchmarks",
     "configs",
     "docs",
+    "examples",
     "scripts",
     "tests",
 )

@@ -18,21 +18,26 @@ STABLE_NAMES = {
         "write_report",
         "feasible_confusions",
     ),
+    "elbow_jax": ("create", "Network"),
     "elbow_jax.models": ("ModelConfig", "build_model"),
     "elbow_jax.porting": ("port_backbone", "to_torch"),
     "elbow_jax.scoring": ("read_released", "Predictor"),
 }
 COMMANDS = (
+    "elbow_core.config",
     "elbow_core.prepare",
+    "elbow_core.runs",
     "elbow_core.evaluation.report",
     "elbow_core.evaluation.abstain",
     "elbow_core.evaluation.audit",
+    "elbow_core.evaluation.folds",
     "elbow_core.evaluation.import_scores",
     "elbow_core.evaluation.readers",
     "elbow_core.evaluation.readers.simulate",
     "elbow_core.evaluation.labels",
     "elbow_core.evaluation.localisation",
     "elbow_jax.train",
+    "elbow_jax.crossval",
     "elbow_jax.evaluate",
     "elbow_jax.freeze",
     "elbow_jax.predict",
@@ -68,6 +73,16 @@ print(json.dumps([status, sorted({{name.partition(".")[0] for name in sys.module
 )
 def test_stable_name_imports(package, name):
     assert callable(getattr(importlib.import_module(package), name))
+
+
+def test_every_command_of_the_packages_is_listed():
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+        for package in ("elbow_core", "elbow_jax", "vlm_torch")
+        for path in (ROOT / package).rglob("*.py")
+        if '\nif __name__ == "__main__":\n' in path.read_text(encoding="utf-8")
+    }
+    assert modules <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,7 +1,8 @@
 """Training a network: the stages of `elbow_jax.train` and their parts.
 
 `run_stage` goes from a configuration to a released model. `build_engine`, `open_batches` and
-`score_split` are its parts for benchmarks; `RunDirectory` names the files of a run.
+`score_split` are its parts for benchmarks, `read_initial_weights` and `card_of_weights` those
+for code that builds a network itself; `RunDirectory` names the files of a run.
 """
 
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_jax.training.engine import Engine, build_engine
+    from elbow_jax.training.initial import card_of_weights, read_initial_weights
     from elbow_jax.training.loop import open_batches
     from elbow_jax.training.run_directory import RunDirectory, create_run
     from elbow_jax.training.stage import print_cost, run_stage
@@ -19,9 +21,11 @@ __all__ = [
     "Engine",
     "RunDirectory",
     "build_engine",
+    "card_of_weights",
     "create_run",
     "open_batches",
     "print_cost",
+    "read_initial_weights",
     "run_stage",
     "score_split",
 ]
@@ -30,6 +34,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "engine": ["Engine", "build_engine"],
+        "initial": ["card_of_weights", "read_initial_weights"],
         "loop": ["open_batches"],
         "run_directory": ["RunDirectory", "create_run"],
         "stage": ["print_cost", "run_stage"],

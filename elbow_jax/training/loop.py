@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import Any
 
 import jax
@@ -80,7 +80,8 @@ def fit(
                 position = batches.get_state()
                 if step == 1:
                     curves.image("augmented training images", contact_sheet(batch["image"]), step)
-                state, metrics = train_step(state, to_devices(batch, engine.mesh))
+                with progress.compiling() if step == first + 1 else nullcontext():
+                    state, metrics = train_step(state, to_devices(batch, engine.mesh))
                 pending.append((batch["position"], metrics))
                 epoch, ends_epoch = step / engine.steps_per_epoch, not step % engine.steps_per_epoch
                 logs = ends_epoch or not step % config.log_every

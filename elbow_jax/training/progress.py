@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from elbow_core.progress import is_quiet
 from elbow_core.terminal import drawing_stream
 from elbow_jax.runtime import is_main
 
@@ -20,11 +23,11 @@ from elbow_jax.runtime import is_main
 class TrainingProgress:
     """Shows step, loss, learning rate, images per second and the time left.
 
-    Of several processes only the main one shows it.
+    Of several processes only the main one shows it, and none with ``--quiet``.
     """
 
     def __init__(self, title: str, steps: int, batch_size: int, done: int = 0):
-        self._console = Console(file=drawing_stream(sys.stderr), quiet=not is_main())
+        self._console = Console(file=drawing_stream(sys.stderr), quiet=not is_main() or is_quiet())
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -32,7 +35,7 @@ class TrainingProgress:
             TextColumn("{task.fields[metrics]}"),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=not self._console.is_terminal or self._console.quiet,
         )
         self._task = self._progress.add_task(
             title, total=steps, completed=done, metrics="compiling"
@@ -52,6 +55,15 @@ class TrainingProgress:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+
+    @contextmanager
+    def compiling(self) -> Iterator[None]:
+        """A context of the first step, which compiles: say so, and how long it took."""
+        self.say("compiling the training step")
+        start = time.monotonic()
+        yield
+        self.say(f"compiled, and took the first step, in {time.monotonic() - start:.0f} s")
+        self._last = (self._last[0], time.monotonic())  # leaves compilation out of the speed
 
     def step(self, step: int, loss: float, rate: float) -> None:
         """Move the bar to `step` with the mean loss since the last call and the learning rate."""

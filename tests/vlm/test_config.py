@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,24 @@ def test_shipped_configurations_have_the_papers_hyperparameters():
     assert llava_rad.optimizer.learning_rate == 1e-4
     assert medgemma.optimizer.schedule == "linear"
     assert llava_rad.optimizer.schedule == "cosine"
+
+
+def test_medgemma_1_5_differs_from_medgemma_in_its_weights_alone():
+    first, second = (
+        load_config(FinetuneConfig, CONFIGS / f"{name}.yaml").model_dump()
+        for name in ("medgemma", "medgemma_1_5")
+    )
+    assert first["model"].pop("base")["id"] == "google/medgemma-4b-it"
+    assert second["model"].pop("base")["id"] == "google/medgemma-1.5-4b-it"
+    assert first.pop("run") != second.pop("run")
+    assert first == second
+
+
+def test_configurations_on_the_hub_name_a_commit():
+    bases = [load_config(FinetuneConfig, path).model.base for path in CONFIGS.glob("*med*.yaml")]
+    revisions = [base.revision for base in bases if base.kind == "hub"]
+    assert len(revisions) == 2
+    assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in revisions)
 
 
 @pytest.mark.parametrize("name", ["tiny_medgemma", "tiny_llava_rad"])

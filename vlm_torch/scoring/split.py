@@ -70,7 +70,7 @@ def predict_split(
     positions = data.positions(split).tolist()
     starts = range(done, len(positions), batch_size)
     model.eval()
-    for start in track(starts, -(-len(positions) // batch_size), split, done // batch_size):
+    for start in track(starts, len(positions), f"score {split}", done, each=batch_size):
         batch = positions[start : start + batch_size]
         images = {data.rows[position].image_id: data.archive[position] for position in batch}
         log.append(answer_batch(model, inputs, run.config.prompt.answers, images))

@@ -14,6 +14,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.files import apply_umask
 from elbow_core.processes import Interrupted, Interruption
+from elbow_core.progress import is_quiet
 from elbow_core.runs import MetricsLog
 from vlm_torch.config import FinetuneConfig
 from vlm_torch.training.checkpoints import latest_checkpoint, write_digests
@@ -145,10 +146,11 @@ class MetricsCallback(TrainerCallback):
             return
         if self._log is not None:
             self._log.write(row)
-            print(
-                f"{self._name}: step {state.global_step} of {state.max_steps}, {summary}",
-                flush=True,
-            )
+            if not is_quiet():
+                print(
+                    f"{self._name}: step {state.global_step} of {state.max_steps}, {summary}",
+                    flush=True,
+                )
         if diverged:
             latest = latest_checkpoint(Path(str(args.output_dir)))
             raise UserError(

@@ -14,6 +14,7 @@ from elbow_core.evaluation.localisation.marks import detections, find_marks
 from elbow_core.evaluation.localisation.measures import agreement
 from elbow_core.evaluation.statistics import ScoredMarks, clusters_of
 from elbow_core.identity import normalise_image_id
+from elbow_core.progress import track
 
 AGREEMENT = ("pointing", "pointing_tolerant", "energy", "iou")
 """The measures of a single map, columns of `Judged.agreement`."""
@@ -74,7 +75,7 @@ def _judge(
     patient = clusters_of(np.array([case.patient_id for case in cases]))
     rows, box_scores, false_scores, maxima = [], [], [], []
     marked = 0
-    for case in cases:
+    for case in track(cases, len(cases), "judge heat maps", brief=True):
         values, area = map_of(case)
         marks = find_marks(values, area, case.height, case.width)
         found = detections(marks, case.boxes)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
+from elbow_core.html_page import embed_png, render_page
+
 if TYPE_CHECKING:
     from elbow_core.evaluation.pages.folders import OwnFolder, own_folder, require_own_folder
-    from elbow_core.evaluation.pages.html import embed_png, render_page
     from elbow_core.evaluation.pages.pictures import ArchivedPictures
 
 __all__ = [
@@ -26,7 +27,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "folders": ["OwnFolder", "own_folder", "require_own_folder"],
-        "html": ["embed_png", "render_page"],
         "pictures": ["ArchivedPictures"],
     },
 )

@@ -43,6 +43,7 @@ from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
 from elbow_core.prepare import corrected_images
 from elbow_core.printable import plain_text
+from elbow_core.progress import track
 
 NO_PATIENTS = (
     "No patient is named, so images count as independent; if some share a patient, the intervals "
@@ -176,7 +177,7 @@ def report_content(
     """
     first = predictions[0]
     models = {}
-    for model in predictions:
+    for model in track(predictions, len(predictions), "metrics of models", brief=True):
         released = None if thresholds is None else thresholds.get(model.model)
         of_validation = validation.get(model.model)
         models[model.model] = model_summary(

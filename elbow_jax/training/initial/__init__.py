@@ -7,12 +7,14 @@ from elbow_jax.training.initial.leakage import (
 )
 from elbow_jax.training.initial.weights import (
     InitialWeights,
+    card_of_weights,
     missing_weights,
     read_initial_weights,
 )
 
 __all__ = [
     "InitialWeights",
+    "card_of_weights",
     "find_leaked_near_duplicates",
     "missing_weights",
     "read_initial_weights",

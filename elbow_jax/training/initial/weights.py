@@ -14,7 +14,7 @@ from elbow_jax.models import ModelConfig, fuse_variables
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.porting import PUBLISHED, HubError, read_weights, start_from_weights
 from elbow_jax.runtime import is_main
-from elbow_jax.scoring import ReleasedModel, read_released
+from elbow_jax.scoring import ModelCard, ReleasedModel, read_card, read_released
 from elbow_jax.training.initial.shipped import SHIPPED, is_shipped, read_shipped
 from elbow_jax.training.run_directory import RunDirectory
 
@@ -121,6 +121,20 @@ def read_initial_weights(
     return InitialWeights(_as_arrays(model.variables), _origin(init, model))
 
 
+def card_of_weights(init: Init | None) -> ModelCard | None:
+    """Return the card of a finished run's model or of shipped weights; None for all else.
+
+    Raises:
+        ConfigError: if `init` has the form of a tag of shipped weights and is none, or is a folder
+            that is no finished run, or its model is damaged.
+    """
+    if not isinstance(init, str):
+        return None
+    if is_shipped(init):
+        return read_shipped(init).card
+    return read_card(_finished_model(init)) if Path(init).is_dir() else None
+
+
 def missing_weights(init: Init | None) -> list[str]:
     """Return the runs and files in `init` that no longer exist."""
     if init is None:
@@ -135,14 +149,18 @@ def _read_model(source: str, backbone: str) -> ReleasedModel:
     if is_shipped(source):
         released = read_shipped(source)
     else:
-        run = RunDirectory(Path(source))
-        if not run.model.is_dir():
-            raise ConfigError(f"init: {source} is not finished; continue it with --resume first")
-        released = read_released(run.model)
+        released = read_released(_finished_model(source))
     found = released.card.architecture.backbone
     if found != backbone:
         raise ConfigError(f"init: {source} is of another network: {found}, not {backbone}")
     return released
+
+
+def _finished_model(source: str) -> Path:
+    model = RunDirectory(Path(source)).model
+    if not model.is_dir():
+        raise ConfigError(f"init: {source} is not finished; continue it with --resume first")
+    return model
 
 
 def _origin(source: str, model: ReleasedModel) -> dict[str, Any]:
