@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from elbow_core.dataset import open_archive, read_manifest, read_ungrouped
+from elbow_core.dataset import ManifestRow, open_archive, read_manifest
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.external import internal_of, validate_externally
-from elbow_core.evaluation.groupings import Grouping, attributes_of, groupings_of
+from elbow_core.evaluation.groupings import (
+    Grouping,
+    attributes_of,
+    groupings_of,
+    views_of,
+)
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.operating_points import (
     operating_points,
@@ -38,25 +43,18 @@ from elbow_core.evaluation.report.content import (
 from elbow_core.evaluation.report.figures import draw_figures, draw_gallery
 from elbow_core.evaluation.report.folder import report_folder
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
+from elbow_core.evaluation.report.notes import (
+    notes_on_abstention,
+    notes_on_patients,
+    ungrouped_images,
+)
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
+from elbow_core.evaluation.study_joins import join_studies
 from elbow_core.prepare import corrected_images
 from elbow_core.printable import plain_text
 
-NO_PATIENTS = (
-    "No patient is named, so images count as independent; if some share a patient, the intervals "
-    "are too narrow."
-)
-UNGROUPED = (
-    "For {images} images of the prepared data nothing says whose they are, so each counts as a "
-    "patient of its own; if some share a patient, that patient may be in two splits, and the "
-    "intervals are too narrow."
-)
-CHOSEN_HERE = (
-    "{model}: the thresholds that leave images to the reader were chosen on these predictions, so "
-    "the realised shares are no test of their promise."
-)
 NO_INPUTS = ReportInputs()
 DEFAULT_SETTINGS = ReportSettings()
 
@@ -104,6 +102,7 @@ def _write_into(
         inputs.thresholds,
         inputs.abstention or {},
         internal,
+        rows,
         groupings,
         left_out,
         mean,
@@ -161,6 +160,7 @@ def report_content(
     thresholds: Mapping[str, Mapping[str, float]] | None,
     abstention: Mapping[str, AbstentionRecord],
     internal: Mapping[str, Predictions],
+    rows: Sequence[ManifestRow] | None,
     groupings: Sequence[Grouping],
     notes: Sequence[str],
     mean: MeanOfModels,
@@ -171,19 +171,27 @@ def report_content(
 ) -> ReportContent:
     """Compute all numbers of a report over aligned predictions; ``notes`` are put into it.
 
-    ``ungrouped`` images of the prepared data count as patients of their own, since nothing says
-    whose they are.
+    ``rows`` are those of the manifest, for the views of each study's images. ``ungrouped`` images
+    of the prepared data count as patients of their own, since nothing says whose they are.
     """
     first = predictions[0]
     models = {}
     for model in predictions:
         released = None if thresholds is None else thresholds.get(model.model)
         of_validation = validation.get(model.model)
+        points = operating_points(released, of_validation)
         models[model.model] = model_summary(
             model,
-            operating_points(released, of_validation),
+            points,
             None if of_validation is None else temperature_of(of_validation),
             groupings,
+            join_studies(
+                model,
+                points[DEFAULT].threshold,
+                of_validation,
+                None if rows is None else views_of(model, rows),
+                None if rows is None or of_validation is None else views_of(of_validation, rows),
+            ),
             settings.draws,
             settings.seed,
         )
@@ -201,13 +209,6 @@ def report_content(
         )
         for name, found in internal.items()
     }
-    chosen_here = [
-        CHOSEN_HERE.format(model=model.model)
-        for model, file in zip(predictions, files, strict=False)
-        if model.model in abstention
-        and file.sha256
-        and file.sha256 == abstention[model.model].predictions_sha256
-    ]
     patients = first.keys("patient_id")
     known = patients[patients != ""]
     return ReportContent(
@@ -218,7 +219,11 @@ def report_content(
         normal=int(len(first) - first.label.sum()),
         draws=settings.draws,
         seed=settings.seed,
-        notes=[*_notes_on_patients(known.size, first, ungrouped), *chosen_here, *notes],
+        notes=[
+            *notes_on_patients(first, ungrouped),
+            *notes_on_abstention(predictions, files, abstention),
+            *notes,
+        ],
         models=models,
         comparisons=compare_models(predictions, defaults),
         mean=mean,
@@ -226,28 +231,6 @@ def report_content(
         flow=flow,
         inputs=files,
     )
-
-
-def _notes_on_patients(known: int, predictions: Predictions, ungrouped: int) -> list[str]:
-    notes = []
-    if not known:
-        notes.append(NO_PATIENTS)
-    elif unknown := len(predictions) - known:
-        notes.append(
-            f"{unknown} images name no patient; each of them counts as a patient of its own."
-        )
-    if ungrouped:
-        notes.append(UNGROUPED.format(images=ungrouped))
-    return notes
-
-
-def ungrouped_images(inputs: ReportInputs) -> int:
-    """Return how many images of the prepared data count as patients of their own, if it is known.
-
-    A manifest alone is that of the folder in which it lies.
-    """
-    folder = inputs.archive or (inputs.manifest and Path(inputs.manifest).parent)
-    return (read_ungrouped(Path(folder)) or 0) if folder else 0
 
 
 def _require_drawable(name: str) -> None:
