@@ -110,7 +110,7 @@ def validate_externally(
             f"{external.where(0)}: is of the model {external.model!r}, and the internal set of "
             f"{internal.model!r}; give the predictions of one model"
         )
-    _refuse_shared(internal, external)
+    refuse_shared_images(internal, external)
     sets = [(found, clusters_of(found.patient_id)) for found in (internal, external)]
     values = [_values(found, threshold) for found in (internal, external)]
     areas = [(found.label, found.score, clusters) for found, clusters in sets]
@@ -152,7 +152,8 @@ def set_calibration(labels: np.ndarray, scores: np.ndarray) -> SetCalibration:
     )
 
 
-def _refuse_shared(internal: Predictions, external: Predictions) -> None:
+def refuse_shared_images(internal: Predictions, external: Predictions) -> None:
+    """Raise `PredictionsError` where an image, its patient and its study are in both sets."""
     columns = ("image_id", "patient_id", "study_id")
     known = set(zip(*(internal.keys(column).tolist() for column in columns), strict=True))
     found = zip(*(external.keys(column).tolist() for column in columns), strict=True)

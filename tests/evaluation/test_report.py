@@ -214,8 +214,10 @@ def test_checklist_marks_items_that_only_the_author_can_answer(report):
     text = (report / "checklist.md").read_text()
     assert "BMJ 385:e078378" in text
     assert "e240300" in text
-    assert "| 18a | Funding | For the author. |" in text
-    assert re.search(r"\| 9 \| Preprocessing \| Preprocessing: size 32\. \|", text)
+    assert "| 18a | Funding | For the authors. | – |" in text
+    assert re.search(
+        r"\| 9 \| Preprocessing \| Preprocessing: size 32\. \| model/model.json \|", text
+    )
     assert "Started from first, second." in text
     assert re.search(r"\| 23a \|[^|]*\| convnext: AUC-ROC 0\.\d{3} \(", text)
     assert re.search(r"\| 20 \|[^|]*\| Patients: no patient is in two partitions\.", text)

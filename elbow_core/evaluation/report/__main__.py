@@ -95,11 +95,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--run", type=Path, metavar="DIR", help="directory of the run, for the checklist"
     )
+    parser.add_argument(
+        "--evidence",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="further results of the same study, for the checklist: reports, runs of crossval, "
+        "reports on readers or heat maps",
+    )
     parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    if options.run and not options.checklist:
-        parser.error("--run: is read for the checklist only; give --checklist too")
+    for name in ("run", "evidence"):
+        if getattr(options, name) and not options.checklist:
+            parser.error(f"--{name}: is read for the checklist only; give --checklist too")
     if options.draws < 100:
         parser.error(f"--draws: {options.draws} is below 100")
     if options.seed < 0:
@@ -144,6 +154,7 @@ def main(arguments: Sequence[str]) -> int:
         rejected=options.rejected,
         archive=options.archive,
         run=options.run,
+        evidence=options.evidence,
     )
     settings = ReportSettings(
         title=options.title, checklist=options.checklist, draws=options.draws, seed=options.seed

@@ -31,6 +31,8 @@ class ReportInputs:
     """A prepared folder: the images of the worst errors."""
     run: Path | None = None
     """A run's directory, for the checklist."""
+    evidence: Sequence[Path] = ()
+    """Folders of further results of the same study, for the checklist: see `read_evidence`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,11 @@ from elbow_core.evaluation.operating_points import (
 )
 from elbow_core.evaluation.pairing import align
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.report.checklist import checklist_blocks, read_run
+from elbow_core.evaluation.report.checklist import (
+    checklist_blocks,
+    read_evidence,
+    read_run,
+)
 from elbow_core.evaluation.report.content import (
     ImageFlow,
     InputFile,
@@ -92,6 +96,7 @@ def _write_into(
     groupings, left_out = groupings_of(attributes)
     archive = None if inputs.archive is None else open_archive(inputs.archive)
     run = read_run(inputs.run)
+    evidence = read_evidence(inputs.evidence)
     rejected = None if inputs.rejected is None else read_rejected(inputs.rejected)
     # A manifest that was moved away from its prepared folder says nothing about corrections.
     corrected = None if inputs.manifest is None else corrected_images(Path(inputs.manifest).parent)
@@ -120,7 +125,9 @@ def _write_into(
     _write_document(folder, "report", content.title, report_blocks(content, pictures, galleries))
     if settings.checklist:
         title = f"Reporting checklist: {content.title}"
-        _write_document(folder, "checklist", title, checklist_blocks(content, run))
+        _write_document(
+            folder, "checklist", title, checklist_blocks(content, written, run, evidence)
+        )
     _write(folder / "metrics.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
     return written
 
