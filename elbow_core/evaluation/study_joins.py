@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Shaped
+from jaxtyping import Bool, Float64, Shaped
 from scipy.special import expit
 
 from elbow_core.evaluation.operating_points import OperatingPoint
@@ -30,10 +30,15 @@ Views = Shaped[np.ndarray, " images"]
 class LearntJoin:
     """Log-odds of a study: the mean of its logits, plus ``intercept`` and weighted terms.
 
-    The terms are, by name: ``mean`` of the logits; ``maximum`` minus that mean; for each of
+    The terms are, by name: ``mean`` of the logits; ``maximum`` minus that mean; and for each of
     ``views`` ``view NAME``, the mean logit of the study's images of that view minus the mean, or 0
-    where it has none, and ``no NAME``, 1 where it has none. Without views ``one image`` is 1 for a
-    study of a single image. A view that is not among ``views`` counts in mean and maximum alone.
+    where it has none. Studies without a view have an intercept and a slope of their own: ``no
+    NAME`` is 1, and ``mean if no NAME`` the mean of the logits, for them, and both are 0 for the
+    others. Without views the same holds for studies of ``one image``. A view that is not among
+    ``views`` counts in mean and maximum alone.
+
+    Reference: Fletcher Mercaldo and Blume, Biostatistics 21:236 (2020), for a model of each pattern
+    of missing values; here the patterns share what the ridge penalty does not let them differ in.
     """
 
     intercept: float
@@ -174,10 +179,15 @@ def _terms(
         count = np.bincount(studies.study[of], minlength=mean.size)
         total = np.bincount(studies.study[of], weights=logits[of], minlength=mean.size)
         terms[f"view {view}"] = np.where(count > 0, total / np.maximum(count, 1) - mean, 0.0)
-        terms[f"no {view}"] = (count == 0).astype(np.float64)
-    if not known:
-        terms["one image"] = (studies.images == 1).astype(np.float64)
-    return terms
+        terms |= _where(f"no {view}", count == 0, mean)
+    return terms if known else terms | _where("one image", studies.images == 1, mean)
+
+
+def _where(
+    name: str, of: Bool[np.ndarray, " studies"], mean: Float64[np.ndarray, " studies"]
+) -> dict[str, Float64[np.ndarray, " studies"]]:
+    """Return the terms that move and stretch the log-odds of some studies alone."""
+    return {name: of.astype(np.float64), f"mean if {name}": np.where(of, mean, 0.0)}
 
 
 def _fit(

@@ -108,7 +108,8 @@ def test_learnt_join_minimises_its_penalised_loss():
         offsets.append(mean)
         row = [1.0, mean, max(found.values()) - mean]
         for view in ("ap", "lateral"):
-            row += [found[view] - mean if view in found else 0.0, float(view not in found)]
+            missing = view not in found
+            row += [0.0 if missing else found[view] - mean, float(missing), mean * missing]
         rows.append(row)
     design, sign = np.array(rows), 2 * np.array(list(labels.values())) - 1
 
@@ -116,11 +117,12 @@ def test_learnt_join_minimises_its_penalised_loss():
         margin = sign * (design @ weights + offsets)
         return np.logaddexp(0, -margin).sum() + PENALTY * np.sum(weights[1:] ** 2) / 2
 
-    expected = minimize(loss, np.zeros(7), method="BFGS", options={"gtol": 1e-8}).x
+    expected = minimize(loss, np.zeros(9), method="BFGS", options={"gtol": 1e-8}).x
     ours = [joined.learnt.intercept, *joined.learnt.weights.values()]
     assert ours == pytest.approx(expected.tolist(), abs=1e-4)
     assert list(joined.learnt.weights) == [
-        *("mean", "maximum", "view ap", "no ap", "view lateral", "no lateral"),
+        *("mean", "maximum", "view ap", "no ap", "mean if no ap"),
+        *("view lateral", "no lateral", "mean if no lateral"),
     ]
 
 
@@ -141,7 +143,7 @@ def test_learnt_join_finds_the_view_that_tells_more():
     blind = join_studies(test, 0.5, validation)
     assert blind is not None
     assert blind.learnt is not None
-    assert list(blind.learnt.weights) == ["mean", "maximum", "one image"]
+    assert list(blind.learnt.weights) == ["mean", "maximum", "one image", "mean if one image"]
     assert auroc(joined.studies.label, blind.scores[LEARNT]) < areas[LEARNT]
 
 
@@ -153,6 +155,8 @@ def test_missing_view_has_a_term_of_its_own():
     assert joined.learnt is not None
     assert joined.learnt.weights["no ap"] > 0.3
     assert joined.learnt.weights["no lateral"] == 0  # of no study
+    # A lateral alone tells more than the mean of two images, so its log-odds are stretched.
+    assert joined.learnt.weights["mean if no ap"] > 0.1
 
 
 def test_nothing_depends_on_the_labels_of_the_judged_set():
