@@ -11,7 +11,7 @@ import numpy as np
 from elbow_core.dataset import ManifestRow, open_archive, read_manifest
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.abstention import AbstentionRecord
-from elbow_core.evaluation.external import internal_of, validate_externally
+from elbow_core.evaluation.external import set_pairs, validate_externally
 from elbow_core.evaluation.groupings import (
     Grouping,
     attributes_of,
@@ -77,7 +77,7 @@ def write_report(
     ``inputs.fused`` is no model's, ``out`` holds other files or cannot be written, or another
     process is writing a report there.
     """
-    for model in (*predictions, *inputs.validation, *inputs.internal):
+    for model in (*predictions, *inputs.validation, *inputs.internal, *inputs.external):
         _require_drawable(model.model)
     _check_fused(inputs.fused, [model.model for model in predictions])
     with report_folder(Path(out)) as folder:
@@ -88,8 +88,8 @@ def _write_into(
     folder: Path, predictions: Sequence[Predictions], inputs: ReportInputs, settings: ReportSettings
 ) -> dict[str, Any]:
     validation = validation_of(predictions, inputs.validation)
-    internal = internal_of(predictions, inputs.internal)
-    files = input_files(predictions, validation.values(), internal.values())
+    pairs = set_pairs(predictions, inputs.internal, inputs.external)
+    files = input_files(predictions, validation.values(), inputs.internal, inputs.external)
     predictions, validation, mean = _with_mean(predictions, validation, inputs.fused)
     rows = None if inputs.manifest is None else read_manifest(inputs.manifest)
     attributes = {} if rows is None else attributes_of(predictions[0], rows)
@@ -106,7 +106,7 @@ def _write_into(
         validation,
         inputs.thresholds,
         inputs.abstention or {},
-        internal,
+        pairs,
         rows,
         groupings,
         left_out,
@@ -166,7 +166,7 @@ def report_content(
     validation: Mapping[str, Predictions],
     thresholds: Mapping[str, Mapping[str, float]] | None,
     abstention: Mapping[str, AbstentionRecord],
-    internal: Mapping[str, Predictions],
+    pairs: Mapping[str, tuple[Predictions, Predictions]],
     rows: Sequence[ManifestRow] | None,
     groupings: Sequence[Grouping],
     notes: Sequence[str],
@@ -177,6 +177,8 @@ def report_content(
     ungrouped: int = 0,
 ) -> ReportContent:
     """Compute all numbers of a report over aligned predictions; ``notes`` are put into it.
+
+    ``pairs`` are the internal and the external set of each model that has both.
 
     ``rows`` are those of the manifest, for the views of each study's images. ``ungrouped`` images
     of the prepared data count as patients of their own, since nothing says whose they are.
@@ -206,15 +208,11 @@ def report_content(
             answered = abstention_summary(model, abstention[model.model])
             models[model.model] = replace(models[model.model], abstention=answered)
     defaults = [models[model.model].operating_points[DEFAULT].threshold for model in predictions]
-    by_name = {model.model: model for model in predictions}
     external = {
         name: validate_externally(
-            found,
-            by_name[name],
-            models[name].operating_points[DEFAULT].threshold,
-            settings.seed,
+            *pair, models[name].operating_points[DEFAULT].threshold, settings.seed
         )
-        for name, found in internal.items()
+        for name, pair in pairs.items()
     }
     patients = first.keys("patient_id")
     known = patients[patients != ""]
