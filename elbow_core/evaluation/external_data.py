@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from elbow_core.dataset import SPLITS, PreparedData, open_prepared
-from elbow_core.errors import ConfigError
+from elbow_core.errors import ConfigError, PredictionsError
 from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.external import refuse_shared_images
 from elbow_core.evaluation.operating_points import validation_of
@@ -86,6 +86,11 @@ def read_own_predictions(
     own, chosen_on = (
         None if path is None else read_predictions(path) for path in (internal, validation)
     )
+    if own is not None and chosen_on is not None and own.model != chosen_on.model:
+        raise PredictionsError(
+            f"{chosen_on.path}: is of the model {chosen_on.model!r}, and {own.path} of "
+            f"{own.model!r}; give the predictions of one model"
+        )
     known = next((found.model for found in (own, chosen_on) if found is not None), name)
     rows = [data.rows[position] for position in data.positions(split).tolist()]
     nothing = np.zeros(len(rows), np.int64)

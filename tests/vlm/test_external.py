@@ -95,7 +95,7 @@ def test_own_predictions_of_another_model_or_of_these_images_are_refused_before_
     internal = workspace / "run/predictions_test.csv"
     more = ("--internal", str(internal), "--validation", str(validation))
     line = error_of(capsys, predict, *arguments(adapter, elsewhere, out, *more))
-    assert "no validation predictions of the model 'run'" in line
+    assert f"validation.csv: is of the model 'other', and {internal} of 'run'" in line
     shared = own_validation(tmp_path, "run")[0]
     shared.write_text(shared.read_text().replace("own_3,", "test_03,", 1))
     more = ("--validation", str(shared))
