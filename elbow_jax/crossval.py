@@ -126,10 +126,12 @@ def gather(config: TrainConfig, folds: Sequence[_FoldRun]) -> Path:
         [judged],
         report,
         evaluation.ReportInputs(
-            manifest=config.data.prepared / "manifest.csv", archive=config.data.prepared
+            manifest=config.data.prepared / "manifest.csv",
+            archive=config.data.prepared,
+            evidence=[config.run],
         ),
         evaluation.ReportSettings(
-            title=f"{name}, {folds[0].split.of} folds, out of fold{repeated}"
+            title=f"{name}, {folds[0].split.of} folds, out of fold{repeated}", checklist=True
         ),
     )
     return report

@@ -12,11 +12,12 @@ from elbow_core import cli, evaluation
 from elbow_core.config import load_config
 from elbow_core.dataset import open_fold, refuse_seen
 from elbow_core.errors import ConfigError
+from elbow_core.evaluation import ALL, EXTERNAL_PREDICTIONS
 from elbow_core.files import require_utf8_name
 from elbow_core.runs import find_data, lock_run, require_data
 from elbow_jax import runtime, scoring, training
 from elbow_jax.config import TrainConfig
-from elbow_jax.external import ALL, PREDICTIONS, evaluate_model
+from elbow_jax.external import evaluate_model
 
 
 def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None = None) -> Path:
@@ -105,8 +106,9 @@ def main(arguments: Sequence[str]) -> int:
             options.split,
             options.batch_size,
             options.internal,
+            options.validation,
         )
-        print(f"predictions: {report.parent / PREDICTIONS}")
+        print(f"predictions: {report.parent / EXTERNAL_PREDICTIONS}")
     else:
         with lock_run(options.run):
             report = evaluate(options.run, options.split, options.batch_size, options.data)
@@ -123,8 +125,10 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         if options.data is None or options.out is None:
             parser.error("--model: give --data and --out too")
         return
-    if options.out is not None or options.internal is not None:
-        parser.error("--out and --internal: are for --model; a run has its own places")
+    if any(given is not None for given in (options.out, options.internal, options.validation)):
+        parser.error(
+            "--out, --internal and --validation: are for --model; a run has its own places"
+        )
     if options.split == ALL:
         parser.error("--split all: is for --model; a run has learnt from most of its data")
 
@@ -154,6 +158,13 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="CSV",
         help="with --model: its predictions of its own test set, to stand beside these",
+    )
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        metavar="CSV",
+        help="with --model: its predictions of its own validation set, for the temperature and the "
+        "learnt join of studies",
     )
     return parser
 

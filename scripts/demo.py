@@ -12,10 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -157,8 +158,25 @@ def _run_command(console: Console, command: Sequence[str], cores: Sequence[int])
     return process.wait()
 
 
+def areas_by_study(models: Mapping[str, Any]) -> Table:
+    """Return the area under the ROC curve of every model, for each way to join a study's images.
+
+    ``models`` is that of a metrics.json.
+    """
+    ways = next(iter(models.values()))["studies"]["joins"]
+    table = Table(title="Test set by study, AP and lateral joined: AUC-ROC")
+    table.add_column("model")
+    for way in ways:
+        table.add_column(way, justify="right")
+    for model, metrics in models.items():
+        joins = metrics["studies"]["joins"]
+        areas = (joins[way]["auroc"]["value"] if way in joins else None for way in ways)
+        table.add_row(model, *("-" if area is None else f"{area:.3f}" for area in areas))
+    return table
+
+
 def main() -> None:
-    """Run every stage, then print the test set's metrics."""
+    """Run every stage, then print the test set's metrics, by image and by study."""
     console = Console()
     started = time.monotonic()
     demo = Demo()
@@ -172,6 +190,7 @@ def main() -> None:
         values = (metrics[name] for name in METRICS)  # precision is None without a positive score
         table.add_row(model, *("-" if value is None else f"{value:.3f}" for value in values))
     console.print(table)
+    console.print(areas_by_study(models))
     console.print(f"Report: {demo.report / 'report.html'}", highlight=False)
     console.print(f"{time.monotonic() - started:.0f} s in total", highlight=False)
 

@@ -1,8 +1,9 @@
 """From prediction files to metrics, tables and a report.
 
 Offered here: the predictions table and its file, the thresholds that leave images to the reader,
-the report, and the two functions on arrays that
-outsiders use most; `elbow_core.evaluation.statistics` offers the other functions on arrays.
+the report, what commands share that judge a model on other prepared data, and the two functions on
+arrays that outsiders use most. `elbow_core.evaluation.statistics` offers the other functions on
+arrays.
 """
 
 from typing import TYPE_CHECKING
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
         AbstentionRecord,
         read_abstention,
     )
-    from elbow_core.evaluation.folds import (
+    from elbow_core.evaluation.external_data import (
+        ALL,
+        EXTERNAL_PREDICTIONS,
+        EXTERNAL_REPORT,
+        OwnPredictions,
+        open_external,
+        read_own_predictions,
+        require_preprocessing,
+        write_external_report,
+    )
+    from elbow_core.evaluation.fold_metrics import (
         FOLDS_FILE,
         Fold,
         measure_fold,
@@ -38,24 +49,32 @@ if TYPE_CHECKING:
     from elbow_core.evaluation.statistics import binary_metrics, feasible_confusions
 
 __all__ = [
+    "ALL",
+    "EXTERNAL_PREDICTIONS",
+    "EXTERNAL_REPORT",
     "FOLDS_FILE",
     "UNCERTAIN",
     "UNPARSED",
     "AbstentionRecord",
     "Fold",
+    "OwnPredictions",
     "Predictions",
     "ReportInputs",
     "ReportSettings",
     "binary_metrics",
     "feasible_confusions",
     "measure_fold",
+    "open_external",
     "predictions_of_rows",
     "read_abstention",
+    "read_own_predictions",
     "read_predictions",
     "require_folds_file",
     "require_predictions_file",
+    "require_preprocessing",
     "require_report_folder",
     "spread",
+    "write_external_report",
     "write_folds",
     "write_predictions",
     "write_report",
@@ -64,7 +83,17 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "folds": [
+        "external_data": [
+            "ALL",
+            "EXTERNAL_PREDICTIONS",
+            "EXTERNAL_REPORT",
+            "OwnPredictions",
+            "open_external",
+            "read_own_predictions",
+            "require_preprocessing",
+            "write_external_report",
+        ],
+        "fold_metrics": [
             "FOLDS_FILE",
             "Fold",
             "measure_fold",

@@ -73,24 +73,36 @@ class ExternalValidation:
     rest_patients: int
 
 
-def internal_of(
-    predictions: Sequence[Predictions], internal: Sequence[Predictions]
-) -> dict[str, Predictions]:
-    """Return the predictions of the models' own test sets by model name.
+def set_pairs(
+    predictions: Sequence[Predictions],
+    internal: Sequence[Predictions] = (),
+    external: Sequence[Predictions] = (),
+) -> dict[str, tuple[Predictions, Predictions]]:
+    """Return the internal and the external set of each model that has both, by model name.
 
-    Raises `PredictionsError` for those of a model that is not judged, or given twice.
+    ``predictions`` are of the external sets where ``internal`` ones are given beside them, and of
+    the internal sets where ``external`` ones are.
+
+    Raises `PredictionsError` for a set of a model that is not judged, or given twice, and where
+    both kinds are given.
     """
-    names = [model.model for model in predictions]
-    found: dict[str, Predictions] = {}
-    for own in internal:
-        if own.model not in names:
+    if internal and external:
+        raise PredictionsError(
+            "internal and external sets are given; the judged images are one of the two"
+        )
+    kind = "internal" if internal else "external"
+    judged = {model.model: model for model in predictions}
+    found: dict[str, tuple[Predictions, Predictions]] = {}
+    for other in (*internal, *external):
+        if other.model not in judged:
             raise PredictionsError(
-                f"{own.where(0)}: internal set of {own.model!r}, which is not reported; the models "
-                f"are {', '.join(map(repr, names))}"
+                f"{other.where(0)}: {kind} set of {other.model!r}, which is not reported; the "
+                f"models are {', '.join(map(repr, judged))}"
             )
-        if own.model in found:
-            raise PredictionsError(f"{own.where(0)}: a second internal set of {own.model!r}")
-        found[own.model] = own
+        if other.model in found:
+            raise PredictionsError(f"{other.where(0)}: a second {kind} set of {other.model!r}")
+        own = judged[other.model]
+        found[other.model] = (other, own) if internal else (own, other)
     return found
 
 
@@ -110,7 +122,7 @@ def validate_externally(
             f"{external.where(0)}: is of the model {external.model!r}, and the internal set of "
             f"{internal.model!r}; give the predictions of one model"
         )
-    _refuse_shared(internal, external)
+    refuse_shared_images(internal, external)
     sets = [(found, clusters_of(found.patient_id)) for found in (internal, external)]
     values = [_values(found, threshold) for found in (internal, external)]
     areas = [(found.label, found.score, clusters) for found, clusters in sets]
@@ -152,7 +164,8 @@ def set_calibration(labels: np.ndarray, scores: np.ndarray) -> SetCalibration:
     )
 
 
-def _refuse_shared(internal: Predictions, external: Predictions) -> None:
+def refuse_shared_images(internal: Predictions, external: Predictions) -> None:
+    """Raise `PredictionsError` where an image, its patient and its study are in both sets."""
     columns = ("image_id", "patient_id", "study_id")
     known = set(zip(*(internal.keys(column).tolist() for column in columns), strict=True))
     found = zip(*(external.keys(column).tolist() for column in columns), strict=True)

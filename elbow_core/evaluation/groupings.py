@@ -74,6 +74,12 @@ def attributes_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> dict
     }
 
 
+def views_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> np.ndarray:
+    """Return each image's view from the manifest; empty where that lacks the image or its view."""
+    views = {normalise_image_id(row.image_id): row.view for row in rows}
+    return np.array([views.get(key, "") for key in predictions.keys("image_id").tolist()])
+
+
 def _rows_of(predictions: Predictions, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
     by_id = {normalise_image_id(row.image_id): row for row in rows}
     found = []

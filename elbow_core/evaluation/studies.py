@@ -1,4 +1,4 @@
-"""Scores and labels per study, the unit that a radiologist reports on."""
+"""Images grouped by study, the unit that a radiologist reports on."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from elbow_core.evaluation.predictions import Predictions
 
 @dataclass(frozen=True, slots=True)
 class Studies:
-    """One row per study; ``mean`` and ``highest`` are the mean and maximum of its images' scores.
+    """One row per study, and the study of each image.
 
     A study is injured if any of its images is; ``mixed`` counts the studies with images of both
     labels.
@@ -18,14 +18,25 @@ class Studies:
 
     patient_id: Shaped[np.ndarray, " studies"]
     label: Int64[np.ndarray, " studies"]
-    mean: Float64[np.ndarray, " studies"]
-    highest: Float64[np.ndarray, " studies"]
     images: Int64[np.ndarray, " studies"]
+    """Images of each study."""
+    study: Int64[np.ndarray, " images"]
+    """Each image's study, as a place in the other columns."""
     mixed: int
+
+    def mean(self, values: Float64[np.ndarray, " images"]) -> Float64[np.ndarray, " studies"]:
+        """Return the mean of each study's values."""
+        return np.bincount(self.study, weights=values, minlength=self.images.size) / self.images
+
+    def highest(self, values: Float64[np.ndarray, " images"]) -> Float64[np.ndarray, " studies"]:
+        """Return the maximum of each study's values."""
+        found = np.full(self.images.size, -np.inf)
+        np.maximum.at(found, self.study, values)
+        return found
 
 
 def by_study(predictions: Predictions) -> Studies | None:
-    """Group scores and labels by study; None if no image names its study.
+    """Group images by study; None if no image names its study.
 
     Patient and study together identify a study, because names like ``study1`` occur for many
     patients; both are compared by `Predictions.keys`. An image without a study is one of its own.
@@ -39,19 +50,16 @@ def by_study(predictions: Predictions) -> Studies | None:
         [
             keys.setdefault((patient, name, -1 if name else row), len(keys))
             for row, (patient, name) in enumerate(named)
-        ]
+        ],
+        np.int64,
     )
     _, first = np.unique(study, return_index=True)
     images = np.bincount(study)
     injured = np.bincount(study, weights=predictions.label.astype(np.float64))
-    highest = np.zeros(images.size)
-    np.maximum.at(highest, study, predictions.score)
     return Studies(
         patient_id=predictions.patient_id[first],
         label=(injured > 0).astype(np.int64),
-        # The mean of ones may round to more than 1.
-        mean=np.minimum(np.bincount(study, weights=predictions.score) / images, 1.0),
-        highest=highest,
         images=images,
+        study=study,
         mixed=int(np.count_nonzero((injured > 0) & (injured < images))),
     )

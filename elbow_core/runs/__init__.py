@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from elbow_core.runs.endings import describe_stop, naming_full_disk
     from elbow_core.runs.local_places import without_paths
     from elbow_core.runs.metrics_log import MetricsLog
-    from elbow_core.runs.places import add_data_option, find_data, locate, require_data
+    from elbow_core.runs.places import find_data, locate, require_data
     from elbow_core.runs.record import data_fingerprint, describe_run, read_record
     from elbow_core.runs.resuming import HARMLESS, Change, ResumeRules, check_resume, resume_run
 
@@ -27,7 +27,6 @@ __all__ = [
     "Change",
     "MetricsLog",
     "ResumeRules",
-    "add_data_option",
     "begin_run",
     "check_new",
     "check_resume",
@@ -51,7 +50,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "endings": ["describe_stop", "naming_full_disk"],
         "local_places": ["without_paths"],
         "metrics_log": ["MetricsLog"],
-        "places": ["add_data_option", "find_data", "locate", "require_data"],
+        "places": ["find_data", "locate", "require_data"],
         "record": ["data_fingerprint", "describe_run", "read_record"],
         "resuming": ["HARMLESS", "Change", "ResumeRules", "check_resume", "resume_run"],
     },

@@ -4,7 +4,6 @@ Relative paths of a configuration count from the working directory of the comman
 run, or resumed it last. That directory is in ``local.json``, of older runs in ``run.json``.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -31,17 +30,6 @@ def locate(run: Path, path: Path) -> Path:
         file=sys.stderr,
     )
     return path
-
-
-def add_data_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option ``--data``, for `find_data`, to a command on a finished run."""
-    parser.add_argument(
-        "--data",
-        "--data.prepared",
-        type=Path,
-        metavar="DIR",
-        help="where the run's prepared data are now, if they were moved",
-    )
 
 
 def find_data(run: Path, prepared: Path, given: Path | None) -> Path:

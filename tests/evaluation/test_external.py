@@ -14,7 +14,7 @@ from elbow_core.evaluation.external import (
     AS_IS,
     BOTH,
     INTERCEPT,
-    internal_of,
+    set_pairs,
     validate_externally,
 )
 from elbow_core.evaluation.report import __main__ as command
@@ -181,6 +181,13 @@ def test_command_takes_an_internal_set_for_each_model(tmp_path, capsys):
         expected.differences["auroc"].low
     )
     assert [way["name"] for way in written["recalibrations"]] == [AS_IS, INTERCEPT, BOTH]
+    # The other way round the same two sets are compared, and the report is on the internal one.
+    swapped = [str(tmp_path / "in.csv"), "--external", str(tmp_path / "out.csv")]
+    assert status_of(command, *swapped, *options) == 0
+    content = json.loads((tmp_path / "report/metrics.json").read_text())
+    assert content["external"]["m"] == written
+    assert content["images"] == 80
+    assert [row["role"] for row in content["inputs"]] == ["predictions", "external set"]
     line = refusal_of(capsys, command, arguments[0], "--internal", arguments[0], *options)
     assert "is in the internal set too, as 90 in all" in line
 
@@ -189,6 +196,10 @@ def test_internal_set_of_a_model_that_is_not_judged_is_refused():
     own = set_of(5, 20)
     other = replace(set_of(6, 20), model="other")
     with pytest.raises(PredictionsError, match="internal set of 'm', which is not reported"):
-        internal_of([other], [own])
+        set_pairs([other], [own])
     with pytest.raises(PredictionsError, match="a second internal set of 'm'"):
-        internal_of([own], [own, own])
+        set_pairs([own], [own, own])
+    with pytest.raises(PredictionsError, match="external set of 'other', which is not reported"):
+        set_pairs([own], external=[other])
+    with pytest.raises(PredictionsError, match="the judged images are one of the two"):
+        set_pairs([own], [own], [own])

@@ -10,14 +10,14 @@ from scipy.special import expit
 
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation import folds as command
-from elbow_core.evaluation.folds import (
+from elbow_core.evaluation.fold_metrics import (
     METRICS,
-    compare_folds,
     measure_fold,
     read_folds,
     spread,
     write_folds,
 )
+from elbow_core.evaluation.folds import compare_folds
 from elbow_core.evaluation.statistics import auroc, corrected_resampled_t, metric_intervals
 from tests.support.commands import refusal_of, status_of
 from tests.support.scores import predictions_of, simulated_scores

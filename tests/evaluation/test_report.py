@@ -158,6 +158,26 @@ def test_gaps_between_subgroups_are_tested_with_one_adjustment_for_all(content, 
     assert "0 to 1; 2 to 5; 6 to 11" in page
 
 
+def test_ways_to_join_a_study_stand_side_by_side(content, report):
+    text = (report / "report.md").read_text()
+    section = text.split("## By study")[1].split("\n## ")[0]
+    for model, found in content["models"].items():
+        studies = found["studies"]
+        assert list(studies["joins"]) == ["mean of logits", "maximum", "learnt"]
+        assert 0 < studies["several"] < studies["studies"] < IMAGES
+        assert studies["learnt"]["studies"] == studies["studies"]  # of its own validation set
+        assert studies["joins"]["mean of logits"]["differences"] is None
+        for name, join in studies["joins"].items():
+            assert join["auroc"]["low"] < join["auroc"]["value"] < join["auroc"]["high"]
+            assert f"| {model}: {name} | {join['auroc']['value']:.3f} (" in section
+            point = join["operating_points"]["youden"]
+            assert point["chosen_on"] == "validation"
+            assert f"| {model}: {name}, Youden | {point['threshold']:.3f} |" in section
+        difference = studies["joins"]["maximum"]["differences"]
+        assert difference["auroc"]["test"] == "DeLong"
+        assert difference["points"]["youden"]["sensitivity"]["p"] is not None
+
+
 def test_worst_errors_are_farthest_from_their_label_and_their_images_are_shown(
     content, report, inputs
 ):
@@ -194,8 +214,10 @@ def test_checklist_marks_items_that_only_the_author_can_answer(report):
     text = (report / "checklist.md").read_text()
     assert "BMJ 385:e078378" in text
     assert "e240300" in text
-    assert "| 18a | Funding | For the author. |" in text
-    assert re.search(r"\| 9 \| Preprocessing \| Preprocessing: size 32\. \|", text)
+    assert "| 18a | Funding | For the authors. | – |" in text
+    assert re.search(
+        r"\| 9 \| Preprocessing \| Preprocessing: size 32\. \| model/model.json \|", text
+    )
     assert "Started from first, second." in text
     assert re.search(r"\| 23a \|[^|]*\| convnext: AUC-ROC 0\.\d{3} \(", text)
     assert re.search(r"\| 20 \|[^|]*\| Patients: no patient is in two partitions\.", text)

@@ -74,7 +74,7 @@ def test_data_of_other_preprocessing_are_refused_with_the_options_that_mend_it(
     ("given", "words"),
     [
         (["--model", "m", "--data", "d"], "--model: give --data and --out too"),
-        (["--run", "r", "--out", "o"], "--out and --internal: are for --model"),
+        (["--run", "r", "--out", "o"], "--out, --internal and --validation: are for --model"),
         (["--run", "r", "--split", "all"], "--split all: is for --model"),
         (["--run", "r", "--model", "m"], "not allowed with"),
         ([], "one of the arguments --run --model is required"),

@@ -1,27 +1,47 @@
-"""Opens a finished fine-tuning run, for prediction or for merging."""
+"""Opens a finished fine-tuning run, or the trained model alone, for prediction or for merging."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from elbow_core.errors import ConfigError
 from elbow_core.runs import CONFIG, locate
-from vlm_torch.config import ADAPTER, MERGED, FinetuneConfig, FolderBase, HubBase, read_run_config
-from vlm_torch.lora.card import AdapterCard, read_card, read_merged_card, require_base
-from vlm_torch.models import BaseCheckpoint, find_base
+from vlm_torch.config import (
+    ADAPTER,
+    MERGED,
+    FinetuneConfig,
+    FolderBase,
+    HubBase,
+    ModelSection,
+    read_run_config,
+)
+from vlm_torch.lora.card import CARD, AdapterCard, read_card, read_merged_card, require_base
+from vlm_torch.models import ADAPTER_CONFIG, BaseCheckpoint, find_base
 
 
 @dataclass(frozen=True)
-class FinetunedRun:
-    """A run's configuration and card, its base checkpoint, and the adapter to add to it.
+class FinetunedModel:
+    """A base checkpoint and the adapter to add to it, with the card of both.
 
     For a merged checkpoint, ``base`` is that checkpoint and ``adapter`` is None.
     """
 
-    path: Path
-    config: FinetuneConfig
     card: AdapterCard
+    model: ModelSection
     base: BaseCheckpoint
     adapter: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """Where the card lies."""
+        return self.base.path if self.adapter is None else self.adapter
+
+
+@dataclass(frozen=True)
+class FinetunedRun(FinetunedModel):
+    """The trained model of a run, with the run's configuration."""
+
+    path: Path
+    config: FinetuneConfig
 
 
 def open_finetuned_run(path: Path, base: Path | None) -> FinetunedRun:
@@ -35,17 +55,12 @@ def open_finetuned_run(path: Path, base: Path | None) -> FinetunedRun:
     card = read_card(path / ADAPTER)
     _require_same(path, config, card)
     model = config.model
-    if base is not None:
-        model = model.model_copy(update={"base": FolderBase(path=base)})
-    elif isinstance(model.base, FolderBase):
-        folder = locate(path, model.base.path)
-        model = model.model_copy(update={"base": FolderBase(path=folder)})
-    elif isinstance(model.base, HubBase):
-        pinned = model.base.model_copy(update={"revision": card.base_revision})
-        model = model.model_copy(update={"base": pinned})
+    if base is None and isinstance(model.base, FolderBase):
+        base = locate(path, model.base.path)
+    model = _with_base(model, base, card)
     checkpoint = find_base(model, path.parent)
     require_base(path / ADAPTER, card, checkpoint)
-    return FinetunedRun(path, config, card, checkpoint, path / ADAPTER)
+    return FinetunedRun(card, model, checkpoint, path / ADAPTER, path, config)
 
 
 def open_merged_run(path: Path) -> FinetunedRun:
@@ -58,12 +73,58 @@ def open_merged_run(path: Path) -> FinetunedRun:
     if not (path / MERGED).is_dir():
         raise ConfigError(f"{path / MERGED}: is missing; run `python -m vlm_torch.merge` first")
     config = read_run_config(path)
-    update = {"base": FolderBase(path=path / MERGED), "four_bit": False}
-    model = config.model.model_copy(update=update)
-    card = read_merged_card(path / MERGED)
-    _require_same(path, config, card)
-    checkpoint = find_base(model, path.parent)
-    return FinetunedRun(path, config.model_copy(update={"model": model}), card, checkpoint, None)
+    merged = _open_merged(path / MERGED, config.model)
+    _require_same(path, config, merged.card)
+    return FinetunedRun(merged.card, merged.model, merged.base, None, path, config)
+
+
+def open_finetuned_model(folder: Path, base: Path | None) -> FinetunedModel:
+    """Open the adapter or the merged checkpoint in a folder, of a run or away from it.
+
+    The base model of an adapter is where the card, the run beside it or ``base`` says.
+
+    Raises:
+        UserError: neither of the two in the folder, a file that is not the card's, a base model
+            that is not found or another, or other library versions.
+    """
+    if not (folder / CARD).is_file():
+        raise ConfigError(
+            f"{folder}: holds no {CARD}; give the folder {ADAPTER} or {MERGED} of a finished run"
+        )
+    if not (folder / ADAPTER_CONFIG).exists():
+        if base is not None:
+            raise ConfigError(f"--base: {folder} is a merged checkpoint, which needs none")
+        return _open_merged(folder, read_merged_card(folder).model)
+    run = folder.absolute().parent
+    if folder.absolute().name == ADAPTER and (run / CONFIG).is_file():
+        return open_finetuned_run(run, base)
+    card = read_card(folder)
+    if base is None and not isinstance(card.model.base, HubBase):
+        raise ConfigError(
+            f"{folder}: was trained on {card.base_origin}, which is not on the hub; give its "
+            "folder with --base"
+        )
+    model = _with_base(card.model, base, card)
+    checkpoint = find_base(model, folder.parent)
+    require_base(folder, card, checkpoint)
+    return FinetunedModel(card, model, checkpoint, folder)
+
+
+def _open_merged(folder: Path, model: ModelSection) -> FinetunedModel:
+    update = {"base": FolderBase(path=folder), "four_bit": False}
+    merged = model.model_copy(update=update)
+    card = read_merged_card(folder)
+    return FinetunedModel(card, merged, find_base(merged, folder.parent), None)
+
+
+def _with_base(model: ModelSection, base: Path | None, card: AdapterCard) -> ModelSection:
+    """Return a model whose base is in the folder ``base``, or at the card's commit of the hub."""
+    if base is not None:
+        return model.model_copy(update={"base": FolderBase(path=base)})
+    if isinstance(model.base, HubBase):
+        pinned = model.base.model_copy(update={"revision": card.base_revision})
+        return model.model_copy(update={"base": pinned})
+    return model
 
 
 def _require_same(path: Path, config: FinetuneConfig, card: AdapterCard) -> None:

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from vlm_torch.models.families import FAMILIES
     from vlm_torch.models.llava_rad_assembly import assemble_llava_rad
     from vlm_torch.models.loading import InputFormat, load_base, not_finite, read_input_format
-    from vlm_torch.models.local_files import INPUT_FILES, read_config
+    from vlm_torch.models.local_files import ADAPTER_CONFIG, INPUT_FILES, read_config
 
 __all__ = [
+    "ADAPTER_CONFIG",
     "FAMILIES",
     "INPUT_FILES",
     "BaseCheckpoint",
@@ -37,6 +38,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "families": ["FAMILIES"],
         "llava_rad_assembly": ["assemble_llava_rad"],
         "loading": ["InputFormat", "load_base", "not_finite", "read_input_format"],
-        "local_files": ["INPUT_FILES", "read_config"],
+        "local_files": ["ADAPTER_CONFIG", "INPUT_FILES", "read_config"],
     },
 )

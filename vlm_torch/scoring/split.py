@@ -1,9 +1,10 @@
-"""Predictions of a finished run on a split: scores and answers for every image, resumable."""
+"""Scores and answers of a fine-tuned model for every image of a split, resumable."""
 
 import math
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def answer_batch(
 def predict_split(
     model: Any,
     inputs: InputFormat,
-    run: lora.FinetunedRun,
+    answers: tuple[str, str],
+    name: str,
     data: PreparedData,
     split: str,
     batch_size: int,
@@ -64,6 +66,8 @@ def predict_split(
     done: int,
 ) -> Predictions:
     """Return the predictions for a split, in manifest order; the first ``done`` are in the log.
+
+    ``answers`` are those of the prompt, ``name`` is that of the model in its predictions.
 
     Raises `UserError` for a damaged log, and as `answer_batch` does.
     """
@@ -73,15 +77,90 @@ def predict_split(
     for start in track(starts, len(positions), f"score {split}", done, each=batch_size):
         batch = positions[start : start + batch_size]
         images = {data.rows[position].image_id: data.archive[position] for position in batch}
-        log.append(answer_batch(model, inputs, run.config.prompt.answers, images))
-    answers = log.read()
+        log.append(answer_batch(model, inputs, answers, images))
+    found = log.read()
     return predictions_of_rows(
         [data.rows[position] for position in positions],
-        [answer.score for answer in answers],
-        [answer.label for answer in answers],
-        run.path.name,
-        [answer.text for answer in answers],
+        [answer.score for answer in found],
+        [answer.label for answer in found],
+        name,
+        [answer.text for answer in found],
     )
+
+
+@dataclass(frozen=True)
+class AnsweringTask:
+    """What is checked before the first answer: the model's input format, the data, the log."""
+
+    opened: lora.FinetunedModel
+    inputs: InputFormat
+    data: PreparedData
+    split: str
+    log: Path
+
+
+def check_task(
+    opened: lora.FinetunedModel, data: PreparedData, split: str, log: Path
+) -> AnsweringTask:
+    """Check that a model can answer for a split, and that it did not learn from its images.
+
+    Args:
+        opened: the model.
+        data: prepared as it needs them.
+        split: to be answered.
+        log: the file of answers with which a killed prediction resumes.
+
+    Raises:
+        UserError: images that the model learnt from, an empty split, or an unreadable image.
+    """
+    seen = lora.images_seen_by(opened.folder, opened.card)
+    for line in refuse_seen(seen, data, (split,), str(opened.folder)):
+        print(line, file=sys.stderr)
+    inputs = read_input_format(opened.base, opened.model, opened.card.prompt)
+    require_images(data, (split,), inputs.image_size)
+    return AnsweringTask(opened, inputs, data, split, log)
+
+
+def answer_split(task: AnsweringTask, name: str, batch_size: int, table: Path) -> Predictions:
+    """Answer for every image of a task, write the predictions and return them.
+
+    The caller holds a lock that keeps other processes from the log.
+
+    Args:
+        task: from `check_task`.
+        name: of the model in its predictions.
+        batch_size: images that pass through the model at once.
+        table: the file of predictions.
+
+    Raises:
+        UserError: a damaged file of earlier answers, before the first answer; later, a score that
+            is not finite.
+    """
+    opened, data = task.opened, task.data
+    log = AnswerLog(
+        task.log,
+        {
+            "model": opened.base.fingerprint,
+            "card": opened.card.digest(),
+            "data": data_fingerprint(data.directory),
+            "split": task.split,
+        },
+        [data.rows[position].image_id for position in data.positions(task.split).tolist()],
+    )
+    done = log.begin(batch_size)
+    model: Any = load_base(opened.base, opened.model)
+    if opened.adapter is not None:
+        model = lora.load_adapter(model, opened.adapter, opened.card.lora)
+    if torch.cuda.is_available() and not opened.model.four_bit:
+        model = model.to("cuda")
+    answers = opened.card.prompt.answers
+    predictions = predict_split(
+        model, task.inputs, answers, name, data, task.split, batch_size, log, done
+    )
+    write_predictions(table, predictions)
+    log.remove()
+    _print_unparsed(predictions)
+    return predictions
 
 
 def predict(
@@ -104,44 +183,18 @@ def predict(
             answers, all before the first answer; later, a score that is not finite.
     """
     with lock_run(run.path):
-        return _predict(run, split, batch_size, prepared)
-
-
-def _predict(run: lora.FinetunedRun, split: str, batch_size: int, prepared: Path | None) -> Path:
-    path = run.path / f"predictions_{split}.csv"
-    require_predictions_file(path)
-    data = open_prepared(find_data(run.path, run.config.data.prepared, prepared))
-    expected = run.card.preprocessing.model_dump(mode="json")
-    if expected != data.archive.settings:
-        raise ConfigError(
-            f"{data.directory}: prepared with {data.archive.settings}, the model needs {expected}"
-        )
-    require_data(run.path, data.directory)
-    folder = run.base.path if run.adapter is None else run.adapter
-    for line in refuse_seen(lora.images_seen_by(folder, run.card), data, (split,), str(folder)):
-        print(line, file=sys.stderr)
-    inputs = read_input_format(run.base, run.config.model, run.config.prompt)
-    require_images(data, (split,), inputs.image_size)
-    log = AnswerLog(
-        run.path / f".predictions_{split}.jsonl",
-        {
-            "model": run.base.fingerprint,
-            "card": run.card.digest(),
-            "data": data_fingerprint(data.directory),
-            "split": split,
-        },
-        [data.rows[position].image_id for position in data.positions(split).tolist()],
-    )
-    done = log.begin(batch_size)
-    model: Any = load_base(run.base, run.config.model)
-    if run.adapter is not None:
-        model = lora.load_adapter(model, run.adapter, run.card.lora)
-    if torch.cuda.is_available() and not run.config.model.four_bit:
-        model = model.to("cuda")
-    predictions = predict_split(model, inputs, run, data, split, batch_size, log, done)
-    write_predictions(path, predictions)
-    log.remove()
-    _print_unparsed(predictions)
+        path = run.path / f"predictions_{split}.csv"
+        require_predictions_file(path)
+        data = open_prepared(find_data(run.path, run.config.data.prepared, prepared))
+        expected = run.card.preprocessing.model_dump(mode="json")
+        if expected != data.archive.settings:
+            raise ConfigError(
+                f"{data.directory}: prepared with {data.archive.settings}, the model needs "
+                f"{expected}"
+            )
+        require_data(run.path, data.directory)
+        task = check_task(run, data, split, run.path / f".predictions_{split}.jsonl")
+        answer_split(task, run.path.name, batch_size, path)
     return path
 
 

@@ -56,6 +56,15 @@ def main(arguments: Sequence[str]) -> int:
         "an external set: both stand side by side, with their differences",
     )
     parser.add_argument(
+        "--external",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="CSV",
+        help="the other way round: predictions of an external set, one per file, where the judged "
+        "images are the models' own test set",
+    )
+    parser.add_argument(
         "--model-json",
         nargs="+",
         type=Path,
@@ -95,16 +104,28 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--run", type=Path, metavar="DIR", help="directory of the run, for the checklist"
     )
+    parser.add_argument(
+        "--evidence",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="further results of the same study, for the checklist: reports, runs of crossval, "
+        "reports on readers or heat maps",
+    )
     parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    if options.run and not options.checklist:
-        parser.error("--run: is read for the checklist only; give --checklist too")
+    for name in ("run", "evidence"):
+        if getattr(options, name) and not options.checklist:
+            parser.error(f"--{name}: is read for the checklist only; give --checklist too")
     if options.draws < 100:
         parser.error(f"--draws: {options.draws} is below 100")
     if options.seed < 0:
         parser.error(f"--seed: {options.seed} is below 0")
-    for name in ("names", "validation", "internal", "model_json", "abstain"):
+    if options.internal and options.external:
+        parser.error("--external: is for own test sets, and --internal for external ones")
+    for name in ("names", "validation", "internal", "external", "model_json", "abstain"):
         given = getattr(options, name)
         if given and len(given) != len(options.predictions):
             flag = f"--{name.replace('_', '-')}"
@@ -112,6 +133,7 @@ def main(arguments: Sequence[str]) -> int:
     predictions = [read_predictions(path) for path in options.predictions]
     validation = [read_predictions(path) for path in options.validation]
     internal = [read_predictions(path) for path in options.internal]
+    external = [read_predictions(path) for path in options.external]
     released = [read_thresholds(path) for path in options.model_json]
     abstention = [
         *map(read_card_abstention, options.model_json),
@@ -123,9 +145,9 @@ def main(arguments: Sequence[str]) -> int:
             for path, model in zip(options.abstain, predictions, strict=True)
         ]
     if options.names:
-        predictions, validation, internal = (
+        predictions, validation, internal, external = (
             [replace(model, model=name) for model, name in zip(found, options.names, strict=False)]
-            for found in (predictions, validation, internal)
+            for found in (predictions, validation, internal, external)
         )
     thresholds = {model.model: found for model, found in zip(predictions, released, strict=False)}
     if options.run and options.archive and (options.run / RECORD).exists():
@@ -133,6 +155,7 @@ def main(arguments: Sequence[str]) -> int:
     inputs = ReportInputs(
         validation=validation,
         internal=internal,
+        external=external,
         thresholds=thresholds or None,
         abstention={
             model.model: record
@@ -144,6 +167,7 @@ def main(arguments: Sequence[str]) -> int:
         rejected=options.rejected,
         archive=options.archive,
         run=options.run,
+        evidence=options.evidence,
     )
     settings = ReportSettings(
         title=options.title, checklist=options.checklist, draws=options.draws, seed=options.seed

@@ -7,7 +7,7 @@ from elbow_core.evaluation.report.rendering import Block, Heading, Paragraph, Ta
 from elbow_core.evaluation.report.tables import NAMES, UNDEFINED, estimate, number, p_value
 
 EXPLAINED = (
-    "Internal is the model's own test set; external are the images of this report, judged at the "
+    "Internal is the model's own test set, external one from elsewhere; both are judged at the "
     "same threshold. The sets are taken to share no patient. A difference of areas has the sum of "
     "DeLong's variances, one of proportions Newcombe's interval for independent sets (1998)."
 )

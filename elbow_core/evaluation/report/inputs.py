@@ -17,6 +17,8 @@ class ReportInputs:
     """Each model's predictions on its validation set: operating points and temperature."""
     internal: Sequence[Predictions] = ()
     """Each model's predictions on its own test set, where these images are an external set."""
+    external: Sequence[Predictions] = ()
+    """Each model's predictions on an external set, where these images are its own test set."""
     thresholds: Mapping[str, Mapping[str, float]] | None = None
     """Operating points of released models, by model and name; they precede ``validation``."""
     abstention: Mapping[str, AbstentionRecord] | None = None
@@ -31,6 +33,8 @@ class ReportInputs:
     """A prepared folder: the images of the worst errors."""
     run: Path | None = None
     """A run's directory, for the checklist."""
+    evidence: Sequence[Path] = ()
+    """Folders of further results of the same study, for the checklist: see `read_evidence`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from elbow_core.evaluation.report.rendering import (
     Picture,
     Table,
 )
+from elbow_core.evaluation.report.study_section import study_blocks
 from elbow_core.evaluation.report.subgroup_section import subgroup_blocks
 
 METHODS = (
@@ -47,6 +48,10 @@ METHODS = (
     "a gap, joined from those of its two groups (Zou and Donner 2008), holds for all pairs of the "
     "attribute at once. Holm's adjustment is over all attributes and metrics of a model. Only "
     "groups with ten patients, and so ten images, of each class that the metric needs are judged.",
+    "The images of a study are joined by the mean of their logits, by their maximum, and by a "
+    "logistic regression on validation studies with a ridge penalty (le Cessie and van Houwelingen "
+    "1992) towards the mean of logits. Each has thresholds of its own, chosen on validation "
+    "studies as those of images are.",
     "Thresholds and temperature come from validation or from the released model and were not "
     "changed for these images. Bands are pointwise.",
 )
@@ -72,7 +77,7 @@ def report_blocks(
         *_curves(models, pictures),
         *_comparisons(content),
         *external_blocks(content.external),
-        *_studies(models),
+        *study_blocks(models),
         *subgroup_blocks(models),
         *_flow(content.flow),
         *_worst(models, galleries),
@@ -170,20 +175,6 @@ def _comparisons(content: ReportContent) -> list[Block]:
     return [
         Heading(2, "Comparison of models"),
         tables.comparison_table(content.comparisons, caption),
-    ]
-
-
-def _studies(models: Mapping[str, ModelSummary]) -> list[Block]:
-    first = next(iter(models.values())).studies
-    if first is None:
-        return []
-    text = f"{first.studies} studies, {first.injured} injured: those with an injured image."
-    if first.mixed:
-        text += f" In {first.mixed} of them other images are labelled normal."
-    return [
-        Heading(2, "By study"),
-        Paragraph(text),
-        tables.studies_table(models, "At the default threshold"),
     ]
 
 

@@ -131,18 +131,6 @@ def comparison_table(comparisons: Sequence[Comparison], caption: str) -> Table:
     return Table(caption, header, tuple(rows), text_columns=(1, 3))
 
 
-def studies_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
-    """One row per model and per way of scoring a study from its images."""
-    rows = (
-        (f"{model}: {score} of its images", *(with_interval(of[name]) for name in GROUP_METRICS))
-        for model, found in models.items()
-        if found.studies is not None
-        for score, of in (("mean", found.studies.mean), ("highest", found.studies.highest))
-    )
-    header = ("Study's score", *(NAMES[name] for name in GROUP_METRICS))
-    return Table(caption, header, tuple(rows))
-
-
 def reasons(models: Mapping[str, ModelSummary]) -> tuple[str, ...]:
     """Explain each missing metric or interval of the results tables, one sentence each."""
     return tuple(

@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from elbow_core.dataset import open_archive, read_manifest, read_ungrouped
+from elbow_core.dataset import ManifestRow, open_archive, read_manifest
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.abstention import AbstentionRecord
-from elbow_core.evaluation.external import internal_of, validate_externally
-from elbow_core.evaluation.groupings import Grouping, attributes_of, groupings_of
+from elbow_core.evaluation.external import set_pairs, validate_externally
+from elbow_core.evaluation.groupings import (
+    Grouping,
+    attributes_of,
+    groupings_of,
+    views_of,
+)
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.operating_points import (
     operating_points,
@@ -21,7 +26,11 @@ from elbow_core.evaluation.operating_points import (
 )
 from elbow_core.evaluation.pairing import align
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.report.checklist import checklist_blocks, read_run
+from elbow_core.evaluation.report.checklist import (
+    checklist_blocks,
+    read_evidence,
+    read_run,
+)
 from elbow_core.evaluation.report.content import (
     ImageFlow,
     InputFile,
@@ -38,26 +47,19 @@ from elbow_core.evaluation.report.content import (
 from elbow_core.evaluation.report.figures import draw_figures, draw_gallery
 from elbow_core.evaluation.report.folder import report_folder
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
+from elbow_core.evaluation.report.notes import (
+    notes_on_abstention,
+    notes_on_patients,
+    ungrouped_images,
+)
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
+from elbow_core.evaluation.study_joins import join_studies
 from elbow_core.prepare import corrected_images
 from elbow_core.printable import plain_text
 from elbow_core.progress import track
 
-NO_PATIENTS = (
-    "No patient is named, so images count as independent; if some share a patient, the intervals "
-    "are too narrow."
-)
-UNGROUPED = (
-    "For {images} images of the prepared data nothing says whose they are, so each counts as a "
-    "patient of its own; if some share a patient, that patient may be in two splits, and the "
-    "intervals are too narrow."
-)
-CHOSEN_HERE = (
-    "{model}: the thresholds that leave images to the reader were chosen on these predictions, so "
-    "the realised shares are no test of their promise."
-)
 NO_INPUTS = ReportInputs()
 DEFAULT_SETTINGS = ReportSettings()
 
@@ -76,7 +78,7 @@ def write_report(
     ``inputs.fused`` is no model's, ``out`` holds other files or cannot be written, or another
     process is writing a report there.
     """
-    for model in (*predictions, *inputs.validation, *inputs.internal):
+    for model in (*predictions, *inputs.validation, *inputs.internal, *inputs.external):
         _require_drawable(model.model)
     _check_fused(inputs.fused, [model.model for model in predictions])
     with report_folder(Path(out)) as folder:
@@ -87,14 +89,15 @@ def _write_into(
     folder: Path, predictions: Sequence[Predictions], inputs: ReportInputs, settings: ReportSettings
 ) -> dict[str, Any]:
     validation = validation_of(predictions, inputs.validation)
-    internal = internal_of(predictions, inputs.internal)
-    files = input_files(predictions, validation.values(), internal.values())
+    pairs = set_pairs(predictions, inputs.internal, inputs.external)
+    files = input_files(predictions, validation.values(), inputs.internal, inputs.external)
     predictions, validation, mean = _with_mean(predictions, validation, inputs.fused)
     rows = None if inputs.manifest is None else read_manifest(inputs.manifest)
     attributes = {} if rows is None else attributes_of(predictions[0], rows)
     groupings, left_out = groupings_of(attributes)
     archive = None if inputs.archive is None else open_archive(inputs.archive)
     run = read_run(inputs.run)
+    evidence = read_evidence(inputs.evidence)
     rejected = None if inputs.rejected is None else read_rejected(inputs.rejected)
     # A manifest that was moved away from its prepared folder says nothing about corrections.
     corrected = None if inputs.manifest is None else corrected_images(Path(inputs.manifest).parent)
@@ -104,7 +107,8 @@ def _write_into(
         validation,
         inputs.thresholds,
         inputs.abstention or {},
-        internal,
+        pairs,
+        rows,
         groupings,
         left_out,
         mean,
@@ -122,7 +126,9 @@ def _write_into(
     _write_document(folder, "report", content.title, report_blocks(content, pictures, galleries))
     if settings.checklist:
         title = f"Reporting checklist: {content.title}"
-        _write_document(folder, "checklist", title, checklist_blocks(content, run))
+        _write_document(
+            folder, "checklist", title, checklist_blocks(content, written, run, evidence)
+        )
     _write(folder / "metrics.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
     return written
 
@@ -161,7 +167,8 @@ def report_content(
     validation: Mapping[str, Predictions],
     thresholds: Mapping[str, Mapping[str, float]] | None,
     abstention: Mapping[str, AbstentionRecord],
-    internal: Mapping[str, Predictions],
+    pairs: Mapping[str, tuple[Predictions, Predictions]],
+    rows: Sequence[ManifestRow] | None,
     groupings: Sequence[Grouping],
     notes: Sequence[str],
     mean: MeanOfModels,
@@ -172,19 +179,29 @@ def report_content(
 ) -> ReportContent:
     """Compute all numbers of a report over aligned predictions; ``notes`` are put into it.
 
-    ``ungrouped`` images of the prepared data count as patients of their own, since nothing says
-    whose they are.
+    ``pairs`` are the internal and the external set of each model that has both.
+
+    ``rows`` are those of the manifest, for the views of each study's images. ``ungrouped`` images
+    of the prepared data count as patients of their own, since nothing says whose they are.
     """
     first = predictions[0]
     models = {}
     for model in track(predictions, len(predictions), "metrics of models", brief=True):
         released = None if thresholds is None else thresholds.get(model.model)
         of_validation = validation.get(model.model)
+        points = operating_points(released, of_validation)
         models[model.model] = model_summary(
             model,
-            operating_points(released, of_validation),
+            points,
             None if of_validation is None else temperature_of(of_validation),
             groupings,
+            join_studies(
+                model,
+                points[DEFAULT].threshold,
+                of_validation,
+                None if rows is None else views_of(model, rows),
+                None if rows is None or of_validation is None else views_of(of_validation, rows),
+            ),
             settings.draws,
             settings.seed,
         )
@@ -192,23 +209,12 @@ def report_content(
             answered = abstention_summary(model, abstention[model.model])
             models[model.model] = replace(models[model.model], abstention=answered)
     defaults = [models[model.model].operating_points[DEFAULT].threshold for model in predictions]
-    by_name = {model.model: model for model in predictions}
     external = {
         name: validate_externally(
-            found,
-            by_name[name],
-            models[name].operating_points[DEFAULT].threshold,
-            settings.seed,
+            *pair, models[name].operating_points[DEFAULT].threshold, settings.seed
         )
-        for name, found in internal.items()
+        for name, pair in pairs.items()
     }
-    chosen_here = [
-        CHOSEN_HERE.format(model=model.model)
-        for model, file in zip(predictions, files, strict=False)
-        if model.model in abstention
-        and file.sha256
-        and file.sha256 == abstention[model.model].predictions_sha256
-    ]
     patients = first.keys("patient_id")
     known = patients[patients != ""]
     return ReportContent(
@@ -219,7 +225,11 @@ def report_content(
         normal=int(len(first) - first.label.sum()),
         draws=settings.draws,
         seed=settings.seed,
-        notes=[*_notes_on_patients(known.size, first, ungrouped), *chosen_here, *notes],
+        notes=[
+            *notes_on_patients(first, ungrouped),
+            *notes_on_abstention(predictions, files, abstention),
+            *notes,
+        ],
         models=models,
         comparisons=compare_models(predictions, defaults),
         mean=mean,
@@ -227,28 +237,6 @@ def report_content(
         flow=flow,
         inputs=files,
     )
-
-
-def _notes_on_patients(known: int, predictions: Predictions, ungrouped: int) -> list[str]:
-    notes = []
-    if not known:
-        notes.append(NO_PATIENTS)
-    elif unknown := len(predictions) - known:
-        notes.append(
-            f"{unknown} images name no patient; each of them counts as a patient of its own."
-        )
-    if ungrouped:
-        notes.append(UNGROUPED.format(images=ungrouped))
-    return notes
-
-
-def ungrouped_images(inputs: ReportInputs) -> int:
-    """Return how many images of the prepared data count as patients of their own, if it is known.
-
-    A manifest alone is that of the folder in which it lies.
-    """
-    folder = inputs.archive or (inputs.manifest and Path(inputs.manifest).parent)
-    return (read_ungrouped(Path(folder)) or 0) if folder else 0
 
 
 def _require_drawable(name: str) -> None:

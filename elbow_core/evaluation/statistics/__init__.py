@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         score_intervals,
         wilson,
     )
+    from elbow_core.evaluation.statistics.logistic import fit_logistic
     from elbow_core.evaluation.statistics.metrics import BinaryMetrics, binary_metrics
     from elbow_core.evaluation.statistics.multiplicity import holm
     from elbow_core.evaluation.statistics.multireader import (
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
         calibration_line,
         fit_recalibration,
         fit_temperature,
+        log_odds,
         recalibrate,
     )
     from elbow_core.evaluation.statistics.reliability import (
@@ -200,10 +202,12 @@ __all__ = [
     "expected_calibration_error",
     "feasible_confusions",
     "first_level",
+    "fit_logistic",
     "fit_recalibration",
     "fit_temperature",
     "holm",
     "implied_prevalence",
+    "log_odds",
     "mcnemar",
     "metric_intervals",
     "net_benefit_band",
@@ -287,6 +291,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "score_intervals",
             "wilson",
         ],
+        "logistic": ["fit_logistic"],
         "metrics": ["BinaryMetrics", "binary_metrics"],
         "multiplicity": ["holm"],
         "multireader": [
@@ -326,6 +331,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "calibration_line",
             "fit_recalibration",
             "fit_temperature",
+            "log_odds",
             "recalibrate",
         ],
         "reliability": [

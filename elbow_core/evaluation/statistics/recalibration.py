@@ -9,6 +9,7 @@ from scipy.special import expit, logit
 
 from elbow_core.evaluation.statistics.confusion import NO_NEGATIVES, NO_POSITIVES
 from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
+from elbow_core.evaluation.statistics.logistic import fit_logistic
 
 # A float32 sigmoid reaches 0 and 1, whose logits are infinite.
 CLIP = 1e-7
@@ -76,8 +77,8 @@ def calibration_line(labels: Labels, scores: Float[np.ndarray, " n"]) -> Calibra
         reason = NO_NEGATIVES if positive.all() else NO_POSITIVES
         return CalibrationLine(nan, nan, reason)
     x = log_odds(scores)
-    offset_only = _logistic(np.ones((x.size, 1)), positive, x)
-    line = _logistic(np.stack([np.ones_like(x), x], axis=1), positive, np.zeros_like(x))
+    offset_only = fit_logistic(np.ones((x.size, 1)), positive, x)
+    line = fit_logistic(np.stack([np.ones_like(x), x], axis=1), positive)
     if offset_only is None:
         return CalibrationLine(nan, nan, "the regression does not converge")
     if line is None:
@@ -100,9 +101,9 @@ def fit_recalibration(
         return None
     x = log_odds(scores)
     if not with_slope:
-        found = _logistic(np.ones((x.size, 1)), positive, x)
+        found = fit_logistic(np.ones((x.size, 1)), positive, x)
         return None if found is None else (float(found[0]), 1.0)
-    found = _logistic(np.stack([np.ones_like(x), x], axis=1), positive, np.zeros_like(x))
+    found = fit_logistic(np.stack([np.ones_like(x), x], axis=1), positive)
     return None if found is None else (float(found[0]), float(found[1]))
 
 
@@ -120,31 +121,3 @@ def _reason_without_slope(positive: np.ndarray, x: np.ndarray) -> str:
     if injured.min() >= normal.max() or injured.max() <= normal.min():
         return "the scores separate the classes"
     return "the regression does not converge"
-
-
-def _logistic(
-    design: Float64[np.ndarray, "n terms"], positive: np.ndarray, offset: np.ndarray
-) -> Float64[np.ndarray, " terms"] | None:
-    """Maximise the likelihood by Newton's method with step halving; None without a maximum."""
-
-    def loss(weights: np.ndarray) -> float:
-        return float(
-            np.logaddexp(0, -np.where(positive, 1, -1) * (design @ weights + offset)).sum()
-        )
-
-    weights = np.zeros(design.shape[1])
-    for _ in range(100):
-        fitted = expit(design @ weights + offset)
-        curvature = design.T @ (design * (fitted * (1 - fitted))[:, None])
-        if np.linalg.cond(curvature) > 1e12:
-            return None
-        step = np.linalg.solve(curvature, design.T @ (positive - fitted))
-        size = 1.0
-        while loss(weights + size * step) > loss(weights) and size > 1e-6:
-            size /= 2
-        weights = weights + size * step
-        if np.abs(step).max() < 1e-9:
-            return weights
-        if np.abs(weights).max() > 1e4:
-            return None
-    return None

@@ -7,6 +7,7 @@ import lazy_loader
 if TYPE_CHECKING:
     from elbow_core.evaluation.report.content.abstention import abstention_summary
     from elbow_core.evaluation.report.content.comparisons import compare_models
+    from elbow_core.evaluation.report.content.decisions import Metric
     from elbow_core.evaluation.report.content.flow import image_flow, read_rejected
     from elbow_core.evaluation.report.content.input_files import input_files
     from elbow_core.evaluation.report.content.metrics_json import metrics_json
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
         ImageFlow,
         InputFile,
         MeanOfModels,
-        Metric,
         ModelSummary,
         ReportContent,
         SubgroupSummary,
         WorstError,
     )
+    from elbow_core.evaluation.report.content.studies import JoinSummary, StudySummary
     from elbow_core.evaluation.report.content.summary import model_summary
 
 __all__ = [
@@ -36,10 +37,12 @@ __all__ = [
     "GapSummary",
     "ImageFlow",
     "InputFile",
+    "JoinSummary",
     "MeanOfModels",
     "Metric",
     "ModelSummary",
     "ReportContent",
+    "StudySummary",
     "SubgroupSummary",
     "WorstError",
     "abstention_summary",
@@ -57,6 +60,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "abstention": ["abstention_summary"],
         "comparisons": ["compare_models"],
+        "decisions": ["Metric"],
         "flow": ["image_flow", "read_rejected"],
         "input_files": ["input_files"],
         "metrics_json": ["metrics_json"],
@@ -69,13 +73,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "GapSummary",
             "ImageFlow",
             "MeanOfModels",
-            "Metric",
             "ModelSummary",
             "ReportContent",
             "InputFile",
             "SubgroupSummary",
             "WorstError",
         ],
+        "studies": ["JoinSummary", "StudySummary"],
         "summary": ["model_summary"],
     },
 )

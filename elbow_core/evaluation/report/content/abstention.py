@@ -5,11 +5,8 @@ from jaxtyping import Bool, Int64
 
 from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.report.content.structure import (
-    AbstentionSummary,
-    AnswerShare,
-    Metric,
-)
+from elbow_core.evaluation.report.content.decisions import Metric
+from elbow_core.evaluation.report.content.structure import AbstentionSummary, AnswerShare
 from elbow_core.evaluation.statistics import (
     LEFT,
     clusters_of,

@@ -13,6 +13,7 @@ def input_files(
     predictions: Sequence[Predictions],
     validation: Iterable[Predictions],
     internal: Iterable[Predictions] = (),
+    external: Iterable[Predictions] = (),
 ) -> list[InputFile]:
     """Return name, role, rows and digest of each file; predictions from memory go by their model.
 
@@ -22,6 +23,7 @@ def input_files(
     read = [(model, "predictions") for model in predictions]
     read += [(model, "validation") for model in validation]
     read += [(model, "internal test set") for model in internal]
+    read += [(model, "external set") for model in external]
     names = iter(shown_names([model.path for model, _ in read if model.path]))
     return [
         InputFile(next(names), role, len(model), sha256_of(Path(model.path)))

@@ -5,23 +5,26 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from elbow_core.evaluation.report.content.decisions import (
+    Decisions,
+    Metric,
+    Metrics,
+    OperatingPointSummary,
+)
 from elbow_core.evaluation.report.content.schema import SCHEMA
 from elbow_core.evaluation.report.content.structure import (
     AbstentionSummary,
     AnswerShare,
     CalibrationSummary,
     Comparison,
-    Decisions,
     GapSummary,
     ImageFlow,
     MeanOfModels,
-    Metric,
-    Metrics,
     ModelSummary,
     ReportContent,
-    StudySummary,
     SubgroupSummary,
 )
+from elbow_core.evaluation.report.content.studies import JoinSummary, StudySummary
 
 
 def metrics_json(content: ReportContent) -> dict[str, Any]:
@@ -53,12 +56,7 @@ def _model(model: ModelSummary) -> dict[str, Any]:
     written: dict[str, Any] = {
         **model.overall,
         "operating_points": {
-            name: {
-                "threshold": point.threshold,
-                "chosen_on": point.chosen_on,
-                **_decisions(point.decisions),
-            }
-            for name, point in model.operating_points.items()
+            name: _operating_point(point) for name, point in model.operating_points.items()
         },
         "calibration": _calibration(model.calibration),
         "studies": None if model.studies is None else _studies(model.studies),
@@ -100,6 +98,14 @@ def _answer_share(answer: AnswerShare) -> dict[str, Any]:
         "wanted": answer.wanted,
         "share": answer.share.value,
         **_interval(answer.share),
+    }
+
+
+def _operating_point(point: OperatingPointSummary) -> dict[str, Any]:
+    return {
+        "threshold": point.threshold,
+        "chosen_on": point.chosen_on,
+        **_decisions(point.decisions),
     }
 
 
@@ -150,8 +156,20 @@ def _studies(studies: StudySummary) -> dict[str, Any]:
         "studies": studies.studies,
         "injured": studies.injured,
         "mixed": studies.mixed,
-        "mean": _metrics(studies.mean),
-        "highest": _metrics(studies.highest),
+        "several": studies.several,
+        "joins": {name: _join(join) for name, join in studies.joins.items()},
+        "learnt": None if studies.learnt is None else dataclasses.asdict(studies.learnt),
+        "reason": studies.reason,
+    }
+
+
+def _join(join: JoinSummary) -> dict[str, Any]:
+    return {
+        "auroc": {"value": join.auroc.value, **_interval(join.auroc)},
+        "operating_points": {
+            name: _operating_point(point) for name, point in join.operating_points.items()
+        },
+        "differences": None if join.differences is None else dataclasses.asdict(join.differences),
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 def is_metrics_json(content: Any) -> bool:

@@ -4,38 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from elbow_core.evaluation.external import ExternalValidation
-from elbow_core.evaluation.statistics import BinaryMetrics, Confusion, Difference, Gap
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric with its 95 % interval, the interval's method and, for nan, the reason."""
-
-    value: float
-    low: float
-    high: float
-    method: str
-    reason: str
-
-
-Metrics = Mapping[str, Metric]
-
-
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """A confusion matrix and the metrics that it determines."""
-
-    confusion: Confusion
-    metrics: Metrics
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingPointSummary:
-    """A threshold, its origin, and the decisions at it."""
-
-    threshold: float
-    chosen_on: str
-    decisions: Decisions
+from elbow_core.evaluation.report.content.decisions import (
+    Decisions,
+    Metric,
+    Metrics,
+    OperatingPointSummary,
+)
+from elbow_core.evaluation.report.content.studies import StudySummary
+from elbow_core.evaluation.statistics import BinaryMetrics, Difference, Gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +48,6 @@ class CalibrationSummary:
     bins: Sequence[CalibrationBin]
     temperature: float | None
     after_temperature: RecalibratedSummary | None
-
-
-@dataclass(frozen=True, slots=True)
-class StudySummary:
-    """Metrics per study, scored by the mean and by the highest score of its images."""
-
-    studies: int
-    injured: int
-    mixed: int
-    mean: Metrics
-    highest: Metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,38 +7,34 @@ import numpy as np
 from elbow_core.evaluation.groupings import Grouping
 from elbow_core.evaluation.operating_points import OperatingPoint
 from elbow_core.evaluation.predictions import UNPARSED, Predictions
+from elbow_core.evaluation.report.content.decisions import (
+    OperatingPointSummary,
+    decisions,
+    metric,
+)
 from elbow_core.evaluation.report.content.gaps import gap_summaries
 from elbow_core.evaluation.report.content.structure import (
     AnswerSummary,
     CalibrationBin,
     CalibrationSummary,
-    Decisions,
-    Metric,
     ModelSummary,
-    OperatingPointSummary,
     RecalibratedSummary,
-    StudySummary,
     SubgroupSummary,
     WorstError,
 )
+from elbow_core.evaluation.report.content.studies import study_summary
 from elbow_core.evaluation.statistics import (
     ECE_BINS,
-    Interval,
     apply_temperature,
     binary_metrics,
     calibration_line,
     clusters_of,
-    confusion_counts,
-    confusion_metrics,
-    decision_intervals,
     expected_calibration_error,
-    metric_intervals,
     reliability_bins,
     score_intervals,
-    undefined_metrics,
     wilson,
 )
-from elbow_core.evaluation.studies import by_study
+from elbow_core.evaluation.study_joins import JoinedStudies
 from elbow_core.evaluation.subgroups import group_metrics
 
 WORST = 12
@@ -49,6 +45,7 @@ def model_summary(
     points: Mapping[str, OperatingPoint],
     temperature: float | None,
     groupings: Sequence[Grouping],
+    studies: JoinedStudies | None,
     draws: int,
     seed: int,
 ) -> ModelSummary:
@@ -66,7 +63,7 @@ def model_summary(
         for name, point in points.items()
     }
     of_scores = {
-        name: _metric(overall[name], interval, overall["undefined"].get(name, ""))
+        name: metric(overall[name], interval, overall["undefined"].get(name, ""))
         for name, interval in score_intervals(labels, scores, clusters, draws, seed).items()
     }
     return ModelSummary(
@@ -74,31 +71,13 @@ def model_summary(
         metrics={**point_summaries["default"].decisions.metrics, **of_scores},
         operating_points=point_summaries,
         calibration=calibration_summary(labels, scores, temperature),
-        studies=study_summary(predictions, threshold, draws, seed),
+        studies=None if studies is None else study_summary(studies, draws, seed),
         subgroups=subgroup_summaries(predictions, threshold, clusters, groupings),
         gaps=gap_summaries(predictions, threshold, clusters, groupings, seed),
         worst=worst_errors(predictions, threshold),
         answers=None
         if predictions.answer is None
         else answer_summary(predictions, clusters, draws, seed),
-    )
-
-
-def decisions(
-    labels: np.ndarray, predicted: np.ndarray, clusters: np.ndarray, draws: int, seed: int
-) -> Decisions:
-    """Return the 2 x 2 matrix of one set of decisions and its metrics."""
-    confusion = confusion_counts(labels, predicted)
-    values = {name: float(value) for name, value in confusion_metrics(*confusion).items()}
-    values["sensitivity"] = values["recall"]
-    reasons = undefined_metrics(*confusion)
-    intervals = decision_intervals(labels, predicted, clusters, draws, seed)
-    return Decisions(
-        confusion,
-        {
-            name: _metric(value, intervals[name], reasons.get(name, ""))
-            for name, value in values.items()
-        },
     )
 
 
@@ -157,32 +136,6 @@ def _recalibrated(labels: np.ndarray, scores: np.ndarray) -> RecalibratedSummary
     )
 
 
-def study_summary(
-    predictions: Predictions, threshold: float, draws: int, seed: int
-) -> StudySummary | None:
-    """Return the metrics per study; None if no image names its study."""
-    studies = by_study(predictions)
-    if studies is None:
-        return None
-    clusters = clusters_of(studies.patient_id)
-
-    def metrics(scores: np.ndarray) -> dict[str, Metric]:
-        values = binary_metrics(studies.label, scores, threshold)
-        intervals = metric_intervals(studies.label, scores, clusters, threshold, draws, seed)
-        return {
-            name: _metric(values[name], interval, values["undefined"].get(name, ""))
-            for name, interval in intervals.items()
-        }
-
-    return StudySummary(
-        studies=studies.label.size,
-        injured=int(studies.label.sum()),
-        mixed=studies.mixed,
-        mean=metrics(studies.mean),
-        highest=metrics(studies.highest),
-    )
-
-
 def subgroup_summaries(
     predictions: Predictions,
     threshold: float,
@@ -197,7 +150,7 @@ def subgroup_summaries(
             of = grouping.number == number
             found = group_metrics(labels[of], scores[of], scores[of] >= threshold, clusters[of])
             metrics = {
-                name: _metric(value, found.intervals[name]) for name, value in found.values.items()
+                name: metric(value, found.intervals[name]) for name, value in found.values.items()
             }
             summaries.append(
                 SubgroupSummary(grouping.attribute, group, found.images, found.injured, metrics)
@@ -218,7 +171,3 @@ def worst_errors(predictions: Predictions, threshold: float) -> list[WorstError]
         )
         for row in order
     ]
-
-
-def _metric(value: float, interval: Interval, reason: str = "") -> Metric:
-    return Metric(value, interval.low, interval.high, interval.method, reason or interval.reason)
