@@ -48,9 +48,9 @@ def evaluate_model(
     require_writable(out)
     released = scoring.read_released(model)
     own = None if internal is None else evaluation.read_predictions(internal)
-    name = own.model if own is not None else _name_of(model)
+    name = own.model if own is not None else name_of_model(model)
     data, part = _open(prepared, split)
-    _require_preprocessing(released.card.preprocessing.model_dump(mode="json"), data)
+    require_preprocessing(released.card.preprocessing.model_dump(mode="json"), data)
     seen = scoring.images_seen_by(model, released.card)
     if seen is None:
         lines = [f"{model}: does not list the images that it learnt from; nothing was compared"]
@@ -106,7 +106,8 @@ def _open(prepared: Path, split: str) -> tuple[PreparedData, str]:
     return data, split
 
 
-def _require_preprocessing(settings: dict[str, Any], data: PreparedData) -> None:
+def require_preprocessing(settings: dict[str, Any], data: PreparedData) -> None:
+    """Raise `ConfigError`, which says how to prepare them, for data prepared otherwise."""
     found = data.archive.settings
     if settings == found:
         return
@@ -121,7 +122,7 @@ def _require_preprocessing(settings: dict[str, Any], data: PreparedData) -> None
     )
 
 
-def _name_of(model: Path) -> str:
+def name_of_model(model: Path) -> str:
     """Return the name of the run that a `model` folder belongs to, or that of another folder."""
     resolved = model.resolve()
     return resolved.parent.name if resolved.name == "model" else resolved.name

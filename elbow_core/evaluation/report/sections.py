@@ -13,6 +13,7 @@ from elbow_core.evaluation.report.content import (
 )
 from elbow_core.evaluation.report.external_section import external_blocks
 from elbow_core.evaluation.report.headline import headline
+from elbow_core.evaluation.report.maps_section import MapsOfModel, maps_blocks
 from elbow_core.evaluation.report.rendering import (
     Block,
     Gallery,
@@ -56,6 +57,7 @@ def report_blocks(
     content: ReportContent,
     pictures: Mapping[str, Picture],
     galleries: Mapping[str, Gallery],
+    maps: Sequence[MapsOfModel] = (),
 ) -> list[Block]:
     """Return the blocks of a whole report; pictures by figure name, galleries by model."""
     models = content.models
@@ -76,6 +78,7 @@ def report_blocks(
         *subgroup_blocks(models),
         *_flow(content.flow),
         *_worst(models, galleries),
+        *maps_blocks(maps),
         Heading(2, "Methods"),
         Items(METHODS),
         _inputs(content.inputs),
