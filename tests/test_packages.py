@@ -34,6 +34,7 @@ COMMANDS = (
     "elbow_core.evaluation.localisation",
     "elbow_jax.train",
     "elbow_jax.evaluate",
+    "elbow_jax.explain",
     "elbow_jax.freeze",
     "elbow_jax.predict",
     "elbow_jax.porting",
@@ -45,6 +46,7 @@ COMMANDS = (
     "benchmarks.data",
     "benchmarks.compile",
     "benchmarks.learning",
+    "benchmarks.explanation",
     "benchmarks.labels",
 )
 SLOW_TO_IMPORT = {"jax", "flax", "matplotlib", "sklearn", "torch", "transformers"}
