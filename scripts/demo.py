@@ -75,6 +75,12 @@ class Demo:
         """The command that scores the test set with a finished run."""
         return ["-m", "elbow_jax.evaluate", "--run", str(self.runs / name), "--split", "test"]
 
+    def explain(self) -> list[str]:
+        """The command that draws where the ensemble sees injury in the test set."""
+        run, out = self.runs / "ensemble", self.runs / "maps"
+        command = ["-m", "elbow_jax.explain", "--run", str(run), "--split", "test"]
+        return [*command, "--no-pictures", "--batch-size", "32", "--out", str(out)]
+
     def write_report(self) -> list[str]:
         """The command that compares all models on the test set."""
         predictions = [str(self.predictions(name)) for name in MODELS]
@@ -83,6 +89,7 @@ class Demo:
         elbow = self.data / "elbow"
         files += ["--manifest", str(elbow / "manifest.csv")]  # subgroups
         files += ["--archive", str(elbow)]  # the pictures of the worst errors
+        files += ["--maps", str(self.runs / "maps/grad_cam")]  # where the ensemble looked in them
         options = ["--title", "Demo: synthetic elbows, test set", "--out", str(self.report)]
         return ["-m", "elbow_core.evaluation.report", *files, *options]
 
@@ -107,7 +114,7 @@ class Demo:
         }
         run(console, chains["convnext"], chains["efficientnet"] + chains["mobilenet"])
         console.rule("[bold]Fuse them", align="left")
-        run(console, [self.fuse(), self.evaluate("ensemble")])
+        run(console, [self.fuse(), self.evaluate("ensemble"), self.explain()])
         console.rule("[bold]Report", align="left")
         run(console, [self.write_report()])
 

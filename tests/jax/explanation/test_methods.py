@@ -62,7 +62,7 @@ def test_occlusion_of_a_linear_network_is_the_mean_loss_of_its_patches():
     image = rng.normal(size=(2, size, size, 1)).astype(np.float32)
 
     def logits_of(image: jax.Array) -> jax.Array:
-        return jnp.sum(image * weights, axis=(1, 2, 3))
+        return jnp.sum(image * weights[None], axis=(1, 2, 3))
 
     found = explanation.occlusion(logits_of, jnp.asarray(image), logits_of(jnp.asarray(image)))
     side, places = explanation.patch_places(size)

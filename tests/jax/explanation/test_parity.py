@@ -1,7 +1,8 @@
 """Grad-CAM and HiResCAM against pytorch-grad-cam on the torch twin with the same weights."""
 
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, get_args
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from elbow_jax import explanation, porting
-from elbow_jax.models import BACKBONES, ModelConfig
+from elbow_jax.models import BACKBONES, Backbone, ModelConfig
 from tests.support import tolerances
 from tests.support.random_networks import (
     ported,
@@ -21,13 +22,50 @@ from tests.support.random_networks import (
 )
 
 SIZE = 64
+METHODS = {"grad_cam": explanation.grad_cam, "hires_cam": explanation.hires_cam}
 EARLIER = {
-    "convnext_tiny": (("backbone", "cbam2"), lambda twin: twin.backbone.cbam[2]),
-    "efficientnetv2_s": (("backbone", "cbam0"), lambda twin: twin.backbone.cbam[0]),
-    "mobilenetv3_large": (("backbone", "narrow"), lambda twin: twin.backbone.narrow),
-    # Only its last maps.
+    "convnext_tiny": (("backbone", "cbam2"), lambda backbone: backbone.cbam[2]),
+    "efficientnetv2_s": (("backbone", "cbam0"), lambda backbone: backbone.cbam[0]),
+    "mobilenetv3_large": (("backbone", "narrow"), lambda backbone: backbone.narrow),
 }
-LAST = ("convnext_tiny", "efficientnetv2_s", "mobilenetv3_large")
+"""A layer of each network at which the gradient is not one for all pixels; in Flax and in torch."""
+
+Maps = dict[str, dict[str, np.ndarray]]
+"""Before ReLU, by method and layer."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A twin, its layers in the order in which it runs them, images, and the maps in JAX."""
+
+    twin: nn.Module
+    layers: dict[str, nn.Module]
+    image: np.ndarray
+    maps: Maps
+
+
+@cache
+def case(backbone: Backbone) -> Case:
+    config = ModelConfig(backbone=backbone, variant="small")
+    twin: Any = random_twin(config)
+    module, variables = ported(config, twin)
+    image = random_images(2, SIZE, SIZE)
+    layers = explanation.feature_layers(module, variables, image)
+    if backbone == "fusion":
+        assert list(layers) == list(BACKBONES)
+        of_twin = {name: getattr(twin, name).cbam[-1] for name in BACKBONES}
+    else:
+        earlier, of_backbone = EARLIER[backbone]
+        layers = {"earlier": earlier, "last": layers["backbone"]}
+        of_twin = {"earlier": of_backbone(twin.backbone), "last": twin.backbone.cbam[-1]}
+    found = jax.jit(partial(explanation.feature_maps, module, layers=layers))(variables, image)
+    with torch.no_grad():
+        assert relative_error(found.logits, twin(to_nchw(image))[0]) < tolerances.NETWORK
+    maps = {
+        method: {name: np.asarray(cam(found.maps[name], found.gradients[name])) for name in layers}
+        for method, cam in METHODS.items()
+    }
+    return Case(twin, of_twin, image, maps)
 
 
 class Logits(nn.Module):
@@ -41,44 +79,34 @@ class Logits(nn.Module):
         return self.twin(image)[0][:, None]
 
 
-def library_maps(
-    twin: nn.Module, layers: dict[str, nn.Module], image: np.ndarray
-) -> dict[str, dict[str, np.ndarray]]:
-    """Maps before ReLU and scaling of pytorch-grad-cam, by method and layer."""
-    porting.define_missing_torchvision_operators()
-    library: Any = pytest.importorskip(
-        "pytorch_grad_cam", reason="pytorch-grad-cam is installed by `make test` alone"
-    )
-    found: dict[str, dict[str, np.ndarray]] = {}
+def maps_of_library(given: Case, library: Any) -> Maps:
+    found: Maps = {}
     for method, kind in (("grad_cam", library.GradCAM), ("hires_cam", library.HiResCAM)):
-        cam = kind(model=Logits(twin), target_layers=list(layers.values()))
-        cam(to_nchw(image), targets=[lambda output: output[0]] * len(image))
+        cam = kind(model=Logits(given.twin), target_layers=list(given.layers.values()))
+        cam(to_nchw(given.image), targets=[lambda output: output[0]] * len(given.image))
         recorded = cam.activations_and_grads
-        maps = {}
-        for name, activations, gradients in zip(
-            layers, recorded.activations, recorded.gradients, strict=True
+        found[method] = {}
+        for name, *arrays in zip(
+            given.layers, recorded.activations, recorded.gradients, strict=True
         ):
-            arrays = (part.detach().numpy() for part in (activations, gradients))
-            maps[name] = cam.get_cam_image(None, None, None, *arrays, False)
+            parts = (array.detach().numpy() for array in arrays)
+            found[method][name] = cam.get_cam_image(None, None, None, *parts, False)
         recorded.release()
-        found[method] = maps
     return found
 
 
-def hook_maps(
-    twin: nn.Module, layers: dict[str, nn.Module], image: np.ndarray
-) -> dict[str, dict[str, np.ndarray]]:
-    """The same, by the papers' formulas on torch's own gradients."""
+def maps_of_formulas(given: Case) -> Maps:
+    """The papers' formulas on torch's own gradients."""
     kept: dict[str, torch.Tensor] = {}
     hooks = [
         layer.register_forward_hook(lambda _, __, output, name=name: kept.update({name: output}))
-        for name, layer in layers.items()
+        for name, layer in given.layers.items()
     ]
-    logits, _ = twin(to_nchw(image))
+    logits, _ = given.twin(to_nchw(given.image))
     gradients = torch.autograd.grad(logits.sum(), list(kept.values()))
     for hook in hooks:
         hook.remove()
-    found: dict[str, dict[str, np.ndarray]] = {"grad_cam": {}, "hires_cam": {}}
+    found: Maps = {method: {} for method in METHODS}
     for (name, values), gradient in zip(kept.items(), gradients, strict=True):
         weights = gradient.mean((2, 3), keepdim=True)
         found["grad_cam"][name] = (weights * values).sum(1).detach().numpy()
@@ -86,47 +114,25 @@ def hook_maps(
     return found
 
 
-def assert_equal_maps(
-    config: ModelConfig,
-    layers: dict[str, tuple[str, ...]],
-    of_twin: dict[str, nn.Module],
-    twin: Any,
-) -> None:
-    module, variables = ported(config, twin)
-    image = random_images(2, SIZE, SIZE)
-    compute = jax.jit(partial(explanation.feature_maps, module, layers=layers))
-    found = compute(variables, image)
-    references = [library_maps(twin, of_twin, image), hook_maps(twin, of_twin, image)]
-    for name in layers:
-        for method, function in (
-            ("grad_cam", explanation.grad_cam),
-            ("hires_cam", explanation.hires_cam),
-        ):
-            maps = np.asarray(function(found.maps[name], found.gradients[name]))
-            for reference in references:
-                assert relative_error(maps, reference[method][name]) < tolerances.NETWORK
-    with torch.no_grad():
-        assert relative_error(found.logits, twin(to_nchw(image))[0]) < tolerances.NETWORK
+def assert_equal(maps: Maps, expected: Maps) -> None:
+    for method in METHODS:
+        assert maps[method].keys() == expected[method].keys()
+        for name, values in maps[method].items():
+            assert relative_error(values, expected[method][name]) < tolerances.NETWORK
 
 
-@pytest.mark.parametrize("backbone", LAST)
-def test_maps_of_the_last_and_an_earlier_layer_equal_pytorch_grad_cams(backbone):
-    config = ModelConfig(backbone=backbone, variant="small")
-    twin: Any = random_twin(config)
-    module, variables = ported(config, twin)
-    last = explanation.feature_layers(module, variables, random_images(1, SIZE, SIZE))
-    earlier, of_twin = EARLIER[backbone]
-    layers = {"last": last["backbone"], "earlier": earlier}
-    assert_equal_maps(
-        config, layers, {"last": twin.backbone.cbam[-1], "earlier": of_twin(twin)}, twin
-    )
+@pytest.mark.parametrize("backbone", get_args(Backbone))
+def test_maps_are_those_of_the_papers_formulas_in_torch(backbone):
+    given = case(backbone)
+    assert_equal(given.maps, maps_of_formulas(given))
+    if "earlier" in given.layers:
+        pair = (maps["earlier"] for maps in given.maps.values())
+        assert relative_error(*pair) > 0.01  # the two methods differ there
 
 
-def test_maps_of_the_fusions_backbones_equal_pytorch_grad_cams():
-    config = ModelConfig(backbone="fusion", variant="small")
-    twin: Any = random_twin(config)
-    module, variables = ported(config, twin)
-    layers = explanation.feature_layers(module, variables, random_images(1, SIZE, SIZE))
-    assert list(layers) == list(BACKBONES)
-    of_twin = {name: getattr(twin, name).cbam[-1] for name in BACKBONES}
-    assert_equal_maps(config, layers, of_twin, twin)
+@pytest.mark.parametrize("backbone", get_args(Backbone))
+def test_maps_are_those_of_pytorch_grad_cam(backbone):
+    porting.define_missing_torchvision_operators()
+    library = pytest.importorskip("pytorch_grad_cam", reason="`make test` installs it")
+    given = case(backbone)
+    assert_equal(given.maps, maps_of_library(given, library))
