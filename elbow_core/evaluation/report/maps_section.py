@@ -25,8 +25,8 @@ _LONG_SIDE = 288
 NO_PROOF = (
     "A heat map shows which parts of an image raise the network's score. It is not the outline of "
     "an injury, not a second opinion, and no proof that the score is right or is given for the "
-    "right reason: `python -m elbow_core.evaluation.localisation` measures how often such maps lie "
-    "where the injury is."
+    "right reason. How often such maps lie where the injury is, a report of "
+    "elbow_core.evaluation.localisation measures."
 )
 
 
