@@ -28,7 +28,7 @@ class Explained:
     """P(injury)."""
     maps: dict[str, Float32[np.ndarray, "size size"]]
     """Evidence for injury, never negative, by set: see `elbow_jax.explanation.sets_of`."""
-    gates: dict[str, Float32[np.ndarray, "h w"]]
+    gates: dict[str, Float32[np.ndarray, "_ _"]]
     """CBAM's gates of the pixels, 0..1, by their path in the network."""
     attributed: float
     """The sum of the integrated gradients; 0 without them."""

@@ -18,7 +18,7 @@ Colour = UInt8[np.ndarray, "rows columns 3"]
 def draw_sheet(
     grey: UInt8[np.ndarray, "rows columns"],
     image: MappedImage,
-    rows: Sequence[Mapping[str, Float32[np.ndarray, "height width"]]],
+    rows: Sequence[Mapping[str, Float32[np.ndarray, "_ _"]]],
     shown: str,
 ) -> Colour:
     """Return a sheet, blue, green, red: the radiograph, then a row of titled maps over it for each

@@ -133,7 +133,7 @@ def test_maps_of_a_run_are_those_of_its_report(workspace, explained, tmp_path):
         (["--model", "{run}/model", "{image}", "{image}"], "is given twice"),
         (["--model", "{run}/model", "{images}", "--batch-size", "0"], "not at least 1"),
         (["--model", "{run}/model", "{images}", "--random-weights=-1"], "is no seed"),
-        (["--model", "{run}/model", "--data", "{run}"], "manifest"),
+        (["--model", "{run}/model", "--data", "{run}"], "index.json"),
         (["--run", "{run}/nowhere"], "nowhere"),
         (["--run", "{run}", "--root", "{run}"], "--root the folder that the data were prepared"),
     ],

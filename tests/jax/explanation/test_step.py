@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -42,8 +43,8 @@ def test_sets_are_those_that_are_named(case):
 def test_integrated_gradients_are_complete(case):
     """Of every backbone together: their sum is the difference of the network's own logits."""
     module, variables, grey, found = case
-    logits, _ = module.apply(variables, normalise(grey))
-    black, _ = module.apply(variables, normalise(np.zeros_like(grey)))
+    logits, _ = module.apply(variables, normalise(jnp.asarray(grey)))
+    black, _ = module.apply(variables, normalise(jnp.zeros_like(grey)))
     assert relative_error(found.logits, logits) < tolerances.NETWORK
     np.testing.assert_allclose(found.difference, logits - black, rtol=1e-3, atol=1e-4)
     assert (np.abs(found.difference) > 0.01).all()
@@ -70,13 +71,13 @@ def test_gates_are_those_of_every_cbam_and_lie_between_0_and_1(case):
 def test_joined_map_adds_the_evidence_of_the_backbones_with_its_sign(case):
     module, variables, grey, found = case
     layers = explanation.feature_layers(module, variables, np.zeros((1, SIZE, SIZE, 1), np.float32))
-    features = explanation.feature_maps(module, variables, normalise(grey), layers)
+    features = explanation.feature_maps(module, variables, normalise(jnp.asarray(grey)), layers)
     total = np.zeros((2, SIZE, SIZE))
     for name in BACKBONES:
         signed = explanation.hires_cam(features.maps[name], features.gradients[name])
         share = signed.shape[1] * signed.shape[2] / SIZE**2
         total += share * np.asarray(explanation.enlarge(signed, SIZE))
-        alone = np.asarray(explanation.enlarge(np.maximum(signed, 0), SIZE))
+        alone = np.asarray(explanation.enlarge(jnp.maximum(signed, 0), SIZE))
         np.testing.assert_allclose(found.maps[f"hires_cam_{name}"], alone, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(found.maps["hires_cam"], np.maximum(total, 0), rtol=1e-3, atol=1e-5)
 
