@@ -135,7 +135,8 @@ def main(arguments: Sequence[str]) -> int:
     for line in describe_passed_over(passed_over):
         print(line, file=sys.stderr)
     if paths:
-        model, released = options.model, scoring.read_released(options.model)
+        model = Path(options.model)
+        released = scoring.read_released(model)
         source = explanation.read_images(
             paths, released.card.preprocessing, options.batch_size, rejected
         )

@@ -84,7 +84,8 @@ def alternate(
     first: Callable[[], Any], second: Callable[[], Any], turns: int
 ) -> tuple[float, float]:
     """Return the median CPU time of each function in seconds, called in turns after one call."""
-    first(), second()
+    for function in (first, second):
+        function()
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(turns):
         for function, found in zip((first, second), times, strict=True):
@@ -97,13 +98,13 @@ def alternate(
 
 def passes_line(size: int) -> str:
     """Return how often the other methods run the network on an image."""
-    from elbow_jax.explanation import describe_method, patch_places
+    from elbow_jax.explanation import STEPS, patch_places
 
     passes = len(patch_places(size)[1])
     return (
         f"occlusion at {size} pixels: {passes + 1} forward passes an image; "
-        f"{describe_method('integrated_gradients', size)}: one forward and one backward pass each, "
-        "and two forward passes"
+        f"integrated gradients: {STEPS} forward and backward passes and "
+        "two forward passes"
     )
 
 

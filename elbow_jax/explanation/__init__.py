@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         feature_maps,
         logits_of_backbones,
     )
-    from elbow_jax.explanation.integrated_gradients import integrated_gradients
+    from elbow_jax.explanation.integrated_gradients import STEPS, integrated_gradients
     from elbow_jax.explanation.methods import METHODS, sets_of
     from elbow_jax.explanation.occlusion import occlusion, patch_places
     from elbow_jax.explanation.sources import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHODS",
+    "STEPS",
     "Explained",
     "Explainer",
     "FeatureMaps",
@@ -62,7 +63,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "class_activation": ["enlarge", "grad_cam", "hires_cam"],
         "explainer": ["Explained", "Explainer", "describe_method"],
         "feature_maps": ["FeatureMaps", "feature_layers", "feature_maps", "logits_of_backbones"],
-        "integrated_gradients": ["integrated_gradients"],
+        "integrated_gradients": ["STEPS", "integrated_gradients"],
         "methods": ["METHODS", "sets_of"],
         "occlusion": ["occlusion", "patch_places"],
         "sources": ["Originals", "Source", "archived_images", "read_images"],
