@@ -24,6 +24,8 @@ from elbow_jax.config import TrainConfig
 from elbow_jax.external import name_of_model, require_preprocessing
 from elbow_jax.predict import find_images
 
+COMPLETE = 0.01  # of the difference of logits: beyond it, the integral was too coarse
+MOST_STEPS = 4096
 _MOST_LETTERS = 80  # of a network's name; that of a backbone may follow
 
 
@@ -37,6 +39,8 @@ class Settings:
     random_weights: int | None
     """Seed of random weights in place of the model's; None: the model's."""
     with_pictures: bool
+    steps: int
+    """Points of the path of integrated gradients."""
 
 
 def explain(
@@ -52,11 +56,19 @@ def explain(
     if settings.random_weights is not None:
         module = networks.build(card.architecture, "float32")
         variables = networks.initialise(module, card.preprocessing.size, settings.random_weights)
-    explainer = explanation.Explainer(card, variables, settings.methods, settings.batch_size)
+    explainer = explanation.Explainer(
+        card, variables, settings.methods, settings.batch_size, settings.steps
+    )
     weights = "trained" if settings.random_weights is None else "random"
     with explanation.explained_folder(settings.out) as folder:
         writer = explanation.SetsWriter(
-            folder, card, settings.methods, _network_name(model), weights, settings.with_pictures
+            folder,
+            card,
+            settings.methods,
+            _network_name(model),
+            weights,
+            settings.with_pictures,
+            settings.steps,
         )
         found = explainer.explain(
             source.batches, lambda position: source.image_of(position).image_id
@@ -123,6 +135,7 @@ def main(arguments: Sequence[str]) -> int:
         options.batch_size,
         options.random_weights,
         not options.no_pictures,
+        options.steps,
     )
     paths, passed_over = find_images(options.images) if options.images else ([], {})
     _require_different(paths)
@@ -149,6 +162,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {unread} entries passed over may be radiographs", file=sys.stderr)
     if (error := writer.incompleteness()) is not None:
         print(f"integrated gradients: their sums are off by at most {error:.2%} of what they share")
+        if error > COMPLETE:
+            print(f"integrated gradients: above {COMPLETE:.0%}; give more --steps", file=sys.stderr)
     print(f"heat maps: {settings.out}")
     return 2 if rejected or unread else 0
 
@@ -170,6 +185,8 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
     """End the command where options do not belong together."""
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
+    if not 1 <= options.steps <= MOST_STEPS:
+        raise ConfigError(f"--steps: {options.steps} is not from 1 to {MOST_STEPS}")
     if options.random_weights is not None and not 0 <= options.random_weights < 2**32:
         raise ConfigError(f"--random-weights: {options.random_weights} is no seed from 0 to 2^32-1")
     if options.run is not None and options.images:
@@ -231,6 +248,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--no-pictures", action="store_true", help="write the numbers alone, not the pictures"
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=explanation.STEPS,
+        metavar="N",
+        help="points of the path of integrated gradients; each costs a forward and a backward pass",
     )
     parser.add_argument("--batch-size", type=int, default=8)
     return parser

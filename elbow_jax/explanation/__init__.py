@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         feature_maps,
         logits_of_backbones,
     )
-    from elbow_jax.explanation.integrated_gradients import STEPS, integrated_gradients
-    from elbow_jax.explanation.methods import METHODS, sets_of
+    from elbow_jax.explanation.integrated_gradients import integrated_gradients
+    from elbow_jax.explanation.methods import METHODS, STEPS, sets_of
     from elbow_jax.explanation.occlusion import occlusion, patch_places
     from elbow_jax.explanation.sources import (
         Originals,
@@ -63,8 +63,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "class_activation": ["enlarge", "grad_cam", "hires_cam"],
         "explainer": ["Explained", "Explainer", "describe_method"],
         "feature_maps": ["FeatureMaps", "feature_layers", "feature_maps", "logits_of_backbones"],
-        "integrated_gradients": ["STEPS", "integrated_gradients"],
-        "methods": ["METHODS", "sets_of"],
+        "integrated_gradients": ["integrated_gradients"],
+        "methods": ["METHODS", "STEPS", "sets_of"],
         "occlusion": ["occlusion", "patch_places"],
         "sources": ["Originals", "Source", "archived_images", "read_images"],
         "step": ["make_explain_step"],

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64, Int32
 from elbow_core.errors import ConfigError, UserError
 from elbow_jax import networks
 from elbow_jax.explanation.feature_maps import feature_layers
-from elbow_jax.explanation.integrated_gradients import STEPS
+from elbow_jax.explanation.methods import STEPS
 from elbow_jax.explanation.occlusion import patch_places
 from elbow_jax.explanation.step import Explanation, make_explain_step
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding, to_devices
@@ -44,12 +44,20 @@ class Explainer:
         variables: of its network; other ones than the model's are a baseline.
         methods: some of `elbow_jax.explanation.METHODS`.
         batch_size: images in every batch.
+        steps: points of the path of integrated gradients.
 
     Raises:
         ConfigError: if the network has no feature map, or one of a single pixel.
     """
 
-    def __init__(self, card: ModelCard, variables: Any, methods: Sequence[str], batch_size: int):
+    def __init__(
+        self,
+        card: ModelCard,
+        variables: Any,
+        methods: Sequence[str],
+        batch_size: int,
+        steps: int = STEPS,
+    ) -> None:
         module = networks.build(card.architecture, "float32")
         size = card.preprocessing.size
         image = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
@@ -58,7 +66,7 @@ class Explainer:
         except ValueError as error:
             raise ConfigError(f"{card.architecture.backbone}: {error}") from error
         self._mesh = make_mesh(batch_size)
-        self._step = compile_in_thread(jax.jit(make_explain_step(module, methods, layers)))
+        self._step = compile_in_thread(jax.jit(make_explain_step(module, methods, layers, steps)))
         self._variables = jax.device_put(variables, replicated_sharding(self._mesh))
 
     def explain(
@@ -88,7 +96,7 @@ class Explainer:
             yield from _images(*pending, name_of)
 
 
-def describe_method(method: str, size: int) -> str:
+def describe_method(method: str, size: int, steps: int = STEPS) -> str:
     """Return a method in words, with the settings that matter, for images of this size."""
     if method == "occlusion":
         side, places = patch_places(size)
@@ -96,7 +104,7 @@ def describe_method(method: str, size: int) -> str:
     return {
         "grad_cam": "Grad-CAM, last feature map",
         "hires_cam": "HiResCAM, last feature map",
-        "integrated_gradients": f"integrated gradients from black in {STEPS} steps, positive part",
+        "integrated_gradients": f"integrated gradients from black in {steps} steps, positive part",
     }[method]
 
 

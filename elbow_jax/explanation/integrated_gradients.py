@@ -8,15 +8,12 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float32, PyTree
 
-STEPS = 64
-"""Points of the path at which the gradient is taken: each is a forward and a backward pass."""
-
 
 def integrated_gradients(
     logits_of: Callable[[PyTree], Float32[Array, " b"]],
     images: PyTree,
     baselines: PyTree,
-    steps: int = STEPS,
+    steps: int,
 ) -> PyTree:
     """Return the attribution of each pixel, in the shapes of ``images``.
 
@@ -28,7 +25,7 @@ def integrated_gradients(
         logits_of: the network, from images to one logit each.
         images: normalised intensities [B, H, W, C], or several such arrays that enter it.
         baselines: the images in which there is nothing to see, of the same shapes.
-        steps: points of the integral.
+        steps: points of the integral, each a forward and a backward pass.
 
     Reference: Sundararajan et al., "Axiomatic attribution for deep networks", ICML 2017,
     arXiv:1703.01365.

@@ -6,6 +6,9 @@ from elbow_jax.models import BACKBONES, Backbone
 
 METHODS = ("grad_cam", "hires_cam", "occlusion", "integrated_gradients")
 
+STEPS = 256
+"""Points of the path of integrated gradients, unless another number is asked for."""
+
 _OF_BACKBONES = ("grad_cam", "hires_cam", "integrated_gradients")  # in the fusion network too
 
 

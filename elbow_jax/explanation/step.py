@@ -21,6 +21,7 @@ from elbow_jax.explanation.feature_maps import (
     logits_of_backbones,
 )
 from elbow_jax.explanation.integrated_gradients import integrated_gradients
+from elbow_jax.explanation.methods import STEPS
 from elbow_jax.explanation.occlusion import occlusion
 from elbow_jax.steps import normalise
 
@@ -48,7 +49,7 @@ class Explanation(NamedTuple):
 
 
 def make_explain_step(
-    module: nn.Module, methods: Sequence[str], layers: Mapping[str, Layer]
+    module: nn.Module, methods: Sequence[str], layers: Mapping[str, Layer], steps: int = STEPS
 ) -> Callable[[Any, Mapping[str, Array]], Explanation]:
     """Return the pure function ``explain_step(variables, batch) -> Explanation``, in float32.
 
@@ -58,6 +59,7 @@ def make_explain_step(
         module: the network.
         methods: some of `METHODS`.
         layers: those whose output counts as the feature map: see `feature_layers`.
+        steps: points of the path of integrated gradients.
     """
 
     def explain_step(variables: Any, batch: Mapping[str, Array]) -> Explanation:
@@ -78,7 +80,7 @@ def make_explain_step(
                 maps[method] = occlusion(logits_of, image, found.logits)
             else:
                 gradients, attributed, difference = _gradients(
-                    module, variables, grey, found.logits, list(layers)
+                    module, variables, grey, found.logits, list(layers), steps
                 )
                 maps |= gradients
         positive = {name: jnp.maximum(values, 0.0) for name, values in maps.items()}
@@ -111,6 +113,7 @@ def _gradients(
     grey: UInt8[Array, "b size size 1"],
     logits: Float32[Array, " b"],
     backbones: Sequence[str],
+    steps: int,
 ) -> tuple[Maps, Float32[Array, " b"], Float32[Array, " b"]]:
     """Return integrated gradients of each backbone and of all, their sum, and what it should be."""
     image, black = normalise(grey), normalise(jnp.zeros_like(grey))
@@ -119,7 +122,7 @@ def _gradients(
         return logits_of_backbones(module, variables, images)
 
     images, baselines = (dict.fromkeys(backbones, values) for values in (image, black))
-    parts: Any = integrated_gradients(logits_of, images, baselines)
+    parts: Any = integrated_gradients(logits_of, images, baselines, steps)
     parts = {name: values.sum(axis=-1) for name, values in parts.items()}
     whole = sum_of(parts.values())
     maps = {"integrated_gradients": whole}

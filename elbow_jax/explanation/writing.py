@@ -20,7 +20,7 @@ from elbow_core.evaluation.heat_maps import CARD, MAP_NAME, MapsWriter
 from elbow_core.evaluation.pages import OwnFolder, own_folder, require_own_folder
 from elbow_core.tables import write_csv_table
 from elbow_jax.explanation.explainer import Explained, describe_method
-from elbow_jax.explanation.methods import METHODS, sets_of
+from elbow_jax.explanation.methods import METHODS, STEPS, sets_of
 from elbow_jax.explanation.sheets import draw_sheet, gate_title, stretched
 from elbow_jax.explanation.sources import Source
 from elbow_jax.models import BACKBONES
@@ -71,6 +71,7 @@ class SetsWriter:
         network: the name of the network on the cards.
         weights: whether they are the model's.
         with_pictures: whether sheets are drawn.
+        steps: points of the path of integrated gradients.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class SetsWriter:
         network: str,
         weights: Literal["trained", "random"],
         with_pictures: bool,
+        steps: int = STEPS,
     ) -> None:
         self._folder = folder
         self._methods = tuple(methods)
@@ -93,7 +95,7 @@ class SetsWriter:
                 self._sets[name] = MapsWriter(
                     folder / name,
                     format=1,
-                    method=describe_method(method, size),
+                    method=describe_method(method, size, steps),
                     network=f"{network}: {part}" if part else network,
                     weights=weights,
                     height=size,

@@ -23,7 +23,7 @@ def explained(workspace, tmp_path_factory) -> Path:
     """The test split of a finished run by all methods; read-only."""
     out = tmp_path_factory.mktemp("explained") / "out"
     arguments = ["--run", str(workspace / "run"), "--root", str(workspace / "images")]
-    arguments += ["--method", *METHODS, "--out", str(out), "--batch-size", "8"]
+    arguments += ["--method", *METHODS, "--out", str(out), "--batch-size", "8", "--steps", "512"]
     assert status_of(explain, *arguments) == 0
     return out
 
@@ -134,6 +134,7 @@ def test_maps_of_a_run_are_those_of_its_report(workspace, explained, tmp_path):
         (["--model", "{run}/model", "{images}", "--batch-size", "0"], "not at least 1"),
         (["--model", "{run}/model", "{images}", "--random-weights=-1"], "is no seed"),
         (["--model", "{run}/model", "--data", "{run}"], "index.json"),
+        (["--model", "{run}/model", "{images}", "--steps", "0"], "is not from 1 to"),
         (["--run", "{run}/nowhere"], "nowhere"),
         (["--run", "{run}", "--root", "{run}"], "--root the folder that the data were prepared"),
     ],

@@ -23,7 +23,7 @@ def case() -> tuple[Any, Any, np.ndarray, Any]:
     module, variables = ported(FUSION, random_twin(FUSION))
     grey = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 1), np.uint8)
     layers = explanation.feature_layers(module, variables, np.zeros((1, SIZE, SIZE, 1), np.float32))
-    step = explanation.make_explain_step(module, explanation.METHODS, layers)
+    step = explanation.make_explain_step(module, explanation.METHODS, layers, steps=64)
     return module, variables, grey, jax.jit(step)(variables, {"image": grey})
 
 
