@@ -105,3 +105,29 @@ def test_maps_of_other_images_are_refused_and_missing_ones_are_counted(inputs, t
         capsys, __main__, *arguments(inputs, tmp_path / "out2", str(tmp_path / "two"))
     )
     assert "has no map of an image of this report" in line
+
+
+def measures(value: float | None) -> dict:
+    names = ("pointing", "pointing_tolerant", "energy", "iou", "froc_mean")
+    return {name: {"value": value, "low": 0.25, "high": 0.75, "reason": ""} for name in names}
+
+
+def test_table_of_a_localisation_report_stands_beside_the_maps(inputs, tmp_path, capsys):
+    sets = {
+        "Grad-CAM, convnext": {"measures": measures(0.5)},
+        "prior": {"measures": measures(None)},
+    }
+    path = tmp_path / "localisation.json"
+    path.write_text(json.dumps({"schema": 1, "kind": "localisation", "sets": sets}))
+    options = ["--localisation", str(path)]
+    given = arguments(inputs, tmp_path / "out", "maps")
+    assert status_of(__main__, *given, *options) == 0
+    text = (tmp_path / "out/report.md").read_text()
+    cells = " | ".join(["0.500 (0.250 to 0.750)"] * 5)
+    assert f"| Grad-CAM, convnext | {cells} |" in text
+    assert "| prior | – | – | – | – | – |" in text
+    line = refusal_of(capsys, __main__, *arguments(inputs, tmp_path / "out"), *options)
+    assert "measures heat maps; give --maps too" in line
+    path.write_text(json.dumps({"schema": 1, "kind": "readers"}))
+    line = refusal_of(capsys, __main__, *given, *options)
+    assert "is not a localisation.json" in line

@@ -99,6 +99,12 @@ def main(arguments: Sequence[str]) -> int:
         "elbow_jax.explain; they need --archive",
     )
     parser.add_argument(
+        "--localisation",
+        type=Path,
+        metavar="JSON",
+        help="localisation.json of elbow_core.evaluation.localisation on these maps, for its table",
+    )
+    parser.add_argument(
         "--checklist", action="store_true", help="also write a checklist after TRIPOD+AI and CLAIM"
     )
     parser.add_argument(
@@ -153,6 +159,7 @@ def main(arguments: Sequence[str]) -> int:
         rejected=options.rejected,
         archive=options.archive,
         maps=options.maps,
+        localisation=options.localisation,
         run=options.run,
     )
     settings = ReportSettings(

@@ -31,6 +31,8 @@ class ReportInputs:
     """A prepared folder: the images of the worst errors, and of those with a heat map."""
     maps: Sequence[Path | str] = ()
     """Folders of heat maps, each of a model of the report by its name; they need ``archive``."""
+    localisation: Path | None = None
+    """A localisation.json of these maps, for its table; needs ``maps``."""
     run: Path | None = None
     """A run's directory, for the checklist."""
 

@@ -38,6 +38,7 @@ from elbow_core.evaluation.report.content import (
 from elbow_core.evaluation.report.figures import draw_figures, draw_gallery
 from elbow_core.evaluation.report.folder import report_folder
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
+from elbow_core.evaluation.report.localisation_table import read_localisation
 from elbow_core.evaluation.report.maps_section import draw_maps, open_sets
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
@@ -79,6 +80,8 @@ def write_report(
     for model in (*predictions, *inputs.validation, *inputs.internal):
         _require_drawable(model.model)
     _check_fused(inputs.fused, [model.model for model in predictions])
+    if inputs.localisation is not None and not inputs.maps:
+        raise PredictionsError(f"{inputs.localisation}: measures heat maps; give --maps too")
     if inputs.maps and inputs.archive is None:
         raise PredictionsError(
             f"{inputs.maps[0]}: heat maps are drawn over the radiographs of a prepared folder; "
@@ -99,6 +102,7 @@ def _write_into(
     attributes = {} if rows is None else attributes_of(predictions[0], rows)
     groupings, left_out = groupings_of(attributes)
     archive = None if inputs.archive is None else open_archive(inputs.archive)
+    measured = {} if inputs.localisation is None else read_localisation(inputs.localisation)
     sets = open_sets(inputs.maps, [model.model for model in predictions])
     run = read_run(inputs.run)
     rejected = None if inputs.rejected is None else read_rejected(inputs.rejected)
@@ -129,7 +133,7 @@ def _write_into(
     if sets and archive is not None:
         by_name = {model.model: model for model in predictions}
         maps = draw_maps(folder, sets, by_name, content.models, archive, settings.seed)
-    blocks = report_blocks(content, pictures, galleries, maps)
+    blocks = report_blocks(content, pictures, galleries, maps, measured)
     _write_document(folder, "report", content.title, blocks)
     if settings.checklist:
         title = f"Reporting checklist: {content.title}"
