@@ -13,6 +13,7 @@ from elbow_core.evaluation import ReportInputs, ReportSettings, read_predictions
 from elbow_core.evaluation.heat_maps import write_maps
 from elbow_core.evaluation.report import __main__
 from elbow_core.evaluation.report.maps_section import NO_PROOF, SAMPLE
+from elbow_core.evaluation.report.tables import UNDEFINED
 from tests.support.commands import refusal_of, status_of
 from tests.support.heat_maps import card_of, write_set
 from tests.support.report_inputs import write_inputs
@@ -113,10 +114,8 @@ def measures(value: float | None) -> dict:
 
 
 def test_table_of_a_localisation_report_stands_beside_the_maps(inputs, tmp_path, capsys):
-    sets = {
-        "Grad-CAM, convnext": {"measures": measures(0.5)},
-        "prior": {"measures": measures(None)},
-    }
+    found = {"Grad-CAM, convnext": 0.5, "prior": None}
+    sets = {label: {"measures": measures(value)} for label, value in found.items()}
     path = tmp_path / "localisation.json"
     path.write_text(json.dumps({"schema": 1, "kind": "localisation", "sets": sets}))
     options = ["--localisation", str(path)]
@@ -125,7 +124,7 @@ def test_table_of_a_localisation_report_stands_beside_the_maps(inputs, tmp_path,
     text = (tmp_path / "out/report.md").read_text()
     cells = " | ".join(["0.500 (0.250 to 0.750)"] * 5)
     assert f"| Grad-CAM, convnext | {cells} |" in text
-    assert "| prior | – | – | – | – | – |" in text
+    assert f"| prior | {' | '.join([UNDEFINED] * 5)} |" in text
     line = refusal_of(capsys, __main__, *arguments(inputs, tmp_path / "out"), *options)
     assert "measures heat maps; give --maps too" in line
     path.write_text(json.dumps({"schema": 1, "kind": "readers"}))

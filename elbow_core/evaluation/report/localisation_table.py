@@ -58,8 +58,8 @@ def localisation_blocks(rows: Rows) -> list[Block]:
         ),
         Paragraph(
             "Means over injured images with a box, and the mean sensitivity for boxes at seven "
-            "rates of false marks. Only maps above both the centre prior and random weights have shown "
-            "that the network looks at injuries."
+            "rates of false marks. Only maps above both the centre prior and random weights have "
+            "shown that the network looks at injuries."
         ),
     ]
 
