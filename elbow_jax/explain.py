@@ -148,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
     for line in describe_passed_over(passed_over):
         print(line, file=sys.stderr)
     if paths:
-        model = Path(options.model)
+        model: Path = options.model
         released = scoring.read_released(model)
         source = explanation.read_images(
             paths, released.card.preprocessing, options.batch_size, rejected

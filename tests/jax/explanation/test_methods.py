@@ -128,6 +128,7 @@ def test_network_without_a_feature_map_is_refused():
             return features.sum(axis=-1), {"features": features}
 
     module = Vectors()
+    variables = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros((1, 32, 32, 1))))
     image = jax.ShapeDtypeStruct((1, 32, 32, 1), jnp.float32)
     with pytest.raises(ValueError, match="returns no feature map"):
-        explanation.feature_layers(module, variable_shapes(module), image)
+        explanation.feature_layers(module, variables, image)

@@ -5,6 +5,7 @@ from functools import cache, partial
 from typing import Any, get_args
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -42,6 +43,8 @@ class Case:
     layers: dict[str, nn.Module]
     image: np.ndarray
     maps: Maps
+    scales: dict[str, float]
+    """The largest sum of the magnitudes of a pixel's terms, by layer: in ConvNeXt they cancel."""
 
 
 @cache
@@ -65,7 +68,11 @@ def case(backbone: Backbone) -> Case:
         method: {name: np.asarray(cam(found.maps[name], found.gradients[name])) for name in layers}
         for method, cam in METHODS.items()
     }
-    return Case(twin, of_twin, image, maps)
+    scales = {
+        name: float(jnp.abs(found.maps[name] * found.gradients[name]).sum(axis=-1).max())
+        for name in layers
+    }
+    return Case(twin, of_twin, image, maps, scales)
 
 
 class Logits(nn.Module):
@@ -114,17 +121,18 @@ def maps_of_formulas(given: Case) -> Maps:
     return found
 
 
-def assert_equal(maps: Maps, expected: Maps) -> None:
+def assert_equal(given: Case, expected: Maps) -> None:
     for method in METHODS:
-        assert maps[method].keys() == expected[method].keys()
-        for name, values in maps[method].items():
-            assert relative_error(values, expected[method][name]) < tolerances.NETWORK
+        assert given.maps[method].keys() == expected[method].keys()
+        for name, values in given.maps[method].items():
+            error = np.abs(values - expected[method][name]).max()
+            assert error < tolerances.NETWORK * given.scales[name], (method, name)
 
 
 @pytest.mark.parametrize("backbone", get_args(Backbone))
 def test_maps_are_those_of_the_papers_formulas_in_torch(backbone):
     given = case(backbone)
-    assert_equal(given.maps, maps_of_formulas(given))
+    assert_equal(given, maps_of_formulas(given))
     if "earlier" in given.layers:
         pair = (maps["earlier"] for maps in given.maps.values())
         assert relative_error(*pair) > 0.01  # the two methods differ there
@@ -135,4 +143,4 @@ def test_maps_are_those_of_pytorch_grad_cam(backbone):
     porting.define_missing_torchvision_operators()
     library = pytest.importorskip("pytorch_grad_cam", reason="`make test` installs it")
     given = case(backbone)
-    assert_equal(given.maps, maps_of_library(given, library))
+    assert_equal(given, maps_of_library(given, library))
