@@ -13,6 +13,7 @@ from elbow_jax.steps import normalise
 from tests.support import tolerances
 from tests.support.random_networks import ported, random_twin, relative_error
 
+pytestmark = pytest.mark.slow  # compiles all methods of three networks
 SIZE = 32
 FUSION = ModelConfig(backbone="fusion", variant="small")
 
