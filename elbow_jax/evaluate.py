@@ -13,6 +13,7 @@ from elbow_core.config import load_config
 from elbow_core.dataset import open_fold, refuse_seen
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation import ALL, EXTERNAL_PREDICTIONS
+from elbow_core.evaluation.heat_maps import open_maps
 from elbow_core.files import require_utf8_name
 from elbow_core.runs import find_data, lock_run, require_data
 from elbow_jax import runtime, scoring, training
@@ -20,7 +21,13 @@ from elbow_jax.config import TrainConfig
 from elbow_jax.external import evaluate_model
 
 
-def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None = None) -> Path:
+def evaluate(
+    directory: Path,
+    split: str,
+    batch_size: int,
+    prepared: Path | None = None,
+    maps: Sequence[Path] = (),
+) -> Path:
     """Write the predictions and the report of a finished run; return the report's directory.
 
     The caller holds the lock of the run: see `lock_run`.
@@ -34,6 +41,7 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
         split: of its data.
         batch_size: images that pass through the network at once.
         prepared: the place of the run's data, if they were moved.
+        maps: folders of heat maps of the run's network, for the report.
 
     Raises:
         UserError: if the run is not finished, its directory cannot be written, or its data are not
@@ -48,6 +56,8 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
     for table in tables.values():
         evaluation.require_predictions_file(table)
     evaluation.require_report_folder(report)
+    for given in maps:
+        open_maps(given)  # before the work
     config = load_config(TrainConfig, run.config)
     data = open_fold(find_data(run.path, config.data.prepared, prepared), config.data.fold)
     released = scoring.read_released(run.model)
@@ -84,6 +94,7 @@ def evaluate(directory: Path, split: str, batch_size: int, prepared: Path | None
             manifest=data.directory / "manifest.csv",
             rejected=data.directory / "rejected.csv",
             archive=data.directory,
+            maps=maps,
             run=run.path,
         ),
         evaluation.ReportSettings(title=f"{name} on {split}", checklist=True),
@@ -111,7 +122,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"predictions: {report.parent / EXTERNAL_PREDICTIONS}")
     else:
         with lock_run(options.run):
-            report = evaluate(options.run, options.split, options.batch_size, options.data)
+            report = evaluate(
+                options.run, options.split, options.batch_size, options.data, options.maps
+            )
         print(f"predictions: {report.parent / f'predictions_{options.split}.csv'}")
     print(f"report: {report}")
     return 0
@@ -122,6 +135,8 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
     if options.batch_size < 1:
         raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
     if options.model is not None:
+        if options.maps:
+            parser.error("--maps: is for --run; elbow_core.evaluation.report takes any model's")
         if options.data is None or options.out is None:
             parser.error("--model: give --data and --out too")
         return
@@ -165,6 +180,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CSV",
         help="with --model: its predictions of its own validation set, for the temperature and the "
         "learnt join of studies",
+    )
+    parser.add_argument(
+        "--maps",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="with --run: folders of heat maps that elbow_jax.explain wrote, for the report",
     )
     return parser
 

@@ -52,7 +52,7 @@ def evaluate_model(
         lines = refuse_seen(seen, data, (part,), str(model))
     for line in lines:
         print(line, file=sys.stderr)
-    own = evaluation.read_own_predictions(internal, validation, data, part, _name_of(model))
+    own = evaluation.read_own_predictions(internal, validation, data, part, name_of_model(model))
     out.mkdir(parents=True, exist_ok=True)
     evaluation.require_predictions_file(table)
     evaluation.require_report_folder(report)
@@ -71,7 +71,7 @@ def evaluate_model(
     return report
 
 
-def _name_of(model: Path) -> str:
+def name_of_model(model: Path) -> str:
     """Return the name of the run that a `model` folder belongs to, or that of another folder."""
     resolved = model.resolve()
     return resolved.parent.name if resolved.name == "model" else resolved.name

@@ -24,6 +24,7 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 NETWORKS = ("mobilenet", "efficientnet", "convnext")
 MODELS = (*NETWORKS, "ensemble")
+EXPLAINED = "efficientnet"  # the shipped one of which Grad-CAM finds most fractures
 METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
 
 BACKBONES = {
@@ -76,6 +77,12 @@ class Demo:
         """The command that scores the test set with a finished run."""
         return ["-m", "elbow_jax.evaluate", "--run", str(self.runs / name), "--split", "test"]
 
+    def explain(self) -> list[str]:
+        """The command that makes heat maps of the test set, of one network to save time."""
+        run, out = self.runs / EXPLAINED, self.runs / "maps"
+        command = ["-m", "elbow_jax.explain", "--run", str(run), "--split", "test"]
+        return [*command, "--no-pictures", "--batch-size", "32", "--out", str(out)]
+
     def write_report(self) -> list[str]:
         """The command that compares all models on the test set."""
         predictions = [str(self.predictions(name)) for name in MODELS]
@@ -84,6 +91,7 @@ class Demo:
         elbow = self.data / "elbow"
         files += ["--manifest", str(elbow / "manifest.csv")]  # subgroups
         files += ["--archive", str(elbow)]  # the pictures of the worst errors
+        files += ["--maps", str(self.runs / "maps/grad_cam")]  # where it looked in them
         options = ["--title", "Demo: synthetic elbows, test set", "--out", str(self.report)]
         return ["-m", "elbow_core.evaluation.report", *files, *options]
 
@@ -106,6 +114,7 @@ class Demo:
         chains = {
             name: [self.pretrain(name), self.train(name), self.evaluate(name)] for name in NETWORKS
         }
+        chains[EXPLAINED].append(self.explain())
         run(console, chains["convnext"], chains["efficientnet"] + chains["mobilenet"])
         console.rule("[bold]Fuse them", align="left")
         run(console, [self.fuse(), self.evaluate("ensemble")])

@@ -39,6 +39,7 @@ COMMANDS = (
     "elbow_jax.train",
     "elbow_jax.crossval",
     "elbow_jax.evaluate",
+    "elbow_jax.explain",
     "elbow_jax.freeze",
     "elbow_jax.predict",
     "elbow_jax.export",
@@ -51,6 +52,7 @@ COMMANDS = (
     "benchmarks.data",
     "benchmarks.compile",
     "benchmarks.learning",
+    "benchmarks.explanation",
     "benchmarks.labels",
     "benchmarks.scoring",
 )

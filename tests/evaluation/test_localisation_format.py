@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elbow_core.errors import HeatMapError
-from elbow_core.evaluation.localisation import (
+from elbow_core.evaluation.heat_maps import (
     MappedImage,
     MapsCard,
     open_maps,

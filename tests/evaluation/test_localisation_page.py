@@ -4,8 +4,8 @@ import json
 import re
 import shlex
 
-from elbow_core.evaluation.localisation import __main__, open_maps
-from elbow_core.evaluation.localisation.card import parse_card
+from elbow_core.evaluation.heat_maps import open_maps, parse_card
+from elbow_core.evaluation.localisation import __main__
 from tests.support.paths import ROOT
 from tests.support.small_data import write_prepared
 

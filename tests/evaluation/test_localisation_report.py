@@ -21,12 +21,12 @@ from elbow_core.dataset import (
     write_regions,
 )
 from elbow_core.errors import HeatMapError, PredictionsError
+from elbow_core.evaluation.heat_maps import HeatMaps, open_maps, write_maps
 from elbow_core.evaluation.localisation import (
     LocalisationSettings,
     __main__,
     compare_maps,
     write_localisation,
-    write_maps,
 )
 from elbow_core.evaluation.localisation.boxes import boxes_of
 from elbow_core.evaluation.localisation.cases import case_of
@@ -34,7 +34,6 @@ from elbow_core.evaluation.localisation.centre_prior import fit_centre_prior
 from elbow_core.evaluation.localisation.content import Estimate, PairedDifference
 from elbow_core.evaluation.localisation.figures import overlay
 from elbow_core.evaluation.localisation.judging import judge_maps
-from elbow_core.evaluation.localisation.map_files import HeatMaps, open_maps
 from elbow_core.evaluation.localisation.sections import verdicts
 from tests.support.commands import refusal_of, status_of
 from tests.support.heat_maps import card_of, write_set

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from elbow_core.dataset import ManifestRow, PreparedData
-from elbow_core.evaluation.localisation import MappedImage, MapsCard, write_maps
+from elbow_core.evaluation.heat_maps import MappedImage, MapsCard, write_maps
 
 
 def card_of(rows: list[ManifestRow], size: tuple[int, int], **changes: Any) -> MapsCard:

@@ -7,11 +7,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from elbow_core.dataset import Region
+from elbow_core.evaluation.heat_maps import Area
 
 Boxes = Float64[np.ndarray, "boxes 4"]
 """Left, top, right and bottom edge of each box; pixel 0 reaches from 0 to 1."""
-Area = tuple[float, float, float, float]
-"""Left, top, width and height of the rectangle that a map covers, in pixels of the radiograph."""
 
 
 def boxes_of(

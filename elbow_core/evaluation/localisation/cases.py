@@ -9,8 +9,8 @@ from jaxtyping import Float64
 
 from elbow_core.dataset import INJURY_KINDS, ManifestRow, Region
 from elbow_core.errors import HeatMapError
+from elbow_core.evaluation.heat_maps import HeatMaps
 from elbow_core.evaluation.localisation.boxes import boxes_of
-from elbow_core.evaluation.localisation.map_files import HeatMaps
 from elbow_core.identity import normalise_image_id
 
 Role = Literal["located", "normal", "unlocated", "contradictory"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from elbow_core.dataset import PreparedData, open_prepared, read_regions
 from elbow_core.errors import HeatMapError
+from elbow_core.evaluation.heat_maps import HeatMaps, open_maps
 from elbow_core.evaluation.localisation.boxes import union_area
 from elbow_core.evaluation.localisation.cases import Case, case_of, cases_of
 from elbow_core.evaluation.localisation.centre_prior import LABEL, CentrePrior, fit_centre_prior
@@ -22,7 +23,6 @@ from elbow_core.evaluation.localisation.content import (
     summarise,
 )
 from elbow_core.evaluation.localisation.judging import Judged, judge_maps, judge_prior
-from elbow_core.evaluation.localisation.map_files import HeatMaps, open_maps
 from elbow_core.evaluation.statistics import DRAWS
 from elbow_core.identity import normalise_id
 

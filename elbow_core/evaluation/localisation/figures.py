@@ -4,17 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 from jaxtyping import Float32, UInt8
 from matplotlib.figure import Figure
 
 from elbow_core.dataset import Archive
-from elbow_core.evaluation.localisation.boxes import Area
+from elbow_core.evaluation.heat_maps import (
+    Area,
+    HeatMaps,
+    map_to_picture,
+    overlay_heat,
+    picture_size,
+)
 from elbow_core.evaluation.localisation.cases import Case, positions_of
 from elbow_core.evaluation.localisation.content import CURVE_RATES, SetSummary
 from elbow_core.evaluation.localisation.judging import AGREEMENT, Judged
-from elbow_core.evaluation.localisation.map_files import HeatMaps
 from elbow_core.evaluation.report.figures import canvas, drawn_in_style, line_style, panels, save
 from elbow_core.evaluation.report.rendering import Gallery, Picture
 from elbow_core.evaluation.statistics import FROC_RATES
@@ -25,7 +29,6 @@ MOST_FAILURES = 8
 """Pictures of one set of maps."""
 LONG_SIDE = 288
 """Of a picture, in pixels."""
-_OPACITY = 0.6  # of the highest value of a map
 _BOX, _OUTLINE = (255, 255, 255), (0, 0, 0)  # blue, green, red
 
 
@@ -114,29 +117,10 @@ def overlay(
     The map is scaled to its own maximum; the higher a value, the more it covers. Boxes and a cross
     at the first of the map's maxima are white with a black outline.
     """
-    scale = LONG_SIDE / max(case.height, case.width)
-    columns, rows = max(round(case.width * scale), 1), max(round(case.height * scale), 1)
+    rows, columns = picture_size(case.height, case.width, LONG_SIDE)
     grey = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+    picture = overlay_heat(grey, values, area, case.height, case.width)
     across, down = columns / case.width, rows / case.height
-    # From pixel centres of the map to those of the picture; outside the map there is no evidence.
-    to_picture = np.array(
-        [
-            [area[2] / values.shape[1] * across, 0, 0],
-            [0, area[3] / values.shape[0] * down, 0],
-        ]
-    )
-    to_picture[:, 2] = (
-        (area[0] + area[2] / values.shape[1] / 2) * across - 0.5,
-        (area[1] + area[3] / values.shape[0] / 2) * down - 0.5,
-    )
-    highest = float(values.max())
-    shown = values / np.float32(highest) if highest else values
-    heat = cv2.warpAffine(shown, to_picture, (columns, rows), flags=cv2.INTER_LINEAR)
-    heat = np.clip(heat, 0, 1)[:, :, None]
-    colours = matplotlib.colormaps["inferno"](heat[:, :, 0])[:, :, 2::-1] * 255
-    opacity = _OPACITY * heat
-    blended = (1 - opacity) * grey[:, :, None] + opacity * colours
-    picture = np.ascontiguousarray(np.rint(blended).astype(np.uint8))
     for left, top, right, bottom in case.boxes.tolist():
         corners = (
             (round(left * across), round(top * down)),
@@ -148,6 +132,7 @@ def overlay(
         cv2.rectangle(picture, *corners, _OUTLINE, 3)
         cv2.rectangle(picture, *corners, _BOX, 1)
     row, column = np.unravel_index(int(values.argmax()), values.shape)
+    to_picture = map_to_picture(values.shape, area, across, down)
     x, y = to_picture @ np.array([column, row, 1.0])
     at = round(float(x)), round(float(y))
     cv2.drawMarker(picture, at, _OUTLINE, cv2.MARKER_CROSS, 13, 3)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from elbow_core.evaluation.localisation.boxes import Area
+from elbow_core.evaluation.heat_maps import Area, HeatMap, HeatMaps
 from elbow_core.evaluation.localisation.cases import Case, positions_of
 from elbow_core.evaluation.localisation.centre_prior import LABEL, CentrePrior
-from elbow_core.evaluation.localisation.map_files import HeatMap, HeatMaps
 from elbow_core.evaluation.localisation.marks import detections, find_marks
 from elbow_core.evaluation.localisation.measures import agreement
 from elbow_core.evaluation.statistics import ScoredMarks, clusters_of

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from elbow_core.evaluation.localisation.boxes import Area, Boxes
+from elbow_core.evaluation.heat_maps import Area
+from elbow_core.evaluation.localisation.boxes import Boxes
 
 SEPARATION = 0.05
 """Of two marks, horizontally or vertically, as a share of the image's long side."""

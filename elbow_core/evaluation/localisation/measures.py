@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from elbow_core.evaluation.heat_maps import Area
 from elbow_core.evaluation.localisation.boxes import (
-    Area,
     Boxes,
     boxes_in_map,
     coverage,

@@ -99,6 +99,21 @@ def main(arguments: Sequence[str]) -> int:
         help="prepared folder, for the images of the worst errors",
     )
     parser.add_argument(
+        "--maps",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="folders of heat maps, each of one of the models by its name, such as those of "
+        "elbow_jax.explain; they need --archive",
+    )
+    parser.add_argument(
+        "--localisation",
+        type=Path,
+        metavar="JSON",
+        help="localisation.json of elbow_core.evaluation.localisation on these maps, for its table",
+    )
+    parser.add_argument(
         "--checklist", action="store_true", help="also write a checklist after TRIPOD+AI and CLAIM"
     )
     parser.add_argument(
@@ -166,6 +181,8 @@ def main(arguments: Sequence[str]) -> int:
         manifest=options.manifest,
         rejected=options.rejected,
         archive=options.archive,
+        maps=options.maps,
+        localisation=options.localisation,
         run=options.run,
         evidence=options.evidence,
     )

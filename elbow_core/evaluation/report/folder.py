@@ -14,7 +14,8 @@ _REPORT = OwnFolder(
     files=re.compile(r"(?:report|checklist)\.(?:md|html)"),
     folders={
         "figures": re.compile(
-            r"(?:confusion_\d+|calibration|decision|histogram|roc|precision_recall|worst_\d+_\d+)"
+            r"(?:confusion_\d+|calibration|decision|histogram|roc|precision_recall|worst_\d+_\d+"
+            r"|map_\d+_(?:worst|sample)_\d+)"
             r"\.png"
         )
     },

@@ -30,7 +30,11 @@ class ReportInputs:
     rejected: Path | str | None = None
     """``rejected.csv``: the files that were not used."""
     archive: Path | str | None = None
-    """A prepared folder: the images of the worst errors."""
+    """A prepared folder: the images of the worst errors, and of those with a heat map."""
+    maps: Sequence[Path | str] = ()
+    """Folders of heat maps, each of a model of the report by its name; they need ``archive``."""
+    localisation: Path | None = None
+    """A localisation.json of these maps, for its table; needs ``maps``."""
     run: Path | None = None
     """A run's directory, for the checklist."""
     evidence: Sequence[Path] = ()

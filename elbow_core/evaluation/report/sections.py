@@ -13,6 +13,12 @@ from elbow_core.evaluation.report.content import (
 )
 from elbow_core.evaluation.report.external_section import external_blocks
 from elbow_core.evaluation.report.headline import headline
+from elbow_core.evaluation.report.localisation_table import (
+    NOT_MEASURED,
+    Rows,
+    localisation_blocks,
+)
+from elbow_core.evaluation.report.maps_section import MapsOfModel, maps_blocks
 from elbow_core.evaluation.report.rendering import (
     Block,
     Gallery,
@@ -61,6 +67,8 @@ def report_blocks(
     content: ReportContent,
     pictures: Mapping[str, Picture],
     galleries: Mapping[str, Gallery],
+    maps: Sequence[MapsOfModel] = (),
+    measured: Rows = NOT_MEASURED,
 ) -> list[Block]:
     """Return the blocks of a whole report; pictures by figure name, galleries by model."""
     models = content.models
@@ -81,6 +89,8 @@ def report_blocks(
         *subgroup_blocks(models),
         *_flow(content.flow),
         *_worst(models, galleries),
+        *maps_blocks(maps),
+        *localisation_blocks(measured),
         Heading(2, "Methods"),
         Items(METHODS),
         _inputs(content.inputs),

@@ -47,6 +47,8 @@ from elbow_core.evaluation.report.content import (
 from elbow_core.evaluation.report.figures import draw_figures, draw_gallery
 from elbow_core.evaluation.report.folder import report_folder
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
+from elbow_core.evaluation.report.localisation_table import read_localisation
+from elbow_core.evaluation.report.maps_section import draw_maps, open_sets
 from elbow_core.evaluation.report.notes import (
     notes_on_abstention,
     notes_on_patients,
@@ -81,6 +83,13 @@ def write_report(
     for model in (*predictions, *inputs.validation, *inputs.internal, *inputs.external):
         _require_drawable(model.model)
     _check_fused(inputs.fused, [model.model for model in predictions])
+    if inputs.localisation is not None and not inputs.maps:
+        raise PredictionsError(f"{inputs.localisation}: measures heat maps; give --maps too")
+    if inputs.maps and inputs.archive is None:
+        raise PredictionsError(
+            f"{inputs.maps[0]}: heat maps are drawn over the radiographs of a prepared folder; "
+            "give --archive"
+        )
     with report_folder(Path(out)) as folder:
         return _write_into(folder, align(predictions), inputs, settings)
 
@@ -96,6 +105,8 @@ def _write_into(
     attributes = {} if rows is None else attributes_of(predictions[0], rows)
     groupings, left_out = groupings_of(attributes)
     archive = None if inputs.archive is None else open_archive(inputs.archive)
+    measured = {} if inputs.localisation is None else read_localisation(inputs.localisation)
+    sets = open_sets(inputs.maps, [model.model for model in predictions])
     run = read_run(inputs.run)
     evidence = read_evidence(inputs.evidence)
     rejected = None if inputs.rejected is None else read_rejected(inputs.rejected)
@@ -123,7 +134,12 @@ def _write_into(
     if archive is not None:
         for number, (name, found) in enumerate(content.models.items()):
             galleries[name] = draw_gallery(folder, number, found.worst, archive)
-    _write_document(folder, "report", content.title, report_blocks(content, pictures, galleries))
+    maps = []
+    if sets and archive is not None:
+        by_name = {model.model: model for model in predictions}
+        maps = draw_maps(folder, sets, by_name, content.models, archive, settings.seed)
+    blocks = report_blocks(content, pictures, galleries, maps, measured)
+    _write_document(folder, "report", content.title, blocks)
     if settings.checklist:
         title = f"Reporting checklist: {content.title}"
         _write_document(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.evaluation.report.figures.drawing import draw_figures
+    from elbow_core.evaluation.report.figures.drawing import FOLDER, draw_figures
     from elbow_core.evaluation.report.figures.gallery import draw_gallery
     from elbow_core.evaluation.report.figures.style import (
         COLOURS,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLOURS",
+    "FOLDER",
     "GREY",
     "SETTINGS",
     "canvas",
@@ -37,7 +38,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "drawing": ["draw_figures"],
+        "drawing": ["FOLDER", "draw_figures"],
         "gallery": ["draw_gallery"],
         "style": [
             "COLOURS",

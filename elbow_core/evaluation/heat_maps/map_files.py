@@ -7,12 +7,13 @@ images in order, each float32 [height, width], finite and not negative. There is
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from elbow_core.errors import HeatMapError
-from elbow_core.evaluation.localisation.card import MapsCard, parse_card
+from elbow_core.evaluation.heat_maps.card import MappedImage, MapsCard, parse_card
 from elbow_core.files import atomic_folder, read_regular
 
 CARD = "maps.json"
@@ -24,7 +25,7 @@ _HEADER = re.compile(
     rb"\{'descr': '(?P<kind>[^']*)', 'fortran_order': (?P<by_columns>True|False), "
     rb"'shape': \((?P<shape>[0-9, ]{0,64})\), ?\} *\n"
 )
-_MAP_NAME = re.compile(r"[0-9]{5,}\.npy")
+MAP_NAME = re.compile(r"[0-9]{5,}\.npy")
 
 HeatMap = Float32[np.ndarray, "height width"]
 
@@ -84,12 +85,44 @@ def write_maps(directory: Path, card: MapsCard, maps: Iterable[HeatMap]) -> None
         for values in maps:
             if written == len(card.images):
                 raise HeatMapError(f"{directory}: more maps than the {written} images of the card")
-            _check_values(values, shape, f"{directory}: {card.images[written].image_id}")
-            np.save(folder / _map_name(written), np.ascontiguousarray(values, "<f4"))
+            place = f"{directory}: {card.images[written].image_id}"
+            _write_map(folder / _map_name(written), values, shape, place)
             written += 1
         if written < len(card.images):
             raise HeatMapError(f"{directory}: {written} maps of {len(card.images)} images")
-        (folder / CARD).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        _write_card(folder, card)
+
+
+class MapsWriter:
+    """Writes a set of maps into a folder as they come, and its card at the end.
+
+    For a command that writes several sets at once, and learns only on the way which of its images
+    can be read. The folder is a new one, within another that the command replaces as a whole.
+
+    Args:
+        folder: to write into; it is made.
+        card: the fields of `MapsCard` but ``images``, for all of the maps.
+    """
+
+    def __init__(self, folder: Path, **card: Any) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._card = card
+        self._images: list[MappedImage] = []
+
+    def add(self, image: MappedImage, values: HeatMap) -> None:
+        """Write the map of the next image.
+
+        Raises `HeatMapError` for a map that `HeatMaps` would refuse.
+        """
+        shape = self._card["height"], self._card["width"]
+        path = self._folder / _map_name(len(self._images))
+        _write_map(path, values, shape, f"{self._folder.name}: {image.image_id}")
+        self._images.append(image)
+
+    def finish(self) -> None:
+        """Write the card; raises `pydantic.ValidationError` where there is no map."""
+        _write_card(self._folder, MapsCard(images=tuple(self._images), **self._card))
 
 
 def require_maps_folder(directory: Path) -> None:
@@ -99,7 +132,7 @@ def require_maps_folder(directory: Path) -> None:
     except OSError as error:
         raise HeatMapError(f"{directory}: cannot be read: {error.strerror}") from error
     for entry in entries:
-        ours = entry.name == CARD or _MAP_NAME.fullmatch(entry.name)
+        ours = entry.name == CARD or MAP_NAME.fullmatch(entry.name)
         if not ours or entry.is_symlink() or not entry.is_file():
             raise HeatMapError(
                 f"{directory}: holds other files, such as {entry.name}; name a folder that is new "
@@ -107,6 +140,15 @@ def require_maps_folder(directory: Path) -> None:
             )
     if entries:
         open_maps(directory)
+
+
+def _write_map(path: Path, values: HeatMap, shape: tuple[int, int], place: str) -> None:
+    _check_values(values, shape, place)
+    np.save(path, np.ascontiguousarray(values, "<f4"))
+
+
+def _write_card(folder: Path, card: MapsCard) -> None:
+    (folder / CARD).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _map_name(position: int) -> str:

@@ -11,6 +11,9 @@ from elbow_core.identity import normalise_image_id
 
 FORMAT = 1
 
+Area = tuple[float, float, float, float]
+"""Left, top, width and height of the rectangle that a map covers, in pixels of the radiograph."""
+
 
 def _check_name(text: str) -> str:
     if not text.isprintable() or text != text.strip():
