@@ -48,11 +48,19 @@ def _export(directory: Path, out: Path) -> int:
     path = out / f"{directory.resolve().name}.torch.safetensors"
     require_own_file(path)
     released = scoring.read_released(model)
-    architecture = released.card.architecture
-    tensors = porting.to_torch(released.variables, models.build_model(architecture))
+    architecture, members = released.card.architecture, released.card.members
+    module = models.build_model(architecture)
+    if members is None:
+        tensors = porting.to_torch(released.variables, module)
+    else:
+        each = (scoring.member_variables(released.variables, n) for n in range(members))
+        tensors = porting.ensemble_to_torch(each, module)
     porting.write_tensors(path, tensors, {"weights_sha256": released.card.weights_sha256})
-    print(f"wrote    {path}; elbow_jax.porting.build_twin builds the network that loads it")
+    twin = "build_twin" if members is None else "build_ensemble_twin"
+    print(f"wrote    {path}; elbow_jax.porting.{twin} builds the network that loads it")
     print(f"network  {architecture}")
+    if members is not None:
+        print(f"members  {members}")
     return 0
 
 

@@ -10,12 +10,24 @@ from jaxtyping import Float64, Int32
 from elbow_jax import networks
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding
 from elbow_jax.scoring.batches import score_batches, sigmoid
+from elbow_jax.scoring.card import ModelCard
+from elbow_jax.scoring.ensembles import EvalStep, make_ensemble_step
 from elbow_jax.scoring.released import ReleasedModel
 from elbow_jax.steps import make_eval_step
 
 
+def make_scoring_step(card: ModelCard) -> EvalStep:
+    """Return the pure function ``(variables, batch) -> logits`` of a released model, float32 [B].
+
+    The logits of an ensemble are the log-odds of the mean of its members' probabilities.
+    """
+    module = networks.build(card.architecture, "auto")
+    step = make_eval_step(module.apply, networks.compute_dtype("auto"))
+    return step if card.ensemble is None else make_ensemble_step(step)
+
+
 class Predictor:
-    """Scores batches of preprocessed images with a released model.
+    """Scores batches of preprocessed images with a released model, an ensemble or one network.
 
     Args:
         released: the model.
@@ -30,9 +42,7 @@ class Predictor:
         self.card = released.card
         self.batch_size = batch_size
         self._mesh = make_mesh(batch_size)
-        module = networks.build(released.card.architecture, "auto")
-        eval_step = make_eval_step(module.apply, networks.compute_dtype("auto"))
-        self._eval_step = compile_in_thread(jax.jit(eval_step))
+        self._eval_step = compile_in_thread(jax.jit(make_scoring_step(released.card)))
         self._variables = jax.device_put(released.variables, replicated_sharding(self._mesh))
 
     def score(

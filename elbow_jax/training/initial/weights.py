@@ -14,7 +14,7 @@ from elbow_jax.models import ModelConfig, fuse_variables
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.porting import PUBLISHED, HubError, read_weights, start_from_weights
 from elbow_jax.runtime import is_main
-from elbow_jax.scoring import ReleasedModel, read_released
+from elbow_jax.scoring import ReleasedModel, read_single
 from elbow_jax.training.initial.shipped import SHIPPED, is_shipped, read_shipped
 from elbow_jax.training.run_directory import RunDirectory
 
@@ -138,7 +138,7 @@ def _read_model(source: str, backbone: str) -> ReleasedModel:
         run = RunDirectory(Path(source))
         if not run.model.is_dir():
             raise ConfigError(f"init: {source} is not finished; continue it with --resume first")
-        released = read_released(run.model)
+        released = read_single(run.model)
     found = released.card.architecture.backbone
     if found != backbone:
         raise ConfigError(f"init: {source} is of another network: {found}, not {backbone}")
