@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from jax import export
 from safetensors.torch import load_file
 
 from elbow_jax import networks
@@ -76,9 +77,9 @@ def test_predictor_gives_the_mean_of_the_members_scores(released, images):
 def test_step_of_an_ensemble_is_pure_and_lowers_for_an_accelerator():
     """Any step of `(variables, batch)` will do, here a product, for which the mean is known."""
     step = make_ensemble_step(lambda weights, batch: batch["image"] @ weights)
-    weights = stack_variables([np.float32([1, 0]), np.float32([0, 3])])
+    weights = stack_variables([np.array([1, 0], np.float32), np.array([0, 3], np.float32)])
     batch = {"image": jnp.asarray([[2.0, -1.0], [0.0, 0.0]], jnp.float32)}
-    exported = jax.export.export(jax.jit(step), platforms=["cpu", "cuda"])(weights, batch)
+    exported = export.export(jax.jit(step), platforms=["cpu", "cuda"])(weights, batch)
     found = sigmoid(np.asarray(exported.call(weights, batch)))
     np.testing.assert_allclose(found, mean_probability(np.array([[2, 0], [-3, 0]])), rtol=1e-6)
 
