@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from elbow_core import evaluation
 from elbow_core.dataset import NOTHING_SEEN, SeenImages
@@ -91,10 +91,12 @@ def release_ensemble(folds: Sequence[FoldModel], out_of_fold: Path, directory: P
     judged = evaluation.read_predictions(out_of_fold)
     metrics = evaluation.binary_metrics(judged.label, judged.score)
     chosen = choose_thresholds(judged.label, judged.score)
+    statistics, gate = _gate_of(released)
     scoring.write_released(
         directory,
         scoring.stack_variables([model.variables for model in released]),
         _seen_by(folds, cards),
+        statistics,
         architecture=cards[0].architecture,
         preprocessing=cards[0].preprocessing,
         thresholds={DEFAULT: DEFAULT_THRESHOLD, **chosen},
@@ -102,6 +104,7 @@ def release_ensemble(folds: Sequence[FoldModel], out_of_fold: Path, directory: P
         validation={name: float(metrics[name]) for name in METRICS},
         step=record.step,
         ensemble=record,
+        gate=gate,
     )
     return (
         f"released model: {directory}, the mean probability of {len(folds)} networks; it has "
@@ -145,6 +148,17 @@ def _require_equal(folds: Sequence[FoldModel], cards: Sequence["scoring.ModelCar
                     f"{fold.model}: its {name} differs from that of {folds[0].model}; an ensemble "
                     "needs equal networks"
                 )
+
+
+def _gate_of(
+    released: "Sequence[scoring.ReleasedModel]",
+) -> "tuple[dict[str, Any] | None, scoring.GateRecord | None]":
+    """Return the statistics of all input gates, stacked; None unless every member has a gate."""
+    gates = [model.card.gate for model in released if model.card.gate is not None]
+    if len(gates) < len(released):
+        return None, None
+    fewest = min(gates, key=lambda gate: gate.images)
+    return scoring.stack_variables([model.statistics for model in released]), fewest
 
 
 def _seen_by(folds: Sequence[FoldModel], cards: Sequence["scoring.ModelCard"]) -> SeenImages:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from elbow_core import cli
 from elbow_core.errors import ConfigError, RadiographError
@@ -27,7 +27,9 @@ from elbow_core.radiographs import (
 from elbow_core.tables import parse_number, write_csv_rows, write_csv_table
 from elbow_jax import runtime, scoring
 
-_COLUMNS = ("path", "score", "label")
+_COLUMNS = ("path", "score", "label", "gate")
+_FORMER_HEADER = "path,score,label"
+_ALIKE, _UNLIKE = "ok", "unlike the training images"
 _BYTES_PER_SCORE = 32  # of a row of the table, without the path
 
 
@@ -86,9 +88,9 @@ def read_batches(
         yield {"image": images, "position": positions}
 
 
-def write_table(path: Path | None, rows: Sequence[tuple[Path, float, str]]) -> None:
-    """Write ``path,score,label`` to a file, or to standard output."""
-    cells = ((str(image), f"{score:.6f}", label) for image, score, label in rows)
+def write_table(path: Path | None, rows: Sequence[tuple[Path, float, str, str]]) -> None:
+    """Write ``path,score,label,gate`` to a file, or to standard output."""
+    cells = ((str(image), f"{score:.6f}", label, gate) for image, score, label, gate in rows)
     if path is None:
         write_csv_rows(sys.stdout, _COLUMNS, cells)
     else:
@@ -143,6 +145,21 @@ def describe_left(abstention: AbstentionRecord, scores: Float64[np.ndarray, " n"
     )
 
 
+def name_flags(
+    distances: Float32[np.ndarray, " n"] | None, count: int
+) -> tuple[list[str], list[str]]:
+    """Return what the input gate says of each image, and lines about it for the user.
+
+    Both are empty text where the model has no gate, and None stands for its distances.
+    """
+    if distances is None:
+        return [""] * count, []
+    unlike = distances > 1
+    flagged = int(np.count_nonzero(unlike))
+    lines = [f"{_UNLIKE}: {flagged} of {count} images; their scores may mean nothing"]
+    return [_UNLIKE if found else _ALIKE for found in unlike], lines if flagged else []
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(
@@ -169,7 +186,7 @@ def main(arguments: Sequence[str]) -> int:
     paths, passed_over = find_images(options.images)
     if options.out is not None:
         size = sum(len(str(path)) + _BYTES_PER_SCORE for path in paths)
-        require_output_file(options.out, "--out", mark=",".join(_COLUMNS) + "\n", size=size)
+        require_output_file(options.out, "--out", mark=_FORMER_HEADER, size=size)
     require_utf8_name(options.model)
     runtime.set_up_process()
     runtime.open_devices()
@@ -183,12 +200,17 @@ def main(arguments: Sequence[str]) -> int:
     batches = list(read_batches(paths, preprocessing, options.batch_size, rejected))
     rows = []
     if batches:
-        positions, scores = predictor.score(batches, lambda position: str(paths[position]))
-        for position, score in zip(positions, scores, strict=True):
-            rows.append((paths[position], float(score), name_answer(float(score))))
+        positions, scores, distances = predictor.judge(
+            batches, lambda position: str(paths[position])
+        )
+        flags, lines = name_flags(distances, len(scores))
+        for position, score, flag in zip(positions, scores, flags, strict=True):
+            rows.append((paths[position], float(score), name_answer(float(score)), flag))
         write_table(options.out, rows)
         if options.threshold is None and released.card.abstention is not None:
             print(describe_left(released.card.abstention, scores), file=sys.stderr)
+        for line in lines:
+            print(line, file=sys.stderr)
     for error in rejected:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
     if unread := count_unread(passed_over):

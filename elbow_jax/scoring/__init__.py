@@ -4,7 +4,7 @@
 from, and `freeze_abstention` adds thresholds that leave images to the reader. `Predictor` scores
 batches with it, and `predict_split` scores a split of prepared data. `score_batches` serves
 training too. A released model may be an ensemble, whose variables are stacked; `read_single`
-refuses one.
+refuses one. `fit_gate` makes the input gate of a model, and `Predictor.judge` asks it.
 """
 
 from typing import TYPE_CHECKING
@@ -13,8 +13,20 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_jax.scoring.batches import score_batches, sigmoid
-    from elbow_jax.scoring.card import MAX_MEMBERS, EnsembleMember, EnsembleRecord, ModelCard
+    from elbow_jax.scoring.card import (
+        MAX_MEMBERS,
+        EnsembleMember,
+        EnsembleRecord,
+        GateRecord,
+        ModelCard,
+    )
     from elbow_jax.scoring.ensembles import member_variables, stack_variables
+    from elbow_jax.scoring.gate import (
+        FALSE_ALARMS,
+        FEWEST_IMAGES,
+        fit_gate,
+        make_feature_step,
+    )
     from elbow_jax.scoring.predictor import Predictor, make_scoring_step
     from elbow_jax.scoring.released import (
         ReleasedModel,
@@ -29,14 +41,19 @@ if TYPE_CHECKING:
     from elbow_jax.scoring.tensors import most_bytes, traced_shapes
 
 __all__ = [
+    "FALSE_ALARMS",
+    "FEWEST_IMAGES",
     "MAX_MEMBERS",
     "EnsembleMember",
     "EnsembleRecord",
+    "GateRecord",
     "ModelCard",
     "Predictor",
     "ReleasedModel",
+    "fit_gate",
     "freeze_abstention",
     "images_seen_by",
+    "make_feature_step",
     "make_scoring_step",
     "member_variables",
     "most_bytes",
@@ -55,8 +72,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "batches": ["score_batches", "sigmoid"],
-        "card": ["MAX_MEMBERS", "EnsembleMember", "EnsembleRecord", "ModelCard"],
+        "card": ["MAX_MEMBERS", "EnsembleMember", "EnsembleRecord", "GateRecord", "ModelCard"],
         "ensembles": ["member_variables", "stack_variables"],
+        "gate": ["FALSE_ALARMS", "FEWEST_IMAGES", "fit_gate", "make_feature_step"],
         "predictor": ["Predictor", "make_scoring_step"],
         "released": [
             "ReleasedModel",

@@ -15,24 +15,26 @@ from elbow_jax.runtime import to_devices
 
 def score_batches(
     eval_step: Callable[[Any, Mapping[str, jax.Array]], jax.Array],
-    variables: Mapping[str, Any],
+    variables: Any,
     batches: Iterable[dict[str, np.ndarray]],
     mesh: Mesh,
     name_of: Callable[[int], str],
-) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
+) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, "images ..."]]:
     """Return each image's position in the archive and its logit, without padding.
+
+    A step may return a row of numbers for each image; the first of them is then the logit.
 
     The result does not depend on the number of devices.
 
     Args:
         eval_step: the compiled ``(variables, batch) -> logits``.
-        variables: of the network, replicated over `mesh`.
+        variables: what the step takes, replicated over `mesh`.
         batches: from `elbow_jax.data.scoring_batches`.
         mesh: the devices.
         name_of: returns the name of the image at a position, for the error.
 
     Raises:
-        UserError: if a logit is nan or infinite, naming the image.
+        UserError: if a number is nan or infinite, naming the image.
     """
     pending = []
     for batch in batches:
@@ -43,10 +45,12 @@ def score_batches(
     logits = np.concatenate([pair[1] for pair in gathered])
     is_image = positions >= 0
     positions, logits = positions[is_image], logits[is_image]
-    wrong = np.flatnonzero(~np.isfinite(logits))
+    finite = np.isfinite(logits)
+    wrong = np.flatnonzero(~finite.reshape(len(logits), -1).all(axis=1))
     if len(wrong):
+        value = logits[wrong[0]][~finite[wrong[0]]].flat[0]
         raise UserError(
-            f"{name_of(int(positions[wrong[0]]))}: the network gives {logits[wrong[0]]} and no "
+            f"{name_of(int(positions[wrong[0]]))}: the network gives {value} and no "
             f"score, here and for {len(wrong) - 1} other images; its weights cannot be used"
         )
     order = np.argsort(positions, kind="stable")

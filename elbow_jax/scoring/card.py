@@ -12,7 +12,7 @@ from elbow_core.radiographs import Preprocessing
 from elbow_jax.models import ModelConfig
 
 SCHEMA_VERSION = 4
-WITHOUT_ENSEMBLE = 3
+WITHOUT_GATE_OR_ENSEMBLE = 3
 WITHOUT_ABSTENTION = 2
 _WITHOUT_SEEN_IMAGES = 1
 MAX_MEMBERS = 1000
@@ -21,6 +21,17 @@ MAX_MEMBERS = 1000
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Step = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class GateRecord(StrictModel):
+    """The input gate of a released model, whose statistics lie beside its weights."""
+
+    distance: Literal["mahalanobis"]
+    """To the nearer class of the training images, in pooled features and in grey levels."""
+    false_alarms: Annotated[float, Field(gt=0, lt=1)]
+    """Share of images like those of validation that it flags, at most; sets the limits."""
+    images: Annotated[int, Field(ge=1, lt=1 << 53)]
+    """Images of the validation set, which set the limits; of an ensemble, the fewest."""
 
 
 class EnsembleMember(StrictModel):
@@ -68,8 +79,8 @@ class ModelCard(StrictModel):
     schema_version: Annotated[int, Field(ge=_WITHOUT_SEEN_IMAGES, le=SCHEMA_VERSION)]
     """Of this file; a newer one is refused.
 
-    Version 1 does not name `seen_images.csv`, version 3 has an `abstention`, and version 4 an
-    `ensemble`, with an `abstention` or without.
+    Version 1 does not name `seen_images.csv`, version 3 has an `abstention`, and version 4 a
+    `gate` or an `ensemble`, with an `abstention` or without.
     """
     architecture: ModelConfig
     """The network to build."""
@@ -94,6 +105,8 @@ class ModelCard(StrictModel):
     """Two thresholds between which an image is left to the reader, and their promise."""
     ensemble: EnsembleRecord | None = None
     """The members of an ensemble; every tensor has a first axis over them."""
+    gate: GateRecord | None = None
+    """What flags images that are unlike the training images; the flag changes no score."""
 
     @property
     def members(self) -> int | None:
@@ -121,11 +134,11 @@ class ModelCard(StrictModel):
             raise ValueError(
                 f"seen_images_sha256: belongs to version {WITHOUT_ABSTENTION} and later"
             )
-        needed = version_of(self.abstention, self.ensemble)
+        needed = version_of(self.abstention, self.ensemble, self.gate)
         if max(self.schema_version, WITHOUT_ABSTENTION) != needed:
             raise ValueError(
-                f"schema_version: is {self.schema_version}; an ensemble belongs to version "
-                f"{SCHEMA_VERSION}, abstention without one to version {WITHOUT_ENSEMBLE}"
+                f"schema_version: is {self.schema_version}; an ensemble or a gate belongs to "
+                f"version {SCHEMA_VERSION}, abstention alone to {WITHOUT_GATE_OR_ENSEMBLE}"
             )
         if self.ensemble is not None and self.step != self.ensemble.step:
             raise ValueError("step: is not the largest of the ensemble's members")
@@ -134,16 +147,20 @@ class ModelCard(StrictModel):
         return self
 
 
-def version_of(abstention: AbstentionRecord | None, ensemble: EnsembleRecord | None) -> int:
+def version_of(
+    abstention: AbstentionRecord | None,
+    ensemble: EnsembleRecord | None = None,
+    gate: GateRecord | None = None,
+) -> int:
     """Return the schema version of a card: the lowest that has what it has."""
-    if ensemble is not None:
+    if ensemble is not None or gate is not None:
         return SCHEMA_VERSION
-    return WITHOUT_ABSTENTION if abstention is None else WITHOUT_ENSEMBLE
+    return WITHOUT_ABSTENTION if abstention is None else WITHOUT_GATE_OR_ENSEMBLE
 
 
 def card_text(card: ModelCard) -> str:
     """Return the text of model.json; earlier programs read one without the later fields."""
-    later = ("abstention", "ensemble")
+    later = ("abstention", "ensemble", "gate")
     left_out = {name for name in later if getattr(card, name) is None}
     return card.model_dump_json(indent=2, exclude=left_out) + "\n"
 

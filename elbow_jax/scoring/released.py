@@ -1,7 +1,8 @@
 """Read and write a released model: weights and everything `predict` needs, without pickle.
 
 model/weights.safetensors   every variable by its path, ``params/backbone/...``; in an ensemble with
-                            a first axis over its members
+                            a first axis over its members; the statistics of the input gate by
+                            ``gate/...``
       seen_images.csv       digests of the images that it learnt from (`elbow_core.dataset`)
       model.json            the card: see `elbow_jax.scoring.card`
 """
@@ -48,14 +49,20 @@ class ReleasedModel:
         card: everything but the weights.
         variables: ``params`` and ``batch_stats``; of an ensemble those of all members, stacked
             along a first axis: see `elbow_jax.scoring.ensembles`.
+        statistics: of the input gate, stacked likewise; None where the model has none.
     """
 
     card: ModelCard
     variables: dict[str, Any]
+    statistics: dict[str, Any] | None = None
 
 
 def write_released(
-    directory: Path, variables: Mapping[str, Any], seen_images: SeenImages, **card: Any
+    directory: Path,
+    variables: Mapping[str, Any],
+    seen_images: SeenImages,
+    statistics: Mapping[str, Any] | None = None,
+    **card: Any,
 ) -> None:
     """Write a released model; the directory appears complete or not at all.
 
@@ -63,6 +70,7 @@ def write_released(
         directory: must not exist.
         variables: ``params`` and ``batch_stats`` of the network, arrays of any framework.
         seen_images: the images that it learnt from.
+        statistics: of the input gate, which belong to the card's `gate`.
         card: the fields of `ModelCard` except version and digests.
 
     Raises:
@@ -70,7 +78,7 @@ def write_released(
     """
     flat = {
         path: np.ascontiguousarray(array)
-        for path, array in flatten_dict(dict(variables), sep="/").items()
+        for path, array in flatten_dict({**variables, "gate": statistics or {}}, sep="/").items()
     }
     if name := not_finite(flat):
         raise UserError(
@@ -84,7 +92,9 @@ def write_released(
         safetensors.numpy.save_file(flat, partial / _WEIGHTS)
         (partial / SEEN_FILE).write_bytes(seen)
         content = ModelCard(
-            schema_version=version_of(card.get("abstention"), card.get("ensemble")),
+            schema_version=version_of(
+                card.get("abstention"), card.get("ensemble"), card.get("gate")
+            ),
             weights_sha256=sha256_of(partial / _WEIGHTS),
             seen_images_sha256=hashlib.sha256(seen).hexdigest(),
             **card,
@@ -117,7 +127,7 @@ def freeze_abstention(directory: Path, abstention: AbstentionRecord) -> None:
         )
     content = {
         **dict(card),
-        "schema_version": version_of(abstention, card.ensemble),
+        "schema_version": version_of(abstention, card.ensemble, card.gate),
         "abstention": abstention,
     }
     try:
@@ -181,7 +191,8 @@ def read_released(directory: Path) -> ReleasedModel:
         raise ConfigError(f"{directory}: the released model is damaged ({error})") from error
     variables = unflatten_dict(flat, sep="/")
     variables.setdefault("batch_stats", {})
-    return ReleasedModel(card, variables)
+    statistics = variables.pop("gate", None)
+    return ReleasedModel(card, variables, statistics)
 
 
 def read_single(directory: Path) -> ReleasedModel:
@@ -207,6 +218,7 @@ def _read_weights(path: Path, card: ModelCard) -> dict[str, np.ndarray]:
             "directory again"
         )
     try:
-        return read_tensors(content, card.architecture, card.preprocessing.size, card.members)
+        size = card.preprocessing.size
+        return read_tensors(content, card.architecture, size, card.members, card.gate is not None)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error

@@ -18,6 +18,7 @@ from elbow_core.errors import ConfigError
 from elbow_core.files import parse_json
 from elbow_jax.models import ModelConfig
 from elbow_jax.networks import build, shapes_by_path, variable_shapes
+from elbow_jax.scoring.gate import GATE, gate_shapes
 from elbow_jax.scoring.known_networks import KNOWN_NETWORKS
 
 MAX_WEIGHTS = 1 << 30
@@ -38,7 +39,11 @@ def most_bytes(members: int | None) -> int:
 
 
 def read_tensors(
-    content: bytes, architecture: ModelConfig, size: int, members: int | None = None
+    content: bytes,
+    architecture: ModelConfig,
+    size: int,
+    members: int | None = None,
+    gated: bool = False,
 ) -> dict[str, np.ndarray]:
     """Return the tensors in a safetensors file, by name, as views of its bytes.
 
@@ -49,6 +54,7 @@ def read_tensors(
         size: of the network's images in pixels.
         members: of an ensemble, each tensor of which has a first axis of this length; None for one
             network.
+        gated: whether the statistics of an input gate lie beside the network's variables.
 
     Raises:
         ValueError: in one line, naming the tensors.
@@ -58,10 +64,15 @@ def read_tensors(
     _module(architecture)  # raises for a rate that is none, which changes no shape
     entries, data = _parse_header(content)
     found, first = _shapes_in(entries), () if members is None else (members,)
+    of_gate = [name for name in found if gated and name.startswith(GATE)]
+    network = {name: shape for name, shape in found.items() if name not in of_gate}
     known = KNOWN_NETWORKS.get(name_of(architecture) or "")
-    if known is None or known != digest_of(_below(first, found)):
-        expected = traced_shapes(architecture, size)
-        _require_equal(found, {name: first + shape for name, shape in expected.items()})
+    shapes = _below(first, network)
+    if known is None or known != digest_of(shapes):
+        shapes = traced_shapes(architecture, size)
+        _require_equal(network, _above(first, shapes))
+    if gated:
+        _require_equal({name: found[name] for name in of_gate}, _above(first, gate_shapes(shapes)))
     offset, tensors = 0, {}
     for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
         shape = tuple(entry["shape"])
@@ -158,6 +169,10 @@ def _below(first: tuple[int, ...], shapes: Shapes) -> Shapes:
     if any(shape[: len(first)] != first for shape in shapes.values()):
         return {}
     return {name: shape[len(first) :] for name, shape in shapes.items()}
+
+
+def _above(first: tuple[int, ...], shapes: Shapes) -> Shapes:
+    return {name: first + shape for name, shape in shapes.items()}
 
 
 def _require_equal(found: Shapes, expected: Shapes) -> None:

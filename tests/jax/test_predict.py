@@ -221,7 +221,7 @@ def test_device_is_written_and_not_replaced(workspace, tmp_path):
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     arguments = ["--model", str(workspace / "run/model"), str(workspace / "images/normal/p00.png")]
     assert status_of(predict, *arguments, "--out", str(tmp_path / "pipe")) == 0
-    assert os.read(reader, 1000).decode().splitlines()[0] == "path,score,label"
+    assert os.read(reader, 1000).decode().splitlines()[0] == "path,score,label,gate"
     os.close(reader)
     assert (tmp_path / "pipe").is_fifo()
 

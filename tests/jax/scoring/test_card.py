@@ -77,7 +77,7 @@ def test_every_field_with_every_hostile_value_is_refused_in_one_line(copied):
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 1'), "belongs to"),
         (
             lambda text: text.replace('"schema_version": 2', '"schema_version": 4'),
-            "an ensemble belongs",
+            "a gate belongs",
         ),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 5'), "update the pr"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 0'), "schema_version"),

@@ -172,7 +172,7 @@ def test_every_field_of_an_ensemble_with_every_hostile_value_is_refused_in_one_l
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda card: card | {"schema_version": 3}, "an ensemble belongs to version 4"),
+        (lambda card: card | {"schema_version": 3}, "a gate belongs to version 4"),
         (lambda card: card | {"step": 12}, "is not the largest of the ensemble's members"),
         (lambda card: replaced(card, ("ensemble", "members"), []), "at least 2"),
         (
