@@ -92,8 +92,8 @@ def test_gate_of_an_ensemble_is_the_mean_distance_of_its_members(folder):
     batch = {"image": images, "position": np.arange(3, dtype=np.int32)}
     predictor = Predictor(ensemble, 3)
     _, scores, distances = predictor.judge([batch])
-    np.testing.assert_allclose(distances, tables[..., 1].mean(axis=0), rtol=1e-5)
     assert distances is not None
+    np.testing.assert_allclose(distances, tables[..., 1].mean(axis=0), rtol=1e-5)
     assert distances[2] > 1, "the blank image"
     assert tables[0, 2, 1] == pytest.approx(2 * tables[1, 2, 1], rel=1e-5)
     mean = np.mean([sigmoid(table[:, 0]) for table in tables], axis=0)
