@@ -1,7 +1,7 @@
 """Cross-validation: every image is scored by a network that has not learnt from its patient.
 
 python -m elbow_jax.crossval --config F --folds N [--repeats R] [--fold-seed S] [--fold K]
-    [--field.sub value ...]
+    [--ensemble] [--field.sub value ...]
 
 The run's directory gets one run a fold, `fold_1` to `fold_N`. Each is trained and scored on its own
 test set; what is finished is skipped, and what was interrupted is resumed. The last one to finish
@@ -10,6 +10,8 @@ gathers all scores in `predictions_out_of_fold.csv` and writes `folds.csv` and `
 directory, each in a job of its own; --fold-seed deals the patients differently. --repeats R repeats
 all that with R dealings, of seeds S, S + 1 and so on, in `repeat_1/fold_1` to `repeat_R/fold_N`; K
 then counts through all repeats, and an image's score is the mean of its R scores.
+--ensemble releases the mean probability of all folds' networks as one model, in `model`. It has
+learnt from every image, so no score of the report is one of it; judge it on other images.
 `python -m elbow_core.evaluation.folds` compares two such runs.
 """
 
@@ -23,7 +25,7 @@ import numpy as np
 
 from elbow_core import cli, evaluation
 from elbow_core.config import describe_fields, load_config, take_config_path
-from elbow_core.dataset import FoldSplit, open_fold
+from elbow_core.dataset import FoldSplit, open_archive, open_fold
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation import Predictions
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD
@@ -31,12 +33,14 @@ from elbow_core.files import locked_output, require_utf8_name, require_writable
 from elbow_core.runs import lock_run
 from elbow_jax import runtime, training
 from elbow_jax.config import TrainConfig
+from elbow_jax.ensemble import FoldModel, release_ensemble, require_ensemble
 from elbow_jax.evaluate import evaluate
 
 OUT_OF_FOLD = "predictions_out_of_fold.csv"
 REPORT = "report_out_of_fold"
 SCORES = "predictions_test.csv"
 
+_ENSEMBLE = "--ensemble"
 _OWN = ("folds", "repeats", "fold", "fold-seed")
 
 
@@ -48,13 +52,19 @@ class _FoldRun:
     split: FoldSplit
     run: Path
 
+    @property
+    def released(self) -> FoldModel:
+        """The model that the run releases."""
+        return FoldModel(self.repeat, self.split.number, training.RunDirectory(self.run).model)
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     if "--help" in arguments:
         print(f"{__doc__}\nFields of the configuration:\n{describe_fields(TrainConfig)}")
         return 0
-    path, overrides = take_config_path(arguments)
+    releases = _ENSEMBLE in arguments
+    path, overrides = take_config_path([word for word in arguments if word != _ENSEMBLE])
     counts, overrides = _take_counts(overrides)
     config = load_config(TrainConfig, path, overrides)
     if config.data.fold is not None:
@@ -66,6 +76,10 @@ def main(arguments: Sequence[str]) -> int:
     require_writable(config.run)
     config.run.mkdir(parents=True, exist_ok=True)
     _require_outputs(config.run, folds)
+    model = training.RunDirectory(config.run).model
+    if releases:
+        size = open_archive(config.data.prepared).size
+        require_ensemble(model, len(folds), config.model, size)
     for position, fold in enumerate(folds, start=1):
         if counts.get("fold", position) != position:
             continue
@@ -83,6 +97,9 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{config.run}: another process gathers the scores of all folds")
             return 0
         print(f"report: {gather(config, folds)}")
+        if releases:
+            models = [fold.released for fold in folds]
+            print(release_ensemble(models, config.run / OUT_OF_FOLD, model))
     return 0
 
 

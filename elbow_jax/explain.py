@@ -148,8 +148,8 @@ def main(arguments: Sequence[str]) -> int:
     for line in describe_passed_over(found.passed_over):
         print(line, file=sys.stderr)
     if paths:
-        model: Path = options.model
-        released = scoring.read_released(model)
+        model = Path(options.model)
+        released = scoring.read_single(model)
         source = explanation.read_images(
             paths, released.card.preprocessing, options.batch_size, rejected
         )
@@ -174,7 +174,7 @@ def _open_prepared_source(options: argparse.Namespace) -> tuple[Path, Any, Any]:
         model, data = open_run(options.run, options.split, options.data)
     else:
         model, data = options.model, open_prepared(options.data)
-    released = scoring.read_released(model)
+    released = scoring.read_single(model)
     check_data(model, released.card, data, options.split)
     originals = None if options.root is None else explanation.Originals(options.root)
     source = explanation.archived_images(data, options.split, options.batch_size, originals)

@@ -13,7 +13,7 @@ from pathlib import Path
 from elbow_core import cli
 from elbow_core.errors import UserError
 from elbow_core.files import require_output_file, require_utf8_name
-from elbow_jax import models, porting, runtime, scoring
+from elbow_jax import porting, runtime, scoring
 
 STABLEHLO, ONNX = ".stablehlo", ".onnx"
 
@@ -41,9 +41,14 @@ def require_packages() -> None:
 def write_onnx(path: Path, released: "scoring.ReleasedModel") -> None:
     """Write a model as ONNX, with its card in the metadata."""
     card = released.card
-    tensors = porting.to_torch(released.variables, models.build_model(card.architecture))
-    metadata = {_CARD: scoring.card_text(card)}
-    porting.write_onnx(path, card.architecture, tensors, card.preprocessing.size, metadata)
+    porting.write_onnx(
+        path,
+        card.architecture,
+        porting.released_to_torch(released),
+        card.preprocessing.size,
+        {_CARD: scoring.card_text(card)},
+        card.members,
+    )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -103,6 +103,9 @@ def main(arguments: Sequence[str]) -> int:
     _score(options, released, found.paths, sheet)
     if options.threshold is None and released.card.abstention is not None and len(sheet.scores):
         print(describe_left(released.card.abstention, sheet.scores), file=sys.stderr)
+    if sheet.unlike:
+        flagged = f"{sheet.unlike} of {len(sheet.scores)} images"
+        print(f"{streaming.UNLIKE}: {flagged}; their scores may mean nothing", file=sys.stderr)
     for rejection in sheet.rejections:
         print(f"error: {one_line(rejection)}", file=sys.stderr)
     if sheet.unnamed:

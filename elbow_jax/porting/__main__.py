@@ -6,7 +6,7 @@ from pathlib import Path
 
 from elbow_core.cli import run
 from elbow_core.files import require_writable
-from elbow_jax import models, porting, scoring
+from elbow_jax import porting, scoring
 from elbow_jax.models import Backbone
 from elbow_jax.porting.architectures import ARCHITECTURES, same_tensors
 from elbow_jax.porting.checkpoints import PUBLISHED, require_own_file
@@ -48,11 +48,14 @@ def _export(directory: Path, out: Path) -> int:
     path = out / f"{directory.resolve().name}.torch.safetensors"
     require_own_file(path)
     released = scoring.read_released(model)
-    architecture = released.card.architecture
-    tensors = porting.to_torch(released.variables, models.build_model(architecture))
+    architecture, members = released.card.architecture, released.card.members
+    tensors = porting.released_to_torch(released)
     porting.write_tensors(path, tensors, {"weights_sha256": released.card.weights_sha256})
-    print(f"wrote    {path}; elbow_jax.porting.build_twin builds the network that loads it")
+    twin = "build_twin" if members is None else "build_ensemble_twin"
+    print(f"wrote    {path}; elbow_jax.porting.{twin} builds the network that loads it")
     print(f"network  {architecture}")
+    if members is not None:
+        print(f"members  {members}")
     return 0
 
 

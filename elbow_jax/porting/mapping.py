@@ -66,6 +66,15 @@ def to_torch(variables: Mapping[str, Any], module: Any) -> dict[str, np.ndarray]
     return state_dict
 
 
+def ensemble_to_torch(members: Iterable[Mapping[str, Any]], module: Any) -> dict[str, np.ndarray]:
+    """Return the state dict of `build_ensemble_twin`, from the variables of each member."""
+    return {
+        f"members.{number}.{key}": array
+        for number, variables in enumerate(members)
+        for key, array in to_torch(variables, module).items()
+    }
+
+
 def from_torch(
     state_dict: Mapping[str, np.ndarray], module: Any, variables: Mapping[str, Any]
 ) -> dict[str, Any]:

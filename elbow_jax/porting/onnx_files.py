@@ -13,6 +13,7 @@ from elbow_core.errors import UserError
 from elbow_core.files import atomic_file
 from elbow_jax.models import ModelConfig
 from elbow_jax.porting import twin
+from elbow_jax.porting.ensemble_twin import build_ensemble_twin
 from elbow_jax.steps import GREY_DEVIATION, GREY_MEAN
 
 _PRODUCER = "elbow-radiographs"
@@ -42,6 +43,7 @@ def write_onnx(
     state_dict: Mapping[str, np.ndarray],
     size: int,
     metadata: Mapping[str, str],
+    members: int | None = None,
 ) -> None:
     """Write a network as ONNX, completely or not at all.
 
@@ -51,9 +53,10 @@ def write_onnx(
     Args:
         path: of the file.
         config: of the network.
-        state_dict: of its twin (`elbow_jax.porting.to_torch`).
+        state_dict: of its twin (`elbow_jax.porting.released_to_torch`).
         size: of the images in pixels.
         metadata: texts that the file holds as its ``metadata_props``.
+        members: of an ensemble, whose twin the tensors are then of; None for one network.
 
     Raises:
         UserError: if onnx or onnxscript is not installed.
@@ -69,7 +72,9 @@ def write_onnx(
             f"ONNX needs {error.name}; pip install 'elbow-radiographs[export]'"
         ) from error
     twin.define_missing_torchvision_operators()
-    network = twin.build_twin(config)
+    network: nn.Module = (
+        twin.build_twin(config) if members is None else (build_ensemble_twin(config, members))
+    )
     network.load_state_dict({key: torch.tensor(value) for key, value in state_dict.items()})
     program = _exported(Scorer(network).eval(), size)
     model: Any = program.model_proto

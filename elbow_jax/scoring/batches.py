@@ -18,24 +18,26 @@ Started = tuple[jax.Array, jax.Array]
 
 def score_batches(
     eval_step: Callable[[Any, Mapping[str, jax.Array]], jax.Array],
-    variables: Mapping[str, Any],
+    variables: Any,
     batches: Iterable[dict[str, np.ndarray]],
     mesh: Mesh,
     name_of: Callable[[int], str],
-) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
+) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, "images ..."]]:
     """Return each image's position in the archive and its logit, without padding.
+
+    A step may return a row of numbers for each image; the first of them is then the logit.
 
     The result does not depend on the number of devices.
 
     Args:
         eval_step: the compiled ``(variables, batch) -> logits``.
-        variables: of the network, replicated over `mesh`.
+        variables: what the step takes, replicated over `mesh`.
         batches: from `elbow_jax.data.scoring_batches`.
         mesh: the devices.
         name_of: returns the name of the image at a position, for the error.
 
     Raises:
-        UserError: if a logit is nan or infinite, naming the image.
+        UserError: if a number is nan or infinite, naming the image.
     """
     started = [start_batch(eval_step, variables, batch, mesh) for batch in batches]
     return finish_batches(started, name_of)
@@ -43,7 +45,7 @@ def score_batches(
 
 def start_batch(
     eval_step: Callable[[Any, Mapping[str, jax.Array]], jax.Array],
-    variables: Mapping[str, Any],
+    variables: Any,
     batch: dict[str, np.ndarray],
     mesh: Mesh,
 ) -> Started:
@@ -54,17 +56,19 @@ def start_batch(
 
 def finish_batches(
     started: Sequence[Started], name_of: Callable[[int], str]
-) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, " images"]]:
+) -> tuple[Int32[np.ndarray, " images"], Float32[np.ndarray, "images ..."]]:
     """Wait for one batch or more; return positions and logits as `score_batches` does."""
     gathered = [tuple(np.asarray(_gather(array)) for array in pair) for pair in started]
     positions = np.concatenate([pair[0] for pair in gathered])
     logits = np.concatenate([pair[1] for pair in gathered])
     is_image = positions >= 0
     positions, logits = positions[is_image], logits[is_image]
-    wrong = np.flatnonzero(~np.isfinite(logits))
+    finite = np.isfinite(logits)
+    wrong = np.flatnonzero(~finite.reshape(len(logits), -1).all(axis=1))
     if len(wrong):
+        value = logits[wrong[0]][~finite[wrong[0]]].flat[0]
         raise UserError(
-            f"{name_of(int(positions[wrong[0]]))}: the network gives {logits[wrong[0]]} and no "
+            f"{name_of(int(positions[wrong[0]]))}: the network gives {value} and no "
             f"score, here and for {len(wrong) - 1} other images; its weights cannot be used"
         )
     order = np.argsort(positions, kind="stable")

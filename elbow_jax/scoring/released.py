@@ -1,6 +1,8 @@
 """Read and write a released model: weights and everything `predict` needs, without pickle.
 
-model/weights.safetensors   every variable by its path, ``params/backbone/...``
+model/weights.safetensors   every variable by its path, ``params/backbone/...``; in an ensemble with
+                            a first axis over its members; the statistics of the input gate by
+                            ``gate/...``
       seen_images.csv       digests of the images that it learnt from (`elbow_core.dataset`)
       model.json            the card: see `elbow_jax.scoring.card`
 """
@@ -25,30 +27,42 @@ from elbow_core.files import (
     atomic_folder,
     read_regular,
     require_output_file,
+    require_room,
     sha256_of,
 )
 from elbow_jax.scoring.card import (
-    SCHEMA_VERSION,
-    WITHOUT_ABSTENTION,
     ModelCard,
     card_text,
     parse_card,
+    version_of,
 )
-from elbow_jax.scoring.tensors import MAX_WEIGHTS, not_finite, read_tensors
+from elbow_jax.scoring.tensors import most_bytes, not_finite, read_tensors
 
 _CARD, _WEIGHTS = "model.json", "weights.safetensors"
 
 
 @dataclass(frozen=True)
 class ReleasedModel:
-    """A card and its variables, as NumPy arrays."""
+    """A card and its variables, as NumPy arrays.
+
+    Attributes:
+        card: everything but the weights.
+        variables: ``params`` and ``batch_stats``; of an ensemble those of all members, stacked
+            along a first axis: see `elbow_jax.scoring.ensembles`.
+        statistics: of the input gate, stacked likewise; None where the model has none.
+    """
 
     card: ModelCard
     variables: dict[str, Any]
+    statistics: dict[str, Any] | None = None
 
 
 def write_released(
-    directory: Path, variables: Mapping[str, Any], seen_images: SeenImages, **card: Any
+    directory: Path,
+    variables: Mapping[str, Any],
+    seen_images: SeenImages,
+    statistics: Mapping[str, Any] | None = None,
+    **card: Any,
 ) -> None:
     """Write a released model; the directory appears complete or not at all.
 
@@ -56,14 +70,15 @@ def write_released(
         directory: must not exist.
         variables: ``params`` and ``batch_stats`` of the network, arrays of any framework.
         seen_images: the images that it learnt from.
+        statistics: of the input gate, which belong to the card's `gate`.
         card: the fields of `ModelCard` except version and digests.
 
     Raises:
-        UserError: if a variable is not finite; nothing is written then.
+        UserError: if a variable is not finite, or there is no room; nothing is written then.
     """
     flat = {
         path: np.ascontiguousarray(array)
-        for path, array in flatten_dict(dict(variables), sep="/").items()
+        for path, array in flatten_dict({**variables, "gate": statistics or {}}, sep="/").items()
     }
     if name := not_finite(flat):
         raise UserError(
@@ -71,11 +86,15 @@ def write_released(
             "finite; lower the learning rate and train again"
         )
     seen = seen_images.to_bytes()
+    size = sum(array.nbytes for array in flat.values()) + len(seen)
+    require_room(directory, size, "the released model")
     with atomic_folder(directory) as partial:
         safetensors.numpy.save_file(flat, partial / _WEIGHTS)
         (partial / SEEN_FILE).write_bytes(seen)
         content = ModelCard(
-            schema_version=WITHOUT_ABSTENTION,
+            schema_version=version_of(
+                card.get("abstention"), card.get("ensemble"), card.get("gate")
+            ),
             weights_sha256=sha256_of(partial / _WEIGHTS),
             seen_images_sha256=hashlib.sha256(seen).hexdigest(),
             **card,
@@ -90,7 +109,8 @@ def freeze_abstention(directory: Path, abstention: AbstentionRecord) -> None:
 
     Raises:
         ConfigError: if the model is damaged, as `read_released` and `images_seen_by` find; or if
-            its card is of version 1, which does not list the images that it learnt from.
+            its card is of version 1, which does not list the images that it learnt from; or if
+            the thresholds of an ensemble were chosen on scores of its single members.
         UserError: if the card cannot be written.
     """
     card = read_released(directory).card
@@ -99,9 +119,15 @@ def freeze_abstention(directory: Path, abstention: AbstentionRecord) -> None:
             f"{directory}: is of version 1, which does not list the images that the model learnt "
             "from; train and release it again"
         )
+    if card.ensemble and card.ensemble.out_of_fold_sha256 == abstention.predictions_sha256:
+        raise ConfigError(
+            f"{directory}: the thresholds were chosen on out-of-fold scores, which are single "
+            "networks' and not their mean, for which they promise nothing; choose them on this "
+            "model's predictions of new images (python -m elbow_jax.evaluate --model)"
+        )
     content = {
         **dict(card),
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": version_of(abstention, card.ensemble, card.gate),
         "abstention": abstention,
     }
     try:
@@ -165,18 +191,34 @@ def read_released(directory: Path) -> ReleasedModel:
         raise ConfigError(f"{directory}: the released model is damaged ({error})") from error
     variables = unflatten_dict(flat, sep="/")
     variables.setdefault("batch_stats", {})
-    return ReleasedModel(card, variables)
+    statistics = variables.pop("gate", None)
+    return ReleasedModel(card, variables, statistics)
+
+
+def read_single(directory: Path) -> ReleasedModel:
+    """Read a released model that is one network, for work that has no meaning for an ensemble.
+
+    Raises:
+        ConfigError: as `read_released` does, and for an ensemble.
+    """
+    if read_card(directory).ensemble is not None:
+        raise ConfigError(
+            f"{directory}: is an ensemble, and one network is needed; give that of a fold beside "
+            "it, such as fold_1"
+        )
+    return read_released(directory)
 
 
 def _read_weights(path: Path, card: ModelCard) -> dict[str, np.ndarray]:
     """Return the tensors of a file; those that are hashed are those that are read."""
-    content = read_regular(path, MAX_WEIGHTS)
+    content = read_regular(path, most_bytes(card.members))
     if hashlib.sha256(content).hexdigest() != card.weights_sha256:
         raise ValueError(
             f"{path.name} is not the file that {_CARD} names: its SHA-256 differs; copy the "
             "directory again"
         )
     try:
-        return read_tensors(content, card.architecture, card.preprocessing.size)
+        size = card.preprocessing.size
+        return read_tensors(content, card.architecture, size, card.members, card.gate is not None)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error

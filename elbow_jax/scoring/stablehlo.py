@@ -26,10 +26,9 @@ from jax import export
 from jaxtyping import Array, Float32, UInt8
 
 from elbow_core.files import atomic_file
-from elbow_jax import networks
 from elbow_jax.scoring.card import card_text
+from elbow_jax.scoring.predictor import make_scoring_step
 from elbow_jax.scoring.released import ReleasedModel
-from elbow_jax.steps import make_eval_step
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -65,12 +64,11 @@ def stablehlo_mark() -> str:
 def serialised_network(released: ReleasedModel) -> bytearray:
     """Return the network and its weights, lowered for `PLATFORMS` and any number of images."""
     card = released.card
-    module = networks.build(card.architecture, "float32")
-    eval_step = make_eval_step(module.apply, jnp.float32)
+    scoring_step = make_scoring_step(card, "float32")
     variables = jax.tree.map(jnp.asarray, released.variables)
 
     def logit_of(image: UInt8[Array, "s s"]) -> Float32[Array, ""]:
-        return eval_step(variables, {"image": image[None, ..., None]})[0]
+        return scoring_step(variables, {"image": image[None, ..., None]})[0]
 
     # One image after the other: the forms for a CPU choose the parts of a product by its shape, so
     # they cannot be traced with an unknown number of images.

@@ -18,10 +18,13 @@ from elbow_core.errors import ConfigError
 from elbow_core.files import parse_json
 from elbow_jax.models import ModelConfig
 from elbow_jax.networks import build, shapes_by_path, variable_shapes
+from elbow_jax.scoring.gate import GATE, gate_shapes
 from elbow_jax.scoring.known_networks import KNOWN_NETWORKS
 
 MAX_WEIGHTS = 1 << 30
-"""Bytes of a file of weights, at most."""
+"""Bytes of one network's weights, at most."""
+MAX_ENSEMBLE_WEIGHTS = 1 << 33
+"""Bytes of all weights of an ensemble, at most."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -30,7 +33,18 @@ _LENGTH = struct.Struct("<Q")
 _MAX_HEADER = 1 << 22  # bytes; the largest network needs 55 thousand
 
 
-def read_tensors(content: bytes, architecture: ModelConfig, size: int) -> dict[str, np.ndarray]:
+def most_bytes(members: int | None) -> int:
+    """Return how long a file of weights may be: of one network for None, else of an ensemble."""
+    return MAX_WEIGHTS if members is None else min(members * MAX_WEIGHTS, MAX_ENSEMBLE_WEIGHTS)
+
+
+def read_tensors(
+    content: bytes,
+    architecture: ModelConfig,
+    size: int,
+    members: int | None = None,
+    gated: bool = False,
+) -> dict[str, np.ndarray]:
     """Return the tensors in a safetensors file, by name, as views of its bytes.
 
     Args:
@@ -38,6 +52,9 @@ def read_tensors(content: bytes, architecture: ModelConfig, size: int) -> dict[s
         architecture: the network, whose variables the tensors must be, each float32, of the right
             shape and finite.
         size: of the network's images in pixels.
+        members: of an ensemble, each tensor of which has a first axis of this length; None for one
+            network.
+        gated: whether the statistics of an input gate lie beside the network's variables.
 
     Raises:
         ValueError: in one line, naming the tensors.
@@ -46,9 +63,16 @@ def read_tensors(content: bytes, architecture: ModelConfig, size: int) -> dict[s
     """
     _module(architecture)  # raises for a rate that is none, which changes no shape
     entries, data = _parse_header(content)
+    found, first = _shapes_in(entries), () if members is None else (members,)
+    of_gate = [name for name in found if gated and name.startswith(GATE)]
+    network = {name: shape for name, shape in found.items() if name not in of_gate}
     known = KNOWN_NETWORKS.get(name_of(architecture) or "")
-    if known is None or known != digest_of(_shapes_in(entries)):
-        _require_equal(entries, traced_shapes(architecture, size))
+    shapes = _below(first, network)
+    if known is None or known != digest_of(shapes):
+        shapes = traced_shapes(architecture, size)
+        _require_equal(network, _above(first, shapes))
+    if gated:
+        _require_equal({name: found[name] for name in of_gate}, _above(first, gate_shapes(shapes)))
     offset, tensors = 0, {}
     for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
         shape = tuple(entry["shape"])
@@ -140,8 +164,18 @@ def _shapes_in(entries: Mapping[str, Mapping[str, Any]]) -> Shapes:
     return {name: tuple(entry["shape"]) for name, entry in entries.items()}
 
 
-def _require_equal(entries: Mapping[str, Mapping[str, Any]], expected: Shapes) -> None:
-    found = _shapes_in(entries)
+def _below(first: tuple[int, ...], shapes: Shapes) -> Shapes:
+    """Return the shapes without the leading axes ``first``; nothing unless all of them have it."""
+    if any(shape[: len(first)] != first for shape in shapes.values()):
+        return {}
+    return {name: shape[len(first) :] for name, shape in shapes.items()}
+
+
+def _above(first: tuple[int, ...], shapes: Shapes) -> Shapes:
+    return {name: first + shape for name, shape in shapes.items()}
+
+
+def _require_equal(found: Shapes, expected: Shapes) -> None:
     for kind, names in (
         ("missing", expected.keys() - found.keys()),
         ("unknown", found.keys() - expected.keys()),

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from elbow_jax.streaming.reading import ReadImage, read_image
     from elbow_jax.streaming.score_file import Groups, write_resumably
     from elbow_jax.streaming.scores import score_files
-    from elbow_jax.streaming.table import COLUMNS, MARKS, Sheet, write_as_they_come
+    from elbow_jax.streaming.table import COLUMNS, MARKS, UNLIKE, Sheet, write_as_they_come
 
 __all__ = [
     "COLUMNS",
     "MARKS",
+    "UNLIKE",
     "FoundImages",
     "Groups",
     "Outcome",
@@ -45,6 +46,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "reading": ["ReadImage", "read_image"],
         "score_file": ["Groups", "write_resumably"],
         "scores": ["score_files"],
-        "table": ["COLUMNS", "MARKS", "Sheet", "write_as_they_come"],
+        "table": ["COLUMNS", "MARKS", "UNLIKE", "Sheet", "write_as_they_come"],
     },
 )

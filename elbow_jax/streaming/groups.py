@@ -24,10 +24,12 @@ class Outcome:
     """P(injury); None for a file that is rejected."""
     reason: str = ""
     """Why it is rejected; empty for one that is not."""
+    distance: float | None = None
+    """Of the input gate, above 1 for an image unlike the training images; None without a gate."""
 
 
-Scores = dict[bytes, float | None]
-"""The score of each content by its digest; None while the network has it."""
+Scores = dict[bytes, tuple[float, float | None] | None]
+"""Score and distance of each content by its digest; None while the network has it."""
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Group:
     def outcomes(self, scores: Scores) -> list[Outcome]:
         """Return the outcomes of the files, all of whose scores are known."""
         return [
-            Outcome(digest, None, reason) if reason else Outcome(digest, scores[digest])
+            Outcome(digest, None, reason) if reason else _scored(digest, scores[digest])
             for digest, reason in self.files
         ]
 
@@ -83,6 +85,11 @@ def form_groups(
             group = _empty(number + 1, size, batch_size)
     if group.files:
         yield group
+
+
+def _scored(digest: bytes, found: tuple[float, float | None] | None) -> Outcome:
+    assert found is not None, "the group was finished before"
+    return Outcome(digest, found[0], distance=found[1])
 
 
 def _empty(first: int, size: int, batch_size: int) -> Group:

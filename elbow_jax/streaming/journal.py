@@ -47,7 +47,7 @@ class Journal:
             self.files, end = self.files + len(outcomes), line_end
             for outcome in outcomes:
                 if outcome.score is not None:
-                    scores[outcome.digest] = outcome.score
+                    scores[outcome.digest] = (outcome.score, outcome.distance)
         if self._path.exists() and self._path.stat().st_size > end:
             os.truncate(self._path, end)
         return scores
@@ -78,7 +78,7 @@ class Journal:
 
 
 def _line(outcomes: Sequence[Outcome]) -> bytes:
-    cells = [[one.digest.hex(), one.score, one.reason] for one in outcomes]
+    cells = [[one.digest.hex(), one.score, one.reason, one.distance] for one in outcomes]
     content = json.dumps(cells, allow_nan=False).encode()
     return _checksum(content) + b" " + content + b"\n"
 
@@ -94,13 +94,15 @@ def _outcomes(line: bytes) -> list[Outcome] | None:
         return None
 
 
-def _outcome(digest: Any, score: Any, reason: Any) -> Outcome:
-    found = Outcome(bytes.fromhex(digest), score, reason)
+def _outcome(digest: Any, score: Any, reason: Any, distance: Any) -> Outcome:
+    found = Outcome(bytes.fromhex(digest), score, reason, distance)
     is_rejected = score is None and isinstance(reason, str) and bool(reason) and not digest
+    is_rejected = is_rejected and distance is None
     is_scored = (
         isinstance(score, float)
         and 0 <= score <= 1
         and reason == ""
+        and (distance is None or (isinstance(distance, float) and distance >= 0))
         and len(found.digest) == _DIGEST_BYTES
     )
     if not (is_rejected or is_scored):

@@ -27,8 +27,8 @@ class Network(Protocol):
 
     def finish(
         self, started: Any, name_of: Callable[[int], str], /
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions and scores of a batch that was started."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return positions and scores of a batch that was started, and the gate's distances."""
         ...
 
 
@@ -64,9 +64,10 @@ def score_files(
     def finish() -> list[Outcome]:
         group, started = waiting.popleft()
         if started is not None:
-            positions, found = network.finish(started, paths.__getitem__)
-            for number, score in zip(positions, found, strict=True):
-                scores[group.digest_of(int(number))] = float(score)
+            positions, found, distances = network.finish(started, paths.__getitem__)
+            for index, number in enumerate(positions):
+                distance = None if distances is None else float(distances[index])
+                scores[group.digest_of(int(number))] = (float(found[index]), distance)
         return group.outcomes(scores)
 
     for group in groups:

@@ -12,8 +12,11 @@ from elbow_core.progress import track
 from elbow_core.tables import write_csv_rows
 from elbow_jax.streaming.groups import Outcome
 
-COLUMNS = ("path", "score", "label", "operating_point", "reason")
-"""``score`` is P(injury); ``reason`` says why a file is rejected, whose other cells are empty."""
+COLUMNS = ("path", "score", "label", "operating_point", "gate", "reason")
+"""``score`` is P(injury). ``gate`` says whether the image is like those that the model learnt from;
+it is empty for a model without an input gate. ``reason`` says why a file is rejected, whose other
+cells are empty."""
+ALIKE, UNLIKE = "ok", "unlike the training images"
 _EARLIER = ("path", "score", "label")
 MARKS = tuple(",".join(columns) + "\n" for columns in (COLUMNS, _EARLIER))
 """How such a file begins, now and in earlier versions, so that a command may replace it."""
@@ -21,7 +24,7 @@ MARKS = tuple(",".join(columns) + "\n" for columns in (COLUMNS, _EARLIER))
 TASK = "predict"
 """The name of the work where its progress is shown."""
 
-Row = tuple[str, str, str, str, str]
+Row = tuple[str, str, str, str, str, str]
 _MOST_NAMED = 100
 
 
@@ -46,13 +49,14 @@ class Sheet:
     Attributes:
         rejected: files without a score.
         rejections: a line for each of the first of them.
+        unlike: images that the input gate flags.
     """
 
     def __init__(self, answer: Callable[[float], str], operating_point: str) -> None:
         self._answer = answer
         self._operating_point = operating_point
         self._scores = array("d")
-        self.rejected = 0
+        self.rejected = self.unlike = 0
         self.rejections: list[str] = []
 
     @property
@@ -71,10 +75,13 @@ class Sheet:
             self.rejected += 1
             if self.rejected <= _MOST_NAMED:
                 self.rejections.append(f"{path}: {outcome.reason}")
-            return (path, "", "", "", outcome.reason)
+            return (path, "", "", "", "", outcome.reason)
         self._scores.append(outcome.score)
-        label = self._answer(outcome.score)
-        return (path, f"{outcome.score:.6f}", label, self._operating_point, "")
+        label, gate = self._answer(outcome.score), ""
+        if outcome.distance is not None:
+            gate = UNLIKE if outcome.distance > 1 else ALIKE
+            self.unlike += gate == UNLIKE
+        return (path, f"{outcome.score:.6f}", label, self._operating_point, gate, "")
 
 
 def write_as_they_come(

@@ -26,6 +26,7 @@ from elbow_jax.steps import TrainState, Variables
 from elbow_jax.training.checkpoints import Checkpoints, has_checkpoint, size_of
 from elbow_jax.training.cost import describe_cost, measure_cost
 from elbow_jax.training.engine import Engine, build_engine
+from elbow_jax.training.gate import fit_input_gate
 from elbow_jax.training.initial import (
     find_leaked_near_duplicates,
     missing_weights,
@@ -185,6 +186,8 @@ def release(
 ) -> None:
     """Write the weights of the best checkpoint, with thresholds chosen on the validation set.
 
+    The input gate is fitted on the training images, and its limits on the validation set.
+
     Raises:
         UserError: if there is no checkpoint at the end of an epoch, or its weights or scores are
             not finite; nothing is written then.
@@ -198,17 +201,20 @@ def release(
     labels, logits = score_split(engine, variables, data, config.batch_size, "validation")
     if state.average is not None:
         variables, logits = better_weights(engine, state, data, config.batch_size, labels, logits)
+    statistics, gate = fit_input_gate(config, engine.mesh, variables, data)
     if is_main():
         write_released(
             run.model,
             jax.device_get(without_heads(variables)),
             seen,
+            statistics,
             architecture=config.model,
             preprocessing=Preprocessing.model_validate(data.archive.settings),
             thresholds={"default": DEFAULT_THRESHOLD, **choose_thresholds(labels, sigmoid(logits))},
             labels=("normal", "injury"),
             validation=validation_metrics(labels, logits),
             step=best,
+            gate=gate,
         )
     wait_for_all("released model")
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from elbow_core.dataset import FoldSplit, open_fold
-from elbow_core.evaluation import FOLDS_FILE, folds
+from elbow_core.evaluation import FOLDS_FILE, folds, read_predictions
+from elbow_core.evaluation.statistics import choose_thresholds
 from elbow_core.files import locked_output
-from elbow_jax import crossval
+from elbow_jax import crossval, evaluate, predict
+from elbow_jax.scoring import read_card
 from tests.support.commands import error_of, refusal_of, status_of
 from tests.support.training import write_config
 
@@ -67,6 +69,50 @@ def test_a_second_call_changes_nothing_and_a_lost_fold_is_made_again(finished, t
     shutil.rmtree(run / "fold_3")
     assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
     assert (run / crossval.OUT_OF_FOLD).read_bytes() == before
+
+
+def scores_by(model, images, out):
+    """Return the scores that predict gives with a model, in the order of the images."""
+    command = ("--model", str(model), *map(str, images), "--out", str(out), "--batch-size", "4")
+    assert status_of(predict, *command) == 0
+    return np.array([float(row["score"]) for row in table(out)])
+
+
+def test_ensemble_of_the_folds_predicts_the_mean_of_their_scores(
+    finished, workspace, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    shutil.copytree(finished / "run", run)
+    reported = {name: (run / name).read_bytes() for name in (crossval.OUT_OF_FOLD, FOLDS_FILE)}
+    command = ("--config", str(finished / "train.yaml"), "--folds", str(FOLDS), "--run", str(run))
+    assert status_of(crossval, *command, "--ensemble") == 0
+    printed = capsys.readouterr().out
+    assert f"released model: {run / 'model'}, the mean probability of 3 networks" in printed
+    # No figure of the report is one of the ensemble.
+    assert reported == {name: (run / name).read_bytes() for name in reported}
+    judged, card = read_predictions(run / crossval.OUT_OF_FOLD), read_card(run / "model")
+    chosen = choose_thresholds(judged.label, judged.score)
+    assert card.thresholds == {"default": 0.5, **chosen}
+    images = sorted((workspace / "images").rglob("*.png"))[::9]
+    models = [run / f"fold_{number}" / "model" for number in range(1, FOLDS + 1)]
+    members = [scores_by(model, images, tmp_path / "scores.csv") for model in models]
+    assert np.ptp(members, axis=0).max() > 1e-3, "the networks must differ"
+    found = scores_by(run / "model", images, tmp_path / "scores.csv")
+    np.testing.assert_allclose(found, np.mean(members, axis=0), atol=1.5e-6)  # six decimals
+    # Every image of these data is one that it learnt from.
+    data = ("--data", str(finished / "data"), "--split", "all", "--out", str(tmp_path / "out"))
+    assert "leak" in error_of(capsys, evaluate, "--model", str(run / "model"), *data)
+
+
+def test_something_else_in_place_of_the_ensemble_is_refused_before_any_fold(
+    workspace, tmp_path, capsys
+):
+    config = write_config(tmp_path, data={"prepared": str(workspace / "data")})
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "model" / "thesis.tex").write_text("mine")
+    line = refusal_of(capsys, crossval, "--config", str(config), "--folds", "3", "--ensemble")
+    assert line.endswith(f"move {tmp_path / 'run' / 'model'} away")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize("name", ["fold_1/predictions_test.csv", crossval.OUT_OF_FOLD, FOLDS_FILE])

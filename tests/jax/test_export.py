@@ -8,6 +8,7 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,7 +56,8 @@ def exported(request, tmp_path_factory) -> Exported:
     folder = tmp_path_factory.mktemp("exported")
     config = ModelConfig(backbone=request.param, variant="small")
     _, variables = ported(config, random_twin(config))
-    write_released(folder / "model", variables, NOTHING_SEEN, **(CARD | {"architecture": config}))
+    card: dict[str, Any] = CARD | {"architecture": config}
+    write_released(folder / "model", variables, NOTHING_SEEN, **card)
     images = []
     rng = np.random.default_rng(0)
     for number, shape in enumerate(((40, 60), (32, 32), (90, 50), (64, 64))):

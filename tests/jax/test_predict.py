@@ -18,7 +18,7 @@ from tests.support.abstention_data import record
 from tests.support.commands import status_of
 from tests.support.dicom_files import dicom
 
-HEADER = "path,score,label,operating_point,reason"
+HEADER = "path,score,label,operating_point,gate,reason"
 
 
 def test_prediction_of_files_equals_evaluation_of_the_archive(workspace, tmp_path):
@@ -56,8 +56,8 @@ def test_unreadable_file_is_named_and_all_others_are_scored(workspace, tmp_path,
     reason = "is not an image: neither PNG, JPEG nor DICOM"
     assert printed.err == f"error: {tmp_path}/b.png: {reason}\n"
     scored, rejected = csv.DictReader(printed.out.splitlines())
-    assert (scored["operating_point"], scored["reason"]) == ("default", "")
-    assert list(rejected.values()) == [f"{tmp_path}/b.png", "", "", "", reason]
+    assert (scored["operating_point"], scored["gate"], scored["reason"]) == ("default", "", "")
+    assert list(rejected.values()) == [f"{tmp_path}/b.png", "", "", "", "", reason]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,8 @@ def test_file_that_is_no_table_of_scores_is_not_overwritten(workspace, tmp_path,
     assert status_of(predict, *arguments, "--out", str(tmp_path / "thesis.tex")) == 2
     assert "exists and was not written by this command" in capsys.readouterr().err
     assert (tmp_path / "thesis.tex").read_text() == "mine"
-    for former in ("", f"{HEADER}\nold.png,0.5,normal,default,\n", "path,score,label\nx.png,0,a\n"):
+    own = f"{HEADER}\nold.png,0.5,normal,default,,\n"
+    for former in ("", own, "path,score,label\nx.png,0,a\n"):
         (tmp_path / "scores.csv").write_text(former)
         assert status_of(predict, *arguments, "--out", str(tmp_path / "scores.csv")) == 0
         assert (tmp_path / "scores.csv").read_text().startswith(f"{HEADER}\n")

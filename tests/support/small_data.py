@@ -1,5 +1,6 @@
 """Small prepared data for tests of training: noise, with a bright square for injuries."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,19 @@ SPLITS = {"train": 24, "validation": 10, "test": 11}
 
 
 def write_prepared(
-    directory: Path, size: int = SIZE, seed: int = 0, settings: dict[str, Any] | None = None
+    directory: Path,
+    size: int = SIZE,
+    seed: int = 0,
+    settings: dict[str, Any] | None = None,
+    splits: Mapping[str, int] = SPLITS,
 ) -> Path:
-    """Write a prepared directory with the counts of `SPLITS`, one image per patient.
+    """Write a prepared directory with the counts of ``splits``, one image per patient.
 
     ``settings`` are those of its preprocessing, by default the usual ones.
     """
     rng = np.random.default_rng(seed)
     rows, images, regions = [], [], []
-    for split, count in SPLITS.items():
+    for split, count in splits.items():
         for number in range(count):
             label = number % 2
             image = rng.integers(0, 90, (size, size))

@@ -14,7 +14,7 @@ from elbow_jax.models import ModelConfig, fuse_variables
 from elbow_jax.networks import shapes_by_path
 from elbow_jax.porting import PUBLISHED, HubError, read_weights, start_from_weights
 from elbow_jax.runtime import is_main
-from elbow_jax.scoring import ModelCard, ReleasedModel, read_card, read_released
+from elbow_jax.scoring import ModelCard, ReleasedModel, read_card, read_single
 from elbow_jax.training.initial.shipped import SHIPPED, is_shipped, read_shipped
 from elbow_jax.training.run_directory import RunDirectory
 
@@ -146,10 +146,8 @@ def missing_weights(init: Init | None) -> list[str]:
 
 def _read_model(source: str, backbone: str) -> ReleasedModel:
     """Return shipped weights or a finished run's model; refuse those of another backbone."""
-    if is_shipped(source):
-        released = read_shipped(source)
-    else:
-        released = read_released(_finished_model(source))
+    shipped = is_shipped(source)
+    released = read_shipped(source) if shipped else read_single(_finished_model(source))
     found = released.card.architecture.backbone
     if found != backbone:
         raise ConfigError(f"init: {source} is of another network: {found}, not {backbone}")

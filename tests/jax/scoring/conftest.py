@@ -10,6 +10,7 @@ import pytest
 from elbow_core.dataset import NOTHING_SEEN
 from elbow_jax.scoring import write_released
 from tests.support.finished_runs import random_variables
+from tests.support.fold_ensembles import write_ensemble
 from tests.support.released_models import CARD, NETWORK, SIZE
 
 
@@ -27,3 +28,11 @@ def model(tmp_path_factory) -> Path:
 def copied(model, tmp_path) -> Path:
     """A copy of the released model, to be changed."""
     return Path(shutil.copytree(model, tmp_path / "model"))
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory) -> Path:
+    """The folder of a run with the ensemble of three random networks; read-only."""
+    run = tmp_path_factory.mktemp("folds") / "run"
+    write_ensemble(run)
+    return run

@@ -7,13 +7,10 @@ import pytest
 
 from elbow_core.errors import ConfigError
 from elbow_jax.scoring import read_released
+from tests.support.hostile_json import HOSTILE, places, replaced
 from tests.support.released_models import refused
 
-HOSTILE = (
-    None, "", "a\nb", "x" * 100_000, "\x1b[2J", "ü\u202e", [], {}, [[]], True, -1, -0.5, 10**400,
-    1e308, 0, "0.5", "nan", {"a": {}}, ["a", "a"], "../../etc/passwd",
-)  # fmt: skip
-# Values above that the schema allows, by field.
+# Hostile values that the schema allows, by field.
 SOUND: dict[str, list[Any]] = {
     "architecture.cbam": [True],
     "architecture.features": [None],
@@ -30,27 +27,6 @@ SOUND: dict[str, list[Any]] = {
     "validation.auroc": [-1, -0.5, 1e308, 0],
     "step": [0],
 }
-
-
-def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the places of all values in a JSON tree, inner nodes included."""
-    entries = content.items() if isinstance(content, dict) else enumerate(content)
-    found = []
-    for key, value in entries:
-        found.append((*path, key))
-        if isinstance(value, dict | list):
-            found += places(value, (*path, key))
-    return found
-
-
-def replaced(content: Any, place: tuple[Any, ...], value: Any) -> Any:
-    """Return a copy of a JSON tree with another value at a place."""
-    content = json.loads(json.dumps(content))
-    node = content
-    for key in place[:-1]:
-        node = node[key]
-    node[place[-1]] = value
-    return content
 
 
 def test_every_field_with_every_hostile_value_is_refused_in_one_line(copied):
@@ -99,7 +75,11 @@ def test_every_field_with_every_hostile_value_is_refused_in_one_line(copied):
         (lambda text: text.replace('"injury"', '" injury"'), "without blanks around it"),
         (lambda text: text.replace('"injury"', '"\\ud800"'), "the released model is damaged"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 1'), "belongs to"),
-        (lambda text: text.replace('"schema_version": 2', '"schema_version": 4'), "update the pr"),
+        (
+            lambda text: text.replace('"schema_version": 2', '"schema_version": 4'),
+            "a gate belongs",
+        ),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 5'), "update the pr"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 0'), "schema_version"),
         (lambda text: "[" * 100_000, "is nested too deeply"),
         (lambda text: '{"a":' * 100_000, "is nested too deeply"),

@@ -91,8 +91,8 @@ def test_model_whose_label_is_the_third_answer_gets_no_thresholds(copied):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda card: card | {"schema_version": 2}, "abstention: belongs to version 3 alone"),
-        (lambda card: card | {"abstention": None}, "abstention: belongs to version 3 alone"),
+        (lambda card: card | {"schema_version": 2}, "abstention alone to 3"),
+        (lambda card: card | {"abstention": None}, "abstention alone to 3"),
         (lambda card: card | {"labels": ["uncertain", "b"]}, "is the name of the third answer"),
         (lambda card: card | {"abstention": card["abstention"] | {"patients": 0}}, "patients: "),
         (lambda card: card | {"seen_images_sha256": None}, "belongs to version 2 and later"),

@@ -45,7 +45,7 @@ def test_groups_behind_a_finished_one_are_those_of_an_undisturbed_run(contents, 
     whole = groups_of(contents, batch_size)
     for number, group in enumerate(whole):
         known: Scores = {
-            bytes([content] * 32): 0.5 for content in contents[: group.first] if content
+            bytes([content] * 32): (0.5, None) for content in contents[: group.first] if content
         }
         rest = groups_of(contents, batch_size, group.first, known)
         assert len(rest) == len(whole) - number

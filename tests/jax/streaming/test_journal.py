@@ -8,14 +8,14 @@ from elbow_jax.streaming.groups import Outcome
 from elbow_jax.streaming.journal import Journal
 
 
-def scored(text: str, score: float) -> Outcome:
-    return Outcome(hashlib.sha256(text.encode()).digest(), score)
+def scored(text: str, score: float, distance: float | None = None) -> Outcome:
+    return Outcome(hashlib.sha256(text.encode()).digest(), score, distance=distance)
 
 
 GROUPS = [
     [scored("a", 0.1), scored("b", 1 / 3)],
     [Outcome(b"", None, "is empty: \udcfc\n")],
-    [scored("a", 0.1), scored("c", 0.0), scored("d", 1.0)],
+    [scored("a", 0.1), scored("c", 0.0, 1.25), scored("d", 1.0, 0.0)],
 ]
 FILES = sum(map(len, GROUPS))
 
@@ -35,7 +35,10 @@ def test_outcomes_are_restored_exactly(journal, tmp_path):
     scores = again.restore(FILES)
     assert again.files == FILES
     assert scores == {
-        outcome.digest: outcome.score for group in GROUPS for outcome in group if outcome.digest
+        outcome.digest: (outcome.score, outcome.distance)
+        for group in GROUPS
+        for outcome in group
+        if outcome.digest
     }
 
 

@@ -60,11 +60,14 @@ def test_table_has_a_row_for_each_file_and_a_reason_for_those_without_a_score(pa
         "13_empty.png": "is empty",
     }
     for row in rejected.values():
-        assert (row["score"], row["label"], row["operating_point"]) == ("", "", "")
+        assert set(row.values()) == {row["path"], row["reason"], ""}
     for row in rows:
         if not row["reason"]:
             assert row["label"] == ("injury" if float(row["score"]) >= 0.5 else "normal")
             assert row["operating_point"] == "default"
+            flagged = 2 * float(row["score"]) > 1
+            assert row["gate"] == ("unlike the training images" if flagged else "ok")
+    assert sheet.unlike == sum(row["gate"] not in ("ok", "") for row in rows) > 0
     assert (len(sheet.scores), sheet.rejected, sheet.unnamed) == (28, 2, 0)
     assert sheet.rejections[1] == f"{Path(paths[0]).parent}/13_empty.png: is empty"
 

@@ -51,21 +51,33 @@ def run_facts(run: Mapping[str, Any]) -> dict[str, str]:
         "preprocessing": _settings("Preprocessing", preprocessing),
         "prediction": _settings("Released model, preprocessing", preprocessing),
         "model": _settings("Network", architecture),
-        "ensemble": _settings("Network", architecture)
-        if architecture and "fusion" in json.dumps(architecture)
-        else "",
+        "ensemble": _ensemble(architecture, card.get("ensemble")),
         "weights": f"Weights with SHA-256 {card['weights_sha256'][:16]}."
         if "weights_sha256" in card
         else "",
         "augmentation": _augmentation(config.get("data", {})),
         "training": _training(config),
         "initial": _initial_weights(config),
-        "selection": f"The weights of step {card['step']}, best on validation: "
-        f"{_pairs(card['validation'])}."
-        if "step" in card and card.get("validation")
-        else "",
+        "selection": _selection(card),
         "software": _software(record),
     }
+
+
+def _ensemble(architecture: Mapping[str, Any] | None, ensemble: Any) -> str:
+    if isinstance(ensemble, Mapping):
+        members = len(ensemble.get("members", ()))
+        return f"Mean of the {ensemble.get('mean_of')} of {members} networks, one a fold."
+    fused = architecture and "fusion" in json.dumps(architecture)
+    return _settings("Network", architecture) if fused else ""
+
+
+def _selection(card: Mapping[str, Any]) -> str:
+    if "step" not in card or not card.get("validation"):
+        return ""
+    metrics = _pairs(card["validation"])
+    if card.get("ensemble"):
+        return f"All folds' networks, each best on its own validation set; out of fold: {metrics}."
+    return f"The weights of step {card['step']}, best on validation: {metrics}."
 
 
 def _augmentation(data: Mapping[str, Any]) -> str:
