@@ -147,9 +147,8 @@ def main(arguments: Sequence[str]) -> int:
     rejected: list[RadiographError] = []
     for line in describe_passed_over(found.passed_over):
         print(line, file=sys.stderr)
-    if paths:
-        model = Path(options.model)
-        released = scoring.read_single(model)
+    if options.model is not None and paths:
+        model, released = options.model, scoring.read_single(options.model)
         source = explanation.read_images(
             paths, released.card.preprocessing, options.batch_size, rejected
         )
