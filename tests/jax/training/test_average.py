@@ -16,7 +16,7 @@ from elbow_jax import train
 from elbow_jax.config import TrainConfig
 from elbow_jax.training import build_engine, score_split
 from elbow_jax.training.checkpoints import Checkpoints
-from elbow_jax.training.stage import better_weights
+from elbow_jax.training.releasing import better_weights
 from elbow_jax.training.validation import validation_metrics
 from tests.support.shared_folder import made_once
 from tests.support.small_data import write_prepared
