@@ -48,8 +48,9 @@ def test_two_commands_on_one_run(workspace, tmp_path, first, second):
         )
         processes.append(process)
         if len(processes) == 1:
-            deadline = time.monotonic() + 120
-            while not (tmp_path / "run/.lock").exists() and time.monotonic() < deadline:
+            deadline = time.monotonic() + 600
+            while not (tmp_path / "run/.lock").exists():
+                assert time.monotonic() < deadline
                 time.sleep(0.002)
             process.send_signal(signal.SIGSTOP)
     _, written = processes[1].communicate(timeout=300)
