@@ -12,7 +12,7 @@ _TITLE = 22  # rows above each picture
 _GAP = 6
 _LETTERS = 0.42  # of OpenCV's size
 
-Colour = UInt8[np.ndarray, "rows columns 3"]
+Colour = UInt8[np.ndarray, "_ _ 3"]
 
 
 def draw_sheet(

@@ -93,7 +93,7 @@ def abstention_blocks_of(found: AbstentionSummary) -> list[Any]:
     """Return the blocks of the section for one model."""
     predictions = clear_predictions(20, "t")
     points = operating_points(None, None)
-    summary = model_summary(predictions, points, None, [], 100, 0)
+    summary = model_summary(predictions, points, None, [], None, 100, 0)
     return abstention_blocks({"network": replace(summary, abstention=found)})
 
 

@@ -26,7 +26,7 @@ def test_example_writes_maps_and_their_report(tmp_path, monkeypatch):
     write_prepared(tmp_path / "data" / "prepared" / "fracatlas_384")
     exec(compile(block("python", "write_maps"), "localisation.md", "exec"), {})
     assert len(open_maps(tmp_path / "maps" / "edges")) == 11
-    command = shlex.split(block("bash", "evaluation.localisation").replace("\\\n", " "))
+    command = shlex.split(block("bash", "evaluation.localisation maps/edges").replace("\\\n", " "))
     assert command[:3] == ["python", "-m", "elbow_core.evaluation.localisation"]
     assert __main__.main([*command[3:], "--draws", "100"]) == 0
     written = json.loads((tmp_path / "localisation" / "localisation.json").read_text())

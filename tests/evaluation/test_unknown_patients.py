@@ -54,7 +54,18 @@ def test_note_stands_in_the_report_where_patients_are_unknown():
     )
     for ungrouped, notes in ((3, [NOBODY]), (0, [])):
         content = report_content(
-            *([predictions], {}, None, {}, {}, [], [], MeanOfModels("", ["m"], "one model")),
-            *(image_flow(predictions, None, None, None), [], ReportSettings(draws=100), ungrouped),
+            [predictions],
+            validation={},
+            thresholds=None,
+            abstention={},
+            pairs={},
+            rows=None,
+            groupings=[],
+            notes=[],
+            mean=MeanOfModels("", ["m"], "one model"),
+            flow=image_flow(predictions, None, None, None),
+            files=[],
+            settings=ReportSettings(draws=100),
+            ungrouped=ungrouped,
         )
         assert list(content.notes) == notes

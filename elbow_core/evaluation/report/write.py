@@ -115,18 +115,18 @@ def _write_into(
 
     content = report_content(
         predictions,
-        validation,
-        inputs.thresholds,
-        inputs.abstention or {},
-        pairs,
-        rows,
-        groupings,
-        left_out,
-        mean,
-        image_flow(predictions[0], rows, rejected, corrected),
-        files,
-        settings,
-        ungrouped_images(inputs),
+        validation=validation,
+        thresholds=inputs.thresholds,
+        abstention=inputs.abstention or {},
+        pairs=pairs,
+        rows=rows,
+        groupings=groupings,
+        notes=left_out,
+        mean=mean,
+        flow=image_flow(predictions[0], rows, rejected, corrected),
+        files=files,
+        settings=settings,
+        ungrouped=ungrouped_images(inputs),
     )
     written = metrics_json(content)
     pictures = draw_figures(folder, predictions, content.models, settings.seed)
@@ -180,6 +180,7 @@ def _with_mean(
 
 def report_content(
     predictions: Sequence[Predictions],
+    *,
     validation: Mapping[str, Predictions],
     thresholds: Mapping[str, Mapping[str, float]] | None,
     abstention: Mapping[str, AbstentionRecord],
