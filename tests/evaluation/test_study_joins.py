@@ -233,7 +233,7 @@ def test_summary_has_paired_differences_by_patient():
         scores[labels == 1] >= found.operating_points["youden"].threshold
         for scores, found in zip(pair, (join, mean), strict=True)
     ]
-    expected = mcnemar(*right, clusters[labels == 1])
+    expected = mcnemar(right[0], right[1], clusters[labels == 1])
     assert join.differences.points["youden"]["sensitivity"] == expected
     sensitivity = join.operating_points["youden"].decisions.metrics["sensitivity"].value
     assert sensitivity == right[0].mean()
