@@ -44,7 +44,7 @@ def write_onnx(path: Path, released: "scoring.ReleasedModel") -> None:
     porting.write_onnx(
         path,
         card.architecture,
-        porting.released_to_torch(released),
+        porting.released_to_torch(card.architecture, released.variables, card.members),
         card.preprocessing.size,
         {_CARD: scoring.card_text(card)},
         card.members,

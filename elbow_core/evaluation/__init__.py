@@ -17,9 +17,6 @@ if TYPE_CHECKING:
         read_abstention,
     )
     from elbow_core.evaluation.external_data import (
-        ALL,
-        EXTERNAL_PREDICTIONS,
-        EXTERNAL_REPORT,
         OwnPredictions,
         open_external,
         read_own_predictions,
@@ -35,6 +32,9 @@ if TYPE_CHECKING:
         write_folds,
     )
     from elbow_core.evaluation.prediction_files import (
+        ALL,
+        EXTERNAL_PREDICTIONS,
+        EXTERNAL_REPORT,
         read_predictions,
         require_predictions_file,
         write_predictions,
@@ -84,9 +84,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "external_data": [
-            "ALL",
-            "EXTERNAL_PREDICTIONS",
-            "EXTERNAL_REPORT",
             "OwnPredictions",
             "open_external",
             "read_own_predictions",
@@ -103,6 +100,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "abstention": ["UNCERTAIN", "AbstentionRecord", "read_abstention"],
         "prediction_files": [
+            "ALL",
+            "EXTERNAL_PREDICTIONS",
+            "EXTERNAL_REPORT",
             "read_predictions",
             "require_predictions_file",
             "write_predictions",

@@ -11,6 +11,10 @@ from elbow_core.tables import CsvTable, parse_number, read_csv_table, write_csv_
 
 COLUMNS = ("image_id", "patient_id", "study_id", "label", "score", "prediction", "model")
 
+ALL = "all"
+"""Instead of a split of external data: every image, whatever its split."""
+EXTERNAL_PREDICTIONS, EXTERNAL_REPORT = "predictions.csv", "report"
+
 
 def require_predictions_file(path: Path, option: str = "") -> None:
     """Check, before the predictions are made, that they can be written; raises `UserError`.

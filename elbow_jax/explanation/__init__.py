@@ -19,7 +19,8 @@ if TYPE_CHECKING:
         logits_of_backbones,
     )
     from elbow_jax.explanation.integrated_gradients import integrated_gradients
-    from elbow_jax.explanation.methods import METHODS, STEPS, sets_of
+    from elbow_jax.explanation.methods import sets_of
+    from elbow_jax.explanation.names import METHODS, STEPS
     from elbow_jax.explanation.occlusion import occlusion, patch_places
     from elbow_jax.explanation.sources import (
         Originals,
@@ -64,7 +65,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "explainer": ["Explained", "Explainer", "describe_method"],
         "feature_maps": ["FeatureMaps", "feature_layers", "feature_maps", "logits_of_backbones"],
         "integrated_gradients": ["integrated_gradients"],
-        "methods": ["METHODS", "STEPS", "sets_of"],
+        "methods": ["sets_of"],
+        "names": ["METHODS", "STEPS"],
         "occlusion": ["occlusion", "patch_places"],
         "sources": ["Originals", "Source", "archived_images", "read_images"],
         "step": ["make_explain_step"],

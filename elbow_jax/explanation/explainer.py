@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64, Int32
 from elbow_core.errors import ConfigError, UserError
 from elbow_jax import networks
 from elbow_jax.explanation.feature_maps import feature_layers
-from elbow_jax.explanation.methods import STEPS
+from elbow_jax.explanation.names import STEPS
 from elbow_jax.explanation.occlusion import patch_places
 from elbow_jax.explanation.step import Explanation, make_explain_step
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding, to_devices

@@ -1,13 +1,8 @@
-"""The methods by name, and the sets of maps that each gives for a network."""
+"""The sets of maps that each method gives for a network."""
 
 from collections.abc import Sequence
 
 from elbow_jax.models import BACKBONES, Backbone
-
-METHODS = ("grad_cam", "hires_cam", "occlusion", "integrated_gradients")
-
-STEPS = 256
-"""Points of the path of integrated gradients, unless another number is asked for."""
 
 _OF_BACKBONES = ("grad_cam", "hires_cam", "integrated_gradients")  # in the fusion network too
 

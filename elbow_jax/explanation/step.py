@@ -21,7 +21,7 @@ from elbow_jax.explanation.feature_maps import (
     logits_of_backbones,
 )
 from elbow_jax.explanation.integrated_gradients import integrated_gradients
-from elbow_jax.explanation.methods import STEPS
+from elbow_jax.explanation.names import STEPS
 from elbow_jax.explanation.occlusion import occlusion
 from elbow_jax.steps import normalise
 

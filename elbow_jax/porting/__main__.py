@@ -49,7 +49,7 @@ def _export(directory: Path, out: Path) -> int:
     require_own_file(path)
     released = scoring.read_released(model)
     architecture, members = released.card.architecture, released.card.members
-    tensors = porting.released_to_torch(released)
+    tensors = porting.released_to_torch(architecture, released.variables, members)
     porting.write_tensors(path, tensors, {"weights_sha256": released.card.weights_sha256})
     twin = "build_twin" if members is None else "build_ensemble_twin"
     print(f"wrote    {path}; elbow_jax.porting.{twin} builds the network that loads it")

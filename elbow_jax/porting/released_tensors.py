@@ -1,19 +1,26 @@
 """The tensors of a released model, one network or an ensemble, for its torch twin."""
 
+from typing import Any
+
+import jax
 import numpy as np
 
-from elbow_jax.models import build_model
+from elbow_jax.models import ModelConfig, build_model
 from elbow_jax.porting.mapping import ensemble_to_torch, to_torch
-from elbow_jax.scoring import ReleasedModel, member_variables
 
 
-def released_to_torch(released: ReleasedModel) -> dict[str, np.ndarray]:
-    """Return the tensors of the model's twin by name.
+def released_to_torch(
+    config: ModelConfig, variables: Any, members: int | None
+) -> dict[str, np.ndarray]:
+    """Return the tensors by name of `build_twin`, or of an ensemble's `build_ensemble_twin`.
 
-    The twin is that of `elbow_jax.porting.build_twin`, or of `build_ensemble_twin` for an ensemble.
+    Args:
+        config: of the network.
+        variables: of the released model.
+        members: of an ensemble, whose variables have a first axis over them; None for one network.
     """
-    module, members = build_model(released.card.architecture), released.card.members
+    module = build_model(config)
     if members is None:
-        return to_torch(released.variables, module)
-    each = (member_variables(released.variables, number) for number in range(members))
+        return to_torch(variables, module)
+    each = (jax.tree.map(lambda array: array[n], variables) for n in range(members))  # noqa: B023
     return ensemble_to_torch(each, module)
