@@ -19,7 +19,7 @@ from elbow_core.printable import escape, one_line
 from elbow_core.progress import track
 from elbow_core.radiographs import count_unread, describe_passed_over
 from elbow_core.runs import find_data, require_data
-from elbow_jax import explanation, networks, runtime, scoring, streaming, training
+from elbow_jax import explanation, runtime, scoring, streaming, training
 from elbow_jax.config import TrainConfig
 from elbow_jax.external import name_of_model
 
@@ -53,6 +53,8 @@ def explain(
     """
     card, variables = released.card, released.variables
     if settings.random_weights is not None:
+        from elbow_jax import networks  # imports JAX, which --help does without
+
         module = networks.build(card.architecture, "float32")
         variables = networks.initialise(module, card.preprocessing.size, settings.random_weights)
     explainer = explanation.Explainer(
