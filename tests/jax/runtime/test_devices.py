@@ -73,6 +73,7 @@ def test_losses_do_not_depend_on_the_number_of_devices(one_device, tmp_path, dev
     assert_same_training(tmp_path / "run", one_device / "run")
 
 
+@pytest.mark.slow
 def test_two_processes_of_two_devices_give_the_losses_of_one_device(one_device, tmp_path):
     """And write one run."""
     config = configure(one_device, tmp_path)
