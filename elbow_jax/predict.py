@@ -12,7 +12,8 @@ from jaxtyping import Float64
 from elbow_core import cli
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation import UNCERTAIN, AbstentionRecord
-from elbow_core.evaluation.statistics import DEFAULT, LEFT
+from elbow_core.evaluation.statistics import DEFAULT
+from elbow_core.evaluation.statistics.abstention import LEFT
 from elbow_core.files import output_file, require_output_file, require_utf8_name
 from elbow_core.printable import one_line
 from elbow_core.processes import Interrupted, WorkerPool

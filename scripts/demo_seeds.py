@@ -21,7 +21,8 @@ from scipy.stats import norm
 
 from elbow_core.cli import run
 from elbow_core.evaluation import read_predictions
-from elbow_core.evaluation.statistics import auroc, clusters_of, delong
+from elbow_core.evaluation.statistics import auroc, clusters_of
+from elbow_core.evaluation.statistics.differences import delong
 from elbow_core.files import atomic_file
 from scripts.demo import MODELS, NETWORKS, ROOT, Demo
 

@@ -19,7 +19,8 @@ from elbow_core.cli import run
 from elbow_core.dataset import read_manifest
 from elbow_core.errors import UserError
 from elbow_core.evaluation import read_predictions
-from elbow_core.evaluation.statistics import area_interval, auroc, delong
+from elbow_core.evaluation.statistics import auroc
+from elbow_core.evaluation.statistics.differences import area_interval, delong
 from elbow_core.tables import parse_number, read_csv_table, write_csv_table
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
         require_report_folder,
         write_report,
     )
-    from elbow_core.evaluation.statistics import binary_metrics, feasible_confusions
+    from elbow_core.evaluation.statistics import binary_metrics
+    from elbow_core.evaluation.statistics.published import feasible_confusions
 
 __all__ = [
     "ALL",
@@ -109,6 +110,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "predictions": ["UNPARSED", "Predictions", "predictions_of_rows"],
         "report": ["ReportInputs", "ReportSettings", "require_report_folder", "write_report"],
-        "statistics": ["binary_metrics", "feasible_confusions"],
+        "statistics": ["binary_metrics"],
+        "statistics.published": ["feasible_confusions"],
     },
 )

@@ -13,12 +13,11 @@ from pydantic import Field, field_validator, model_validator
 from elbow_core.config import StrictModel, parse_record
 from elbow_core.errors import PredictionsError, UserError
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.statistics import (
-    NONE_INJURED,
+from elbow_core.evaluation.statistics import NONE_INJURED, clusters_of
+from elbow_core.evaluation.statistics.abstention import (
     CertifiedThreshold,
     answers,
     choose_abstention,
-    clusters_of,
 )
 from elbow_core.files import SMALL_FILE, atomic_file, parse_json, read_regular, sha256_of
 

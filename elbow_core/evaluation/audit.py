@@ -17,7 +17,7 @@ from pathlib import Path
 
 from elbow_core.cli import run
 from elbow_core.evaluation.published_tables import ClassCounts, Published, read_results, read_sets
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.published import (
     Range,
     implied_prevalence,
     rounded_range,

@@ -8,16 +8,17 @@ import numpy as np
 
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.statistics import (
-    Difference,
-    auroc,
+from elbow_core.evaluation.statistics import auroc, clusters_of
+from elbow_core.evaluation.statistics.calibration import (
     calibration_line,
-    clusters_of,
-    difference_of_areas,
-    difference_of_proportions,
     expected_calibration_error,
     fit_recalibration,
     recalibrate,
+)
+from elbow_core.evaluation.statistics.differences import (
+    Difference,
+    difference_of_areas,
+    difference_of_proportions,
 )
 
 PROPORTIONS = ("sensitivity", "specificity", "accuracy")

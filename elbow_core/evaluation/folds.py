@@ -16,7 +16,7 @@ import numpy as np
 from elbow_core.cli import run
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.fold_metrics import METRICS, Fold, read_folds, spread
-from elbow_core.evaluation.statistics import Difference, corrected_resampled_t
+from elbow_core.evaluation.statistics.differences import Difference, corrected_resampled_t
 
 
 def compare_folds(first: Sequence[Fold], second: Sequence[Fold]) -> dict[str, Difference]:

@@ -9,7 +9,8 @@ from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.operating_points import temperature_of
 from elbow_core.evaluation.pairing import align
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, apply_temperature
+from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD
+from elbow_core.evaluation.statistics.calibration import apply_temperature
 
 MEAN = "mean of calibrated scores"
 """The name of the mean among the models of a report."""

@@ -8,12 +8,8 @@ import numpy as np
 
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.statistics import (
-    DEFAULT,
-    DEFAULT_THRESHOLD,
-    choose_thresholds,
-    fit_temperature,
-)
+from elbow_core.evaluation.statistics import DEFAULT, DEFAULT_THRESHOLD, choose_thresholds
+from elbow_core.evaluation.statistics.calibration import fit_temperature
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from elbow_core.errors import UserError
-from elbow_core.evaluation.statistics import MATRIX_METRICS, MOST_IMAGES
+from elbow_core.evaluation.statistics.published import MATRIX_METRICS, MOST_IMAGES
 from elbow_core.identity import has_outer_blanks
 from elbow_core.tables import CsvTable, parse_whole_number, read_csv_table
 

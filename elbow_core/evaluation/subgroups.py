@@ -9,15 +9,13 @@ from jaxtyping import Int64
 from elbow_core.evaluation.statistics import (
     NO_NEGATIVES,
     NO_POSITIVES,
-    Gap,
     Interval,
     Labels,
-    area_gap,
-    area_interval,
     auroc,
-    proportion_gap,
     proportion_interval,
 )
+from elbow_core.evaluation.statistics.differences import area_interval
+from elbow_core.evaluation.statistics.groups import Gap, area_gap, proportion_gap
 
 GAP_METRICS = ("auroc", "sensitivity", "specificity")
 

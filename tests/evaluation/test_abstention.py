@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from elbow_core.evaluation.abstention import (
     abstention_of,
 )
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.abstention import (
     LEFT,
     Abstention,
     choose_abstention,
     first_level,
 )
-from elbow_core.evaluation.statistics.abstention import CANDIDATES
+from elbow_core.evaluation.statistics.abstention.choice import CANDIDATES
 from tests.support.abstention_data import clear_predictions, population
 
 

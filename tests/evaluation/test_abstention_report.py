@@ -22,9 +22,7 @@ from elbow_core.evaluation.report.content import (
     model_summary,
 )
 from elbow_core.evaluation.report.rendering import Table
-from elbow_core.evaluation.statistics import (
-    LEFT,
-)
+from elbow_core.evaluation.statistics.abstention import LEFT
 from tests.support.abstention_data import (
     clear_predictions,
     predictions_of,

@@ -15,11 +15,8 @@ from hypothesis import strategies as st
 from elbow_core.errors import UserError
 from elbow_core.evaluation.audit import main
 from elbow_core.evaluation.published_tables import read_results, read_sets
-from elbow_core.evaluation.statistics import (
-    Confusion,
-    feasible_confusions,
-    search_confusions,
-)
+from elbow_core.evaluation.statistics import Confusion
+from elbow_core.evaluation.statistics.published import feasible_confusions, search_confusions
 from tests.support.paths import ROOT
 
 ROUNDINGS = (decimal.ROUND_HALF_UP, decimal.ROUND_HALF_EVEN)

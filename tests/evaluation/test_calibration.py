@@ -10,14 +10,15 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics import auroc
+from elbow_core.evaluation.statistics.calibration import (
     apply_temperature,
-    auroc,
     calibration_line,
     fit_temperature,
+    log_odds,
     reliability_bins,
 )
-from elbow_core.evaluation.statistics.recalibration import TEMPERATURE_LIMITS, log_odds
+from elbow_core.evaluation.statistics.calibration.recalibration import TEMPERATURE_LIMITS
 
 
 def simulated(seed: int, sharpness: float, shift: float = 0.0, n: int = 2000):

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2, false_discovery_control
 from sklearn.metrics import roc_auc_score
 
-from elbow_core.evaluation.statistics import area_interval, auroc, delong, holm, mcnemar
-from elbow_core.evaluation.statistics.comparison import area_covariance, mcnemar_mid_p
+from elbow_core.evaluation.statistics import auroc
+from elbow_core.evaluation.statistics.differences import (
+    area_covariance,
+    area_interval,
+    delong,
+    holm,
+    mcnemar,
+)
+from elbow_core.evaluation.statistics.differences.comparison import mcnemar_mid_p
 from tests.support.mcnemar import mcnemar_exact, mcnemar_statistic
 from tests.support.scores import simulated_scores
 

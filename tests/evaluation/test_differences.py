@@ -8,10 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from elbow_core.evaluation.statistics import area_interval, clusters_of, delong, mcnemar, wilson
+from elbow_core.evaluation.statistics import clusters_of, wilson
 from elbow_core.evaluation.statistics.clusters import effective_size
-from elbow_core.evaluation.statistics.comparison import area_covariance
-from elbow_core.evaluation.statistics.paired_interval import paired_interval
+from elbow_core.evaluation.statistics.differences import (
+    area_covariance,
+    area_interval,
+    delong,
+    mcnemar,
+)
+from elbow_core.evaluation.statistics.differences.paired_interval import paired_interval
 
 COUNTS = st.integers(0, 40)
 

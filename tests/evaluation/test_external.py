@@ -18,13 +18,12 @@ from elbow_core.evaluation.external import (
     validate_externally,
 )
 from elbow_core.evaluation.report import __main__ as command
-from elbow_core.evaluation.statistics import (
-    auroc,
+from elbow_core.evaluation.statistics import auroc
+from elbow_core.evaluation.statistics.calibration import fit_recalibration, recalibrate
+from elbow_core.evaluation.statistics.differences import (
     delong,
     difference_of_areas,
     difference_of_proportions,
-    fit_recalibration,
-    recalibrate,
 )
 from tests.support.commands import refusal_of, status_of
 from tests.support.scores import predictions_of, simulated_scores

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elbow_core.evaluation.statistics import (
-    Confusion,
+from elbow_core.evaluation.statistics import Confusion
+from elbow_core.evaluation.statistics.published import (
     feasible_confusions,
     implied_prevalence,
     search_confusions,

@@ -18,7 +18,8 @@ from elbow_core.evaluation.fold_metrics import (
     write_folds,
 )
 from elbow_core.evaluation.folds import compare_folds
-from elbow_core.evaluation.statistics import auroc, corrected_resampled_t, metric_intervals
+from elbow_core.evaluation.statistics import auroc, metric_intervals
+from elbow_core.evaluation.statistics.differences import corrected_resampled_t
 from tests.support.commands import refusal_of, status_of
 from tests.support.scores import predictions_of, simulated_scores
 

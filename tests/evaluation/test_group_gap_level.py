@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from elbow_core.evaluation.statistics import Gap, area_gap, proportion_gap
+from elbow_core.evaluation.statistics.groups import Gap, area_gap, proportion_gap
 
 SIMULATIONS = 400
 DRAWS = 1000

@@ -8,14 +8,10 @@ from scipy.special import logit
 from scipy.stats import chi2_contingency, norm, studentized_range
 from scipy.stats import t as student
 
-from elbow_core.evaluation.statistics import area_gap, delong, proportion_gap
-from elbow_core.evaluation.statistics.comparison import area_covariance
-from elbow_core.evaluation.statistics.group_estimates import (
-    LEAST_PATIENTS,
-    group_areas,
-    group_proportions,
-)
-from elbow_core.evaluation.statistics.group_gaps import GAP_DRAWS
+from elbow_core.evaluation.statistics.differences import area_covariance, delong
+from elbow_core.evaluation.statistics.groups import LEAST_PATIENTS, area_gap, proportion_gap
+from elbow_core.evaluation.statistics.groups.estimates import group_areas, group_proportions
+from elbow_core.evaluation.statistics.groups.gaps import GAP_DRAWS
 
 P_ERROR = 4 * 0.5 / math.sqrt(GAP_DRAWS)  # four standard errors of a drawn p
 

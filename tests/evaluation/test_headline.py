@@ -8,7 +8,7 @@ from elbow_core.evaluation import ReportSettings, write_report
 from elbow_core.evaluation.report.content import Comparison, Metric
 from elbow_core.evaluation.report.content.input_files import shown_names
 from elbow_core.evaluation.report.headline import headline
-from elbow_core.evaluation.statistics import Difference
+from elbow_core.evaluation.statistics.differences import Difference
 from tests.support.report_inputs import predictions
 
 

@@ -12,13 +12,13 @@ from elbow_core.evaluation.statistics import (
     binary_metrics,
     clusters_of,
     decision_intervals,
-    expected_calibration_error,
     metric_intervals,
     proportion_interval,
     score_intervals,
     wilson,
 )
 from elbow_core.evaluation.statistics.bootstrap import resample_decisions, resample_scores
+from elbow_core.evaluation.statistics.calibration import expected_calibration_error
 from elbow_core.evaluation.statistics.clusters import effective_size, multiplicities
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mapie.risk_control import BinaryClassificationController, BinaryRisk
 from mapie.risk_control.fwer_control import FWERFixedSequenceTesting, control_fwer
 
-from elbow_core.evaluation.statistics import choose_abstention
-from elbow_core.evaluation.statistics.abstention import CANDIDATES
-from elbow_core.evaluation.statistics.share_tests import binomial_p_values, fallback
+from elbow_core.evaluation.statistics.abstention import choose_abstention
+from elbow_core.evaluation.statistics.abstention.choice import CANDIDATES
+from elbow_core.evaluation.statistics.abstention.share_tests import binomial_p_values, fallback
 from tests.support.abstention_data import population
 
 CONFIDENCE = 0.9

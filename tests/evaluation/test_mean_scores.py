@@ -18,12 +18,9 @@ from elbow_core.evaluation import (
 )
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.report.__main__ import main
-from elbow_core.evaluation.statistics import (
-    auroc,
-    choose_thresholds,
-    delong,
-    fit_temperature,
-)
+from elbow_core.evaluation.statistics import auroc, choose_thresholds
+from elbow_core.evaluation.statistics.calibration import fit_temperature
+from elbow_core.evaluation.statistics.differences import delong
 from tests.support.report_inputs import predictions
 
 FEW_DRAWS = ReportSettings(draws=100)

@@ -12,14 +12,9 @@ from scipy.stats import rankdata
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from elbow_core.evaluation.statistics import (
-    auroc,
-    average_precision,
-    binary_metrics,
-    expected_calibration_error,
-)
+from elbow_core.evaluation.statistics import auroc, average_precision, binary_metrics
+from elbow_core.evaluation.statistics.calibration import bin_indices, expected_calibration_error
 from elbow_core.evaluation.statistics.ranking import counts_by_threshold, midranks
-from elbow_core.evaluation.statistics.reliability import bin_indices
 
 # Few distinct scores, so that ties and scores on a threshold or a bin's edge are common.
 SCORES = st.one_of(st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.6, 0.75, 1.0]), st.floats(0, 1))

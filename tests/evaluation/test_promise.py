@@ -5,14 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from elbow_core.evaluation.statistics import (
-    NONE_INJURED,
+from elbow_core.evaluation.statistics import NONE_INJURED
+from elbow_core.evaluation.statistics.abstention import (
     Abstention,
     choose_abstention,
     patient_weights,
 )
-from elbow_core.evaluation.statistics.abstention import CANDIDATES
-from elbow_core.evaluation.statistics.share_tests import binomial_p_values
+from elbow_core.evaluation.statistics.abstention.choice import CANDIDATES
+from elbow_core.evaluation.statistics.abstention.share_tests import binomial_p_values
 from tests.support.abstention_data import Population, population
 
 STUDIES = 1000

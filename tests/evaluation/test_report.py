@@ -14,7 +14,8 @@ import pytest
 from elbow_core.evaluation import Predictions, ReportSettings, read_predictions, write_report
 from elbow_core.evaluation.report.__main__ import main
 from elbow_core.evaluation.report.rendering.markdown import escape
-from elbow_core.evaluation.statistics import binary_metrics, choose_thresholds, holm
+from elbow_core.evaluation.statistics import binary_metrics, choose_thresholds
+from elbow_core.evaluation.statistics.differences import holm
 from tests.support.paths import names_in
 from tests.support.report_inputs import IMAGES, every_option, write_inputs
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from elbow_core.evaluation.statistics.share_tests import (
+from elbow_core.evaluation.statistics.abstention.share_tests import (
     STAKES,
     betting_p_values,
     binomial_p_values,

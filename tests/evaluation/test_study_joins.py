@@ -9,14 +9,9 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from elbow_core.evaluation.report.content.studies import study_summary
-from elbow_core.evaluation.statistics import (
-    auroc,
-    choose_thresholds,
-    clusters_of,
-    delong,
-    fit_logistic,
-    mcnemar,
-)
+from elbow_core.evaluation.statistics import auroc, choose_thresholds, clusters_of
+from elbow_core.evaluation.statistics.calibration import fit_logistic
+from elbow_core.evaluation.statistics.differences import delong, mcnemar
 from elbow_core.evaluation.study_joins import (
     LEARNT,
     MAXIMUM,

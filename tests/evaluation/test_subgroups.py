@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from elbow_core.evaluation.statistics import area_gap, binary_metrics, proportion_gap
+from elbow_core.evaluation.statistics import binary_metrics
+from elbow_core.evaluation.statistics.groups import area_gap, proportion_gap
 from elbow_core.evaluation.subgroups import GAP_METRICS, group_gaps, group_metrics
 from tests.support.scores import simulated_scores
 

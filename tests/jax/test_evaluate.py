@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from elbow_core.evaluation import read_predictions
-from elbow_core.evaluation.statistics import LEFT
+from elbow_core.evaluation.statistics.abstention import LEFT
 from elbow_core.prepare import __main__ as prepare
 from elbow_jax import evaluate, scoring
 from tests.support.abstention_data import record

@@ -3,7 +3,8 @@ import pytest
 from scipy.stats import norm
 
 from elbow_core.evaluation import write_predictions
-from elbow_core.evaluation.statistics import auroc, delong
+from elbow_core.evaluation.statistics import auroc
+from elbow_core.evaluation.statistics.differences import delong
 from scripts.demo import MODELS, NETWORKS, Demo
 from scripts.demo_seeds import Seed, compare, pooled, table
 from tests.support.scores import predictions_of, simulated_scores

@@ -6,7 +6,8 @@ import pytest
 from elbow_core.dataset import write_manifest
 from elbow_core.errors import UserError
 from elbow_core.evaluation import write_predictions
-from elbow_core.evaluation.statistics import auroc, delong
+from elbow_core.evaluation.statistics import auroc
+from elbow_core.evaluation.statistics.differences import delong
 from scripts.fracatlas_folds import (
     MEAN,
     NETWORKS,

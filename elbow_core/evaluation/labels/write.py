@@ -16,7 +16,8 @@ from elbow_core.evaluation.labels.ranking import AuditedLabel, rank_labels
 from elbow_core.evaluation.pages import ArchivedPictures, own_folder, require_own_folder
 from elbow_core.evaluation.prediction_files import read_predictions
 from elbow_core.evaluation.predictions import Predictions
-from elbow_core.evaluation.statistics import area_interval, auroc, clusters_of
+from elbow_core.evaluation.statistics import auroc, clusters_of
+from elbow_core.evaluation.statistics.differences import area_interval
 from elbow_core.files import read_regular
 from elbow_core.printable import plain_text
 from elbow_core.tables import write_csv_table

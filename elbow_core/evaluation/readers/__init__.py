@@ -1,7 +1,7 @@
 """Studies of several readers: `python -m elbow_core.evaluation.readers` and its simulation.
 
 Offered here: a study, its reader, and its report. The statistics are in
-`elbow_core.evaluation.statistics`.
+`elbow_core.evaluation.statistics.multireader`.
 """
 
 from typing import TYPE_CHECKING

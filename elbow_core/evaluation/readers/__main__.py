@@ -19,7 +19,7 @@ from elbow_core.cli import run
 from elbow_core.evaluation import readers
 from elbow_core.evaluation.readers.reading import COLUMNS, read_study
 from elbow_core.evaluation.readers.settings import PlanSettings, ReaderSettings
-from elbow_core.evaluation.statistics import MAX_PLANNED_CASES, Population
+from elbow_core.evaluation.statistics.multireader import MAX_PLANNED_CASES, Population
 from elbow_core.tables import parse_number, parse_whole_number
 
 POPULATIONS: dict[str, Population] = {

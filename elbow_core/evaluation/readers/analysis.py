@@ -8,7 +8,7 @@ from elbow_core.evaluation.readers.notes import notes_on
 from elbow_core.evaluation.readers.plan import MetricPlan, plan_of
 from elbow_core.evaluation.readers.settings import ReaderSettings
 from elbow_core.evaluation.readers.study import ReaderStudy
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.multireader import (
     POPULATIONS,
     Estimate,
     NonInferiority,

@@ -2,7 +2,7 @@
 
 import math
 
-from elbow_core.evaluation.statistics import Estimate, Population, ReaderMetric
+from elbow_core.evaluation.statistics.multireader import Estimate, Population, ReaderMetric
 
 METRICS: dict[ReaderMetric, str] = {
     "auroc": "AUROC",

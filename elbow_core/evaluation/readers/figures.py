@@ -21,7 +21,8 @@ from elbow_core.evaluation.report.figures import (
     save,
 )
 from elbow_core.evaluation.report.rendering import Picture
-from elbow_core.evaluation.statistics import Estimate, roc_points
+from elbow_core.evaluation.statistics import roc_points
+from elbow_core.evaluation.statistics.multireader import Estimate
 from elbow_core.printable import one_line
 
 FOLDER = "figures"

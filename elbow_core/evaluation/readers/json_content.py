@@ -7,7 +7,7 @@ from typing import Any
 
 from elbow_core.evaluation.readers.analysis import MetricAnalysis, StudyAnalysis
 from elbow_core.evaluation.readers.study import ReaderStudy
-from elbow_core.evaluation.statistics import ReaderInference
+from elbow_core.evaluation.statistics.multireader import ReaderInference
 from elbow_core.files import sha256_of
 
 SCHEMA = 1

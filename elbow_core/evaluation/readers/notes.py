@@ -6,9 +6,9 @@ import numpy as np
 
 from elbow_core.evaluation.readers.cells import METRICS, number
 from elbow_core.evaluation.readers.study import ReaderStudy
-from elbow_core.evaluation.statistics import Population, ReaderAccuracy, ReaderMetric
+from elbow_core.evaluation.statistics.multireader import Population, ReaderAccuracy, ReaderMetric
 
-# A variance below it is rounding; see `elbow_core.evaluation.statistics.area_interval`.
+# A variance below it is rounding; see `elbow_core.evaluation.statistics.differences.area_interval`.
 _NO_VARIANCE = 1e-24
 
 HIGHEST_LEVELS = {1: 0.128, 2: 0.078}

@@ -7,7 +7,7 @@ import numpy as np
 from elbow_core.errors import ReaderStudyError
 from elbow_core.evaluation.readers.settings import PlanSettings, ReaderSettings
 from elbow_core.evaluation.readers.study import ReaderStudy
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.multireader import (
     Pilot,
     Population,
     ReaderAccuracy,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from elbow_core.evaluation.readers import cells, tables
 from elbow_core.evaluation.readers.analysis import MetricAnalysis, StudyAnalysis
 from elbow_core.evaluation.report.rendering import Block, Heading, Items, Paragraph, Picture
-from elbow_core.evaluation.statistics import MAX_PLANNED_CASES, POPULATIONS
+from elbow_core.evaluation.statistics.multireader import MAX_PLANNED_CASES, POPULATIONS
 
 METHODS = (
     "Obuchowski and Rockette's analysis (1995) of the readers' accuracies, with Hillis' degrees of "

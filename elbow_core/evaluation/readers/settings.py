@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from elbow_core.evaluation.statistics import CovarianceMethod, Population, ReaderMetric
+from elbow_core.evaluation.statistics.multireader import CovarianceMethod, Population, ReaderMetric
 
 
 @dataclass(frozen=True, slots=True)

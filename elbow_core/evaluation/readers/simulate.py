@@ -16,7 +16,7 @@ import numpy as np
 from elbow_core.cli import run
 from elbow_core.evaluation.readers.reading import COLUMNS, MAX_READINGS
 from elbow_core.evaluation.readers.study import ReaderStudy
-from elbow_core.evaluation.statistics import ROE_METZ, simulate_ratings
+from elbow_core.evaluation.statistics.multireader import ROE_METZ, simulate_ratings
 from elbow_core.files import require_output_file
 from elbow_core.tables import parse_number, parse_whole_number, write_csv_table
 
@@ -28,7 +28,7 @@ def simulated_study(
 ) -> ReaderStudy:
     """Return a study whose modalities have the expected AUROCs; ratings are from 0 to 100.
 
-    ``structure`` is a key of `elbow_core.evaluation.statistics.ROE_METZ`.
+    ``structure`` is a key of `elbow_core.evaluation.statistics.multireader.ROE_METZ`.
     """
     model = ROE_METZ[structure]
     separations = np.array([model.separation(auroc) for auroc in aurocs])

@@ -6,7 +6,7 @@ from elbow_core.evaluation.readers import cells
 from elbow_core.evaluation.readers.analysis import MetricAnalysis, StudyAnalysis
 from elbow_core.evaluation.readers.plan import PlannedStudy
 from elbow_core.evaluation.report.rendering import Table
-from elbow_core.evaluation.statistics import POPULATIONS, Population, ReaderMetric
+from elbow_core.evaluation.statistics.multireader import POPULATIONS, Population, ReaderMetric
 
 
 def modalities_table(analysis: StudyAnalysis, of: MetricAnalysis) -> Table:

@@ -12,7 +12,8 @@ from elbow_core.evaluation.report.tables import (
     point_name,
     with_interval,
 )
-from elbow_core.evaluation.statistics import DEFAULT, Difference
+from elbow_core.evaluation.statistics import DEFAULT
+from elbow_core.evaluation.statistics.differences import Difference
 
 SHOWN_POINT = "youden"
 """The operating point of the table, where there is one; metrics.json has all of them."""

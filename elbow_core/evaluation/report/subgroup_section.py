@@ -12,7 +12,7 @@ from elbow_core.evaluation.report.tables import (
     p_value,
     with_interval,
 )
-from elbow_core.evaluation.statistics import LEAST_PATIENTS
+from elbow_core.evaluation.statistics.groups import LEAST_PATIENTS
 
 SIGNIFICANT = 0.05
 MOST_NAMED = 6

@@ -1,8 +1,10 @@
-"""Pure functions on arrays: metrics, intervals, comparisons, calibration, bands, readers.
+"""Pure functions on arrays: metrics, intervals, bands of curves, thresholds, and six wings.
 
-Labels are 0 normal and 1 injury, scores P(injury), clusters the patient of each image. Everything
-in ``__all__`` may be used anywhere; nothing here reads a file or imports the rest of the project,
-but for the one comparison of ids, `elbow_core.identity`.
+Labels are 0 normal and 1 injury, scores P(injury), clusters the patient of each image. Offered
+here: what any evaluation needs. Special subjects have wings, whose names are imported from them:
+`abstention`, `calibration`, `differences`, `groups`, `multireader` and `published`. Nothing here
+reads a file or imports the rest of the project, but for the one comparison of ids,
+`elbow_core.identity`.
 """
 
 from typing import TYPE_CHECKING
@@ -10,15 +12,6 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_core.evaluation.statistics.abstention import (
-        LEFT,
-        Abstention,
-        CertifiedThreshold,
-        answers,
-        choose_abstention,
-        first_level,
-        patient_weights,
-    )
     from elbow_core.evaluation.statistics.bands import (
         THRESHOLD_PROBABILITIES,
         Band,
@@ -28,12 +21,6 @@ if TYPE_CHECKING:
     )
     from elbow_core.evaluation.statistics.bootstrap import Resampled, resample_mean
     from elbow_core.evaluation.statistics.clusters import DRAWS, clusters_of
-    from elbow_core.evaluation.statistics.comparison import (
-        Difference,
-        area_interval,
-        delong,
-        mcnemar,
-    )
     from elbow_core.evaluation.statistics.confusion import (
         NO_NEGATIVES,
         NO_POSITIVES,
@@ -42,24 +29,11 @@ if TYPE_CHECKING:
         confusion_metrics,
         undefined_metrics,
     )
-    from elbow_core.evaluation.statistics.feasibility import (
-        MATRIX_METRICS,
-        MOST_IMAGES,
-        feasible_confusions,
-        implied_prevalence,
-        search_confusions,
-    )
     from elbow_core.evaluation.statistics.froc import (
         FROC_RATES,
         ResampledFroc,
         ScoredMarks,
         resample_froc,
-    )
-    from elbow_core.evaluation.statistics.group_estimates import LEAST_PATIENTS
-    from elbow_core.evaluation.statistics.group_gaps import Gap, area_gap, proportion_gap
-    from elbow_core.evaluation.statistics.independent import (
-        difference_of_areas,
-        difference_of_proportions,
     )
     from elbow_core.evaluation.statistics.inputs import Labels
     from elbow_core.evaluation.statistics.intervals import (
@@ -71,60 +45,8 @@ if TYPE_CHECKING:
         score_intervals,
         wilson,
     )
-    from elbow_core.evaluation.statistics.logistic import fit_logistic
     from elbow_core.evaluation.statistics.metrics import BinaryMetrics, binary_metrics
-    from elbow_core.evaluation.statistics.multiplicity import holm
-    from elbow_core.evaluation.statistics.multireader import (
-        MAX_PLANNED_CASES,
-        POPULATIONS,
-        ROE_METZ,
-        CovarianceMethod,
-        Equality,
-        Estimate,
-        ModalityDifference,
-        NonInferiority,
-        Pilot,
-        Population,
-        ReaderAccuracy,
-        ReaderComponents,
-        ReaderInference,
-        ReaderMetric,
-        RoeMetz,
-        analyse_readers,
-        cases_needed,
-        non_inferiority,
-        pilot_of,
-        power_of,
-        reader_auroc,
-        reader_components,
-        reader_differences,
-        reader_estimates,
-        reader_sensitivity,
-        reader_specificity,
-        simulate_ratings,
-    )
-    from elbow_core.evaluation.statistics.printed_values import (
-        Range,
-        rounded_range,
-        truncated_range,
-    )
     from elbow_core.evaluation.statistics.ranking import auroc, average_precision, roc_points
-    from elbow_core.evaluation.statistics.recalibration import (
-        CalibrationLine,
-        apply_temperature,
-        calibration_line,
-        fit_recalibration,
-        fit_temperature,
-        log_odds,
-        recalibrate,
-    )
-    from elbow_core.evaluation.statistics.reliability import (
-        ECE_BINS,
-        ReliabilityBins,
-        expected_calibration_error,
-        reliability_bins,
-    )
-    from elbow_core.evaluation.statistics.resampled import corrected_resampled_t
     from elbow_core.evaluation.statistics.thresholds import (
         DEFAULT,
         DEFAULT_THRESHOLD,
@@ -137,104 +59,38 @@ __all__ = [
     "DEFAULT",
     "DEFAULT_THRESHOLD",
     "DRAWS",
-    "ECE_BINS",
     "FROC_RATES",
-    "LEAST_PATIENTS",
-    "LEFT",
-    "MATRIX_METRICS",
-    "MAX_PLANNED_CASES",
-    "MOST_IMAGES",
     "NONE_INJURED",
     "NO_NEGATIVES",
     "NO_POSITIVES",
-    "POPULATIONS",
-    "ROE_METZ",
     "THRESHOLD_PROBABILITIES",
-    "Abstention",
     "Band",
     "BinaryMetrics",
-    "CalibrationLine",
-    "CertifiedThreshold",
     "Confusion",
-    "CovarianceMethod",
-    "Difference",
-    "Equality",
-    "Estimate",
-    "Gap",
     "Interval",
     "Labels",
-    "ModalityDifference",
-    "NonInferiority",
-    "Pilot",
-    "Population",
-    "Range",
-    "ReaderAccuracy",
-    "ReaderComponents",
-    "ReaderInference",
-    "ReaderMetric",
-    "ReliabilityBins",
     "Resampled",
     "ResampledFroc",
-    "RoeMetz",
     "ScoredMarks",
-    "analyse_readers",
-    "answers",
-    "apply_temperature",
-    "area_gap",
-    "area_interval",
     "auroc",
     "average_precision",
     "bca",
     "binary_metrics",
-    "calibration_line",
-    "cases_needed",
     "check_thresholds",
-    "choose_abstention",
     "choose_thresholds",
     "clusters_of",
     "confusion_counts",
     "confusion_metrics",
-    "corrected_resampled_t",
     "decision_intervals",
-    "delong",
-    "difference_of_areas",
-    "difference_of_proportions",
-    "expected_calibration_error",
-    "feasible_confusions",
-    "first_level",
-    "fit_logistic",
-    "fit_recalibration",
-    "fit_temperature",
-    "holm",
-    "implied_prevalence",
-    "log_odds",
-    "mcnemar",
     "metric_intervals",
     "net_benefit_band",
-    "non_inferiority",
-    "patient_weights",
-    "pilot_of",
-    "power_of",
-    "proportion_gap",
     "proportion_interval",
-    "reader_auroc",
-    "reader_components",
-    "reader_differences",
-    "reader_estimates",
-    "reader_sensitivity",
-    "reader_specificity",
-    "recalibrate",
-    "reliability_bins",
     "resample_froc",
     "resample_mean",
     "roc_and_precision_bands",
     "roc_points",
-    "rounded_range",
     "score_intervals",
-    "search_confusions",
-    "simulate_ratings",
     "treat_all",
-    "truncated_range",
     "undefined_metrics",
     "wilson",
 ]
@@ -242,15 +98,6 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "abstention": [
-            "LEFT",
-            "Abstention",
-            "CertifiedThreshold",
-            "answers",
-            "choose_abstention",
-            "first_level",
-            "patient_weights",
-        ],
         "bands": [
             "THRESHOLD_PROBABILITIES",
             "Band",
@@ -260,9 +107,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "bootstrap": ["Resampled", "resample_mean"],
         "clusters": ["DRAWS", "clusters_of"],
-        "independent": ["difference_of_areas", "difference_of_proportions"],
-        "resampled": ["corrected_resampled_t"],
-        "comparison": ["Difference", "area_interval", "delong", "mcnemar"],
         "confusion": [
             "NO_NEGATIVES",
             "NO_POSITIVES",
@@ -271,15 +115,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "confusion_metrics",
             "undefined_metrics",
         ],
-        "feasibility": [
-            "MATRIX_METRICS",
-            "MOST_IMAGES",
-            "feasible_confusions",
-            "implied_prevalence",
-            "search_confusions",
-        ],
-        "group_estimates": ["LEAST_PATIENTS"],
-        "group_gaps": ["Gap", "area_gap", "proportion_gap"],
         "froc": ["FROC_RATES", "ResampledFroc", "ScoredMarks", "resample_froc"],
         "inputs": ["Labels"],
         "intervals": [
@@ -291,55 +126,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "score_intervals",
             "wilson",
         ],
-        "logistic": ["fit_logistic"],
         "metrics": ["BinaryMetrics", "binary_metrics"],
-        "multiplicity": ["holm"],
-        "multireader": [
-            "MAX_PLANNED_CASES",
-            "POPULATIONS",
-            "ROE_METZ",
-            "ReaderComponents",
-            "CovarianceMethod",
-            "Equality",
-            "Estimate",
-            "ReaderInference",
-            "ReaderMetric",
-            "ModalityDifference",
-            "NonInferiority",
-            "Pilot",
-            "Population",
-            "ReaderAccuracy",
-            "RoeMetz",
-            "cases_needed",
-            "reader_components",
-            "analyse_readers",
-            "non_inferiority",
-            "pilot_of",
-            "power_of",
-            "reader_auroc",
-            "reader_differences",
-            "reader_estimates",
-            "reader_sensitivity",
-            "reader_specificity",
-            "simulate_ratings",
-        ],
         "ranking": ["auroc", "average_precision", "roc_points"],
-        "printed_values": ["Range", "rounded_range", "truncated_range"],
-        "recalibration": [
-            "CalibrationLine",
-            "apply_temperature",
-            "calibration_line",
-            "fit_recalibration",
-            "fit_temperature",
-            "log_odds",
-            "recalibrate",
-        ],
-        "reliability": [
-            "ECE_BINS",
-            "ReliabilityBins",
-            "expected_calibration_error",
-            "reliability_bins",
-        ],
         "thresholds": [
             "DEFAULT",
             "DEFAULT_THRESHOLD",

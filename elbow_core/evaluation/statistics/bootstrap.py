@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from elbow_core.evaluation.statistics.calibration import ECE_BINS, bin_indices
 from elbow_core.evaluation.statistics.clusters import multiplicities
 from elbow_core.evaluation.statistics.confusion import confusion_metrics, ratio
 from elbow_core.evaluation.statistics.ranking import sorted_with_ties
-from elbow_core.evaluation.statistics.reliability import ECE_BINS, bin_indices
 
 Clusters = Int64[np.ndarray, " n"]
 

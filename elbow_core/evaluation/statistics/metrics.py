@@ -9,6 +9,7 @@ from typing import TypedDict
 import numpy as np
 from jaxtyping import Float
 
+from elbow_core.evaluation.statistics.calibration import expected_calibration_error
 from elbow_core.evaluation.statistics.confusion import (
     confusion_counts,
     confusion_metrics,
@@ -16,7 +17,6 @@ from elbow_core.evaluation.statistics.confusion import (
 )
 from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
 from elbow_core.evaluation.statistics.ranking import auroc, average_precision
-from elbow_core.evaluation.statistics.reliability import expected_calibration_error
 
 
 class BinaryMetrics(TypedDict):

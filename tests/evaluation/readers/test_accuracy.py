@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics import auroc
+from elbow_core.evaluation.statistics.differences import area_covariance, delong
+from elbow_core.evaluation.statistics.multireader import (
     analyse_readers,
-    auroc,
-    delong,
     reader_auroc,
     reader_differences,
     reader_sensitivity,
     reader_specificity,
 )
-from elbow_core.evaluation.statistics.comparison import area_covariance
 from tests.support.reader_studies import area_by_pairs, areas_without_each_case, small_study
 
 

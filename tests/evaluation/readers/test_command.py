@@ -24,7 +24,7 @@ from elbow_core.evaluation.readers.reading import COLUMNS
 from elbow_core.evaluation.readers.sections import headline, study_blocks
 from elbow_core.evaluation.readers.simulate import write_study
 from elbow_core.evaluation.report.rendering import render_markdown
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.multireader import (
     POPULATIONS,
     analyse_readers,
     cases_needed,

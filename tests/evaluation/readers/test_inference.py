@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import f, t
 
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.multireader import (
     POPULATIONS,
     ReaderAccuracy,
     analyse_readers,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import f
 
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.multireader import (
     Pilot,
     Population,
     analyse_readers,

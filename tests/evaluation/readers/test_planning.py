@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chi2 as chi_square
 from scipy.stats import f, ncf, nct, ncx2, norm, t
 
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.multireader import (
     MAX_PLANNED_CASES,
     POPULATIONS,
     Pilot,

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2, norm, t
 
 from elbow_core.evaluation.readers.notes import HIGHEST_LEVELS
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics.multireader import (
     ROE_METZ,
     analyse_readers,
     pilot_of,

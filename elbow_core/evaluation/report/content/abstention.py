@@ -7,12 +7,8 @@ from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.content.decisions import Metric
 from elbow_core.evaluation.report.content.structure import AbstentionSummary, AnswerShare
-from elbow_core.evaluation.statistics import (
-    LEFT,
-    clusters_of,
-    patient_weights,
-    proportion_interval,
-)
+from elbow_core.evaluation.statistics import clusters_of, proportion_interval
+from elbow_core.evaluation.statistics.abstention import LEFT, patient_weights
 
 NONE_CALLED = ("no image is called normal", "no image is called injured")
 

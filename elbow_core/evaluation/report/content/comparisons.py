@@ -7,7 +7,8 @@ import numpy as np
 
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.content.structure import Comparison
-from elbow_core.evaluation.statistics import Difference, clusters_of, delong, holm, mcnemar
+from elbow_core.evaluation.statistics import clusters_of
+from elbow_core.evaluation.statistics.differences import Difference, delong, holm, mcnemar
 
 METRICS = ("auroc", "accuracy", "sensitivity", "specificity")
 

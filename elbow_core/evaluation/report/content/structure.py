@@ -11,7 +11,9 @@ from elbow_core.evaluation.report.content.decisions import (
     OperatingPointSummary,
 )
 from elbow_core.evaluation.report.content.studies import StudySummary
-from elbow_core.evaluation.statistics import BinaryMetrics, Difference, Gap
+from elbow_core.evaluation.statistics import BinaryMetrics
+from elbow_core.evaluation.statistics.differences import Difference
+from elbow_core.evaluation.statistics.groups import Gap
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,8 @@ from elbow_core.evaluation.report.content.decisions import (
     decisions,
     metric,
 )
-from elbow_core.evaluation.statistics import (
-    Difference,
-    auroc,
-    clusters_of,
-    delong,
-    mcnemar,
-    score_intervals,
-)
+from elbow_core.evaluation.statistics import auroc, clusters_of, score_intervals
+from elbow_core.evaluation.statistics.differences import Difference, delong, mcnemar
 from elbow_core.evaluation.study_joins import MEAN_OF_LOGITS, JoinedStudies, LearntJoin
 
 NO_CLASS = "the studies are all of one class"

@@ -23,16 +23,13 @@ from elbow_core.evaluation.report.content.structure import (
     WorstError,
 )
 from elbow_core.evaluation.report.content.studies import study_summary
-from elbow_core.evaluation.statistics import (
+from elbow_core.evaluation.statistics import binary_metrics, clusters_of, score_intervals, wilson
+from elbow_core.evaluation.statistics.calibration import (
     ECE_BINS,
     apply_temperature,
-    binary_metrics,
     calibration_line,
-    clusters_of,
     expected_calibration_error,
     reliability_bins,
-    score_intervals,
-    wilson,
 )
 from elbow_core.evaluation.study_joins import JoinedStudies
 from elbow_core.evaluation.subgroups import group_metrics

@@ -1,6 +1,8 @@
 """Studies in which several readers rate the same cases with several modalities: pure functions.
 
-`elbow_core.evaluation.statistics` offers these names to others.
+`accuracy` has each reader's accuracy with its covariances, `components` the components of variance,
+`inference` tests and intervals after Obuchowski and Rockette, `planning` the numbers of readers and
+cases that a study needs, and `roe_metz` simulated ratings.
 """
 
 from typing import TYPE_CHECKING

@@ -15,7 +15,7 @@ from typing import Literal
 
 from scipy.special import chdtrc, fdtrc
 
-from elbow_core.evaluation.statistics.multiplicity import holm
+from elbow_core.evaluation.statistics.differences import holm
 from elbow_core.evaluation.statistics.multireader.accuracy import ReaderAccuracy
 from elbow_core.evaluation.statistics.multireader.components import (
     ReaderComponents,

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Float64, Int64
 from scipy.special import expit, logit
 from scipy.stats import binom, chi2, norm
 
+from elbow_core.evaluation.statistics.differences.paired_interval import paired_interval
 from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
-from elbow_core.evaluation.statistics.paired_interval import paired_interval
 from elbow_core.evaluation.statistics.ranking import placements, row_ranks
 
 Z = float(norm.ppf(0.975))

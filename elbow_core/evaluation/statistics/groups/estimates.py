@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 from scipy.special import logit
 
-from elbow_core.evaluation.statistics.comparison import area_covariance
+from elbow_core.evaluation.statistics.differences import area_covariance
 from elbow_core.evaluation.statistics.inputs import Labels
 from elbow_core.evaluation.statistics.ranking import placements
 

@@ -22,7 +22,8 @@ from jaxtyping import Bool, Float, Float64, Int64
 from scipy.special import expit, ndtr
 from scipy.stats import binom
 
-from elbow_core.evaluation.statistics.group_estimates import (
+from elbow_core.evaluation.statistics.differences import joined_interval
+from elbow_core.evaluation.statistics.groups.estimates import (
     LEAST_PATIENTS,
     group_areas,
     group_proportions,
@@ -30,7 +31,6 @@ from elbow_core.evaluation.statistics.group_estimates import (
 )
 from elbow_core.evaluation.statistics.inputs import Labels
 from elbow_core.evaluation.statistics.intervals import TAILS, Z, wilson
-from elbow_core.evaluation.statistics.paired_interval import joined_interval
 
 GAP_DRAWS = 10_000
 LEVEL = TAILS[1] - TAILS[0]

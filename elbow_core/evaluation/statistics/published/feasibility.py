@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from elbow_core.evaluation.statistics.confusion import Confusion, confusion_metrics
-from elbow_core.evaluation.statistics.printed_values import (
+from elbow_core.evaluation.statistics.published.printed_values import (
     Range,
     confusion_lies_in,
     exact,

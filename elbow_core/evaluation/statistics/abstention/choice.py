@@ -5,7 +5,8 @@ them the image is left to the reader. With the wanted confidence, over validatio
 drawn independently from one population, the share of injured images among those called normal and
 the share of normal images among those called injured are both at most the wanted shares there. The
 method is Learn Then Test: each threshold is a hypothesis, "the share is above the wanted one"
-(`elbow_core.evaluation.statistics.share_tests`), and half of the error goes to each answer.
+(`elbow_core.evaluation.statistics.abstention.share_tests`), and half of the error goes to each
+answer.
 """
 
 from fractions import Fraction
@@ -14,15 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
-from elbow_core.evaluation.statistics.printed_values import exact
-from elbow_core.evaluation.statistics.share_tests import (
+from elbow_core.evaluation.statistics.abstention.share_tests import (
     STAKES,
     betting_p_values,
     binomial_p_values,
     fallback,
     log_wealth,
 )
+from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
+from elbow_core.evaluation.statistics.published import exact
 
 LEFT = -1
 """The answer of an image that is left to the reader."""

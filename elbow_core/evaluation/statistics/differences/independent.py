@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float, Int64, Integer
 from scipy.stats import norm
 
 from elbow_core.evaluation.statistics.clusters import effective_size
-from elbow_core.evaluation.statistics.comparison import Difference, area_covariance
+from elbow_core.evaluation.statistics.differences.comparison import Difference, area_covariance
+from elbow_core.evaluation.statistics.differences.paired_interval import joined_interval
 from elbow_core.evaluation.statistics.intervals import wilson
-from elbow_core.evaluation.statistics.paired_interval import joined_interval
 
 
 def difference_of_areas(

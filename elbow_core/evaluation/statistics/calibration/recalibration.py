@@ -7,9 +7,9 @@ from jaxtyping import Float, Float64
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
+from elbow_core.evaluation.statistics.calibration.logistic import fit_logistic
 from elbow_core.evaluation.statistics.confusion import NO_NEGATIVES, NO_POSITIVES
 from elbow_core.evaluation.statistics.inputs import Labels, checked_inputs
-from elbow_core.evaluation.statistics.logistic import fit_logistic
 
 # A float32 sigmoid reaches 0 and 1, whose logits are infinite.
 CLIP = 1e-7

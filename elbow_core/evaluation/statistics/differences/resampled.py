@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import t as student
 
-from elbow_core.evaluation.statistics.comparison import Difference
+from elbow_core.evaluation.statistics.differences.comparison import Difference
 
 
 def corrected_resampled_t(
