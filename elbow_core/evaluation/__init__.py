@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         require_preprocessing,
         write_external_report,
     )
-    from elbow_core.evaluation.fold_metrics import (
+    from elbow_core.evaluation.folds import (
         FOLDS_FILE,
         Fold,
         measure_fold,
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
         spread,
         write_folds,
     )
-    from elbow_core.evaluation.prediction_files import (
+    from elbow_core.evaluation.predictions import (
         ALL,
         EXTERNAL_PREDICTIONS,
         EXTERNAL_REPORT,
+        UNPARSED,
+        Predictions,
+        predictions_of_rows,
         read_predictions,
         require_predictions_file,
         write_predictions,
     )
-    from elbow_core.evaluation.predictions import UNPARSED, Predictions, predictions_of_rows
     from elbow_core.evaluation.report import (
         ReportInputs,
         ReportSettings,
@@ -91,7 +93,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "require_preprocessing",
             "write_external_report",
         ],
-        "fold_metrics": [
+        "folds": [
             "FOLDS_FILE",
             "Fold",
             "measure_fold",
@@ -100,15 +102,17 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_folds",
         ],
         "abstention": ["UNCERTAIN", "AbstentionRecord", "read_abstention"],
-        "prediction_files": [
+        "predictions": [
             "ALL",
             "EXTERNAL_PREDICTIONS",
             "EXTERNAL_REPORT",
+            "UNPARSED",
+            "Predictions",
+            "predictions_of_rows",
             "read_predictions",
             "require_predictions_file",
             "write_predictions",
         ],
-        "predictions": ["UNPARSED", "Predictions", "predictions_of_rows"],
         "report": ["ReportInputs", "ReportSettings", "require_report_folder", "write_report"],
         "statistics": ["binary_metrics"],
         "statistics.published": ["feasible_confusions"],

@@ -26,8 +26,7 @@ from elbow_core.evaluation.abstention import (
     abstention_of,
     write_abstention,
 )
-from elbow_core.evaluation.prediction_files import read_predictions
-from elbow_core.evaluation.predictions import Predictions
+from elbow_core.evaluation.predictions import Predictions, read_predictions
 from elbow_core.evaluation.statistics.abstention import LEFT, first_level
 from elbow_core.files import require_output_file
 from elbow_core.printable import one_line

@@ -12,8 +12,12 @@ from elbow_core.errors import ConfigError, PredictionsError
 from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.external import refuse_shared_images
 from elbow_core.evaluation.operating_points import validation_of
-from elbow_core.evaluation.prediction_files import ALL, read_predictions
-from elbow_core.evaluation.predictions import Predictions, predictions_of_rows
+from elbow_core.evaluation.predictions import (
+    ALL,
+    Predictions,
+    predictions_of_rows,
+    read_predictions,
+)
 from elbow_core.evaluation.report import ReportInputs, ReportSettings, write_report
 
 

@@ -12,8 +12,11 @@ import numpy as np
 
 from elbow_core.cli import run
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.prediction_files import require_predictions_file, write_predictions
-from elbow_core.evaluation.predictions import Predictions
+from elbow_core.evaluation.predictions import (
+    Predictions,
+    require_predictions_file,
+    write_predictions,
+)
 from elbow_core.evaluation.statistics import DEFAULT_THRESHOLD, NONE_INJURED
 from elbow_core.tables import parse_number, read_csv_table
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elbow_core.errors import UserError
-from elbow_core.evaluation.audit import main
-from elbow_core.evaluation.published_tables import read_results, read_sets
+from elbow_core.evaluation.audit.__main__ import main
+from elbow_core.evaluation.audit.tables import read_results, read_sets
 from elbow_core.evaluation.statistics import Confusion
 from elbow_core.evaluation.statistics.published import feasible_confusions, search_confusions
 from tests.support.paths import ROOT

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elbow_core.evaluation import write_predictions
-from elbow_core.evaluation.fold_metrics import measure_fold, read_folds, write_folds
+from elbow_core.evaluation.folds import measure_fold, read_folds, write_folds
 from elbow_core.evaluation.readers import __main__ as readers
 from elbow_core.evaluation.readers.simulate import write_study
 from elbow_core.evaluation.report import __main__ as command

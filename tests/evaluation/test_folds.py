@@ -9,15 +9,9 @@ from scipy import stats
 from scipy.special import expit
 
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation import folds as command
-from elbow_core.evaluation.fold_metrics import (
-    METRICS,
-    measure_fold,
-    read_folds,
-    spread,
-    write_folds,
-)
-from elbow_core.evaluation.folds import compare_folds
+from elbow_core.evaluation.folds import __main__ as command
+from elbow_core.evaluation.folds import compare_folds, measure_fold, read_folds, spread, write_folds
+from elbow_core.evaluation.folds.metrics import METRICS
 from elbow_core.evaluation.statistics import auroc, metric_intervals
 from elbow_core.evaluation.statistics.differences import corrected_resampled_t
 from tests.support.commands import refusal_of, status_of

@@ -5,16 +5,8 @@ import pytest
 
 from elbow_core.dataset import ManifestRow
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.groupings import (
-    MOST_GROUPS,
-    NOT_A_NUMBER,
-    NOT_AN_AGE,
-    OTHERS,
-    UNKNOWN,
-    Grouping,
-    attributes_of,
-    groupings_of,
-)
+from elbow_core.evaluation.subgroups import UNKNOWN, Grouping, attributes_of, groupings_of
+from elbow_core.evaluation.subgroups.groupings import MOST_GROUPS, NOT_A_NUMBER, NOT_AN_AGE, OTHERS
 from tests.support.scores import predictions_of
 
 

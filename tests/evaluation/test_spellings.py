@@ -11,14 +11,14 @@ import pytest
 from elbow_core.dataset import ManifestRow, write_archive, write_manifest
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation import Predictions, ReportInputs, ReportSettings, write_report
-from elbow_core.evaluation.groupings import attributes_of
 from elbow_core.evaluation.import_scores import main as import_scores
 from elbow_core.evaluation.operating_points import validation_of
 from elbow_core.evaluation.pairing import align
-from elbow_core.evaluation.prediction_files import read_predictions
+from elbow_core.evaluation.predictions import read_predictions
 from elbow_core.evaluation.report.content import image_flow
 from elbow_core.evaluation.statistics import clusters_of
 from elbow_core.evaluation.studies import by_study
+from elbow_core.evaluation.subgroups import attributes_of
 from tests.support.scores import predictions_of
 
 DECOMPOSED = unicodedata.normalize("NFD", "Müller")

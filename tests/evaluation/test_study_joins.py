@@ -12,13 +12,8 @@ from elbow_core.evaluation.report.content.studies import study_summary
 from elbow_core.evaluation.statistics import auroc, choose_thresholds, clusters_of
 from elbow_core.evaluation.statistics.calibration import fit_logistic
 from elbow_core.evaluation.statistics.differences import delong, mcnemar
-from elbow_core.evaluation.study_joins import (
-    LEARNT,
-    MAXIMUM,
-    MEAN_OF_LOGITS,
-    PENALTY,
-    join_studies,
-)
+from elbow_core.evaluation.studies import MEAN_OF_LOGITS, join_studies
+from elbow_core.evaluation.studies.joins import LEARNT, MAXIMUM, PENALTY
 from tests.support.scores import predictions_of
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from elbow_core.evaluation.statistics import binary_metrics
 from elbow_core.evaluation.statistics.groups import area_gap, proportion_gap
-from elbow_core.evaluation.subgroups import GAP_METRICS, group_gaps, group_metrics
+from elbow_core.evaluation.subgroups import group_gaps, group_metrics
+from elbow_core.evaluation.subgroups.metrics import GAP_METRICS
 from tests.support.scores import simulated_scores
 
 

@@ -15,7 +15,7 @@ import yaml
 from elbow_core.config import dump_config
 from elbow_core.dataset import open_prepared
 from elbow_core.dataset.near_duplicates import COLUMNS as NEAR_DUPLICATES
-from elbow_core.evaluation.prediction_files import COLUMNS
+from elbow_core.evaluation.predictions.files import COLUMNS
 from tests.support import training, vlm_runs
 from tests.support.heat_maps import write_set
 from tests.support.llava_rad_release import write_release

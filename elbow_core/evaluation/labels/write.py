@@ -14,8 +14,7 @@ from elbow_core.evaluation.labels.held_out import refuse_learnt
 from elbow_core.evaluation.labels.page import AuditFacts, audit_page
 from elbow_core.evaluation.labels.ranking import AuditedLabel, rank_labels
 from elbow_core.evaluation.pages import ArchivedPictures, own_folder, require_own_folder
-from elbow_core.evaluation.prediction_files import read_predictions
-from elbow_core.evaluation.predictions import Predictions
+from elbow_core.evaluation.predictions import Predictions, read_predictions
 from elbow_core.evaluation.statistics import auroc, clusters_of
 from elbow_core.evaluation.statistics.differences import area_interval
 from elbow_core.files import read_regular

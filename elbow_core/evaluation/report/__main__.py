@@ -19,8 +19,7 @@ from elbow_core.evaluation.abstention import (
     parse_abstention,
     read_abstention,
 )
-from elbow_core.evaluation.prediction_files import read_predictions
-from elbow_core.evaluation.predictions import Predictions
+from elbow_core.evaluation.predictions import Predictions, read_predictions
 from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
 from elbow_core.evaluation.statistics import DRAWS, check_thresholds
 from elbow_core.files import read_json

@@ -12,12 +12,6 @@ from elbow_core.dataset import ManifestRow, open_archive, read_manifest
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation.abstention import AbstentionRecord
 from elbow_core.evaluation.external import set_pairs, validate_externally
-from elbow_core.evaluation.groupings import (
-    Grouping,
-    attributes_of,
-    groupings_of,
-    views_of,
-)
 from elbow_core.evaluation.mean_scores import MEAN, mean_of_calibrated, reason_without_mean
 from elbow_core.evaluation.operating_points import (
     operating_points,
@@ -57,7 +51,8 @@ from elbow_core.evaluation.report.notes import (
 from elbow_core.evaluation.report.rendering import Block, render_html, render_markdown
 from elbow_core.evaluation.report.sections import report_blocks
 from elbow_core.evaluation.statistics import DEFAULT
-from elbow_core.evaluation.study_joins import join_studies
+from elbow_core.evaluation.studies import join_studies
+from elbow_core.evaluation.subgroups import Grouping, attributes_of, groupings_of, views_of
 from elbow_core.prepare import corrected_images
 from elbow_core.printable import plain_text
 from elbow_core.progress import track

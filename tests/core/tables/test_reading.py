@@ -11,8 +11,8 @@ from elbow_core.dataset import read_manifest
 from elbow_core.dataset.manifest import COLUMNS
 from elbow_core.errors import ManifestError, PredictionsError, UserError
 from elbow_core.evaluation import read_predictions
+from elbow_core.evaluation.audit.tables import read_results, read_sets
 from elbow_core.evaluation.import_scores import read_scores
-from elbow_core.evaluation.published_tables import read_results, read_sets
 from elbow_core.evaluation.report.content import read_rejected
 from elbow_core.sources import FracAtlasSource, MuraSource, scan
 from elbow_core.tables.reading import read_csv_rows, read_csv_table

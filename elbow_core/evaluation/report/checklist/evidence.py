@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.fold_metrics import FOLDS_FILE, read_folds, spread
+from elbow_core.evaluation.folds import FOLDS_FILE, read_folds, spread
 from elbow_core.evaluation.report.checklist.metrics_facts import metrics_facts, results_fact
 from elbow_core.evaluation.report.checklist.places import SECTIONS, Fact
 from elbow_core.evaluation.report.content import is_metrics_json

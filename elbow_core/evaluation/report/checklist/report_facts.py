@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from elbow_core.evaluation.groupings import UNKNOWN
 from elbow_core.evaluation.report.content import ImageFlow, ModelSummary, ReportContent
 from elbow_core.evaluation.report.tables import NAMES, point_name, with_interval
+from elbow_core.evaluation.subgroups import UNKNOWN
 
 
 def report_facts(content: ReportContent) -> dict[str, str]:

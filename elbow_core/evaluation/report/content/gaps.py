@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from elbow_core.evaluation.groupings import Grouping
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.content.structure import GapSummary
 from elbow_core.evaluation.statistics.differences import holm
-from elbow_core.evaluation.subgroups import group_gaps
+from elbow_core.evaluation.subgroups import Grouping, group_gaps
 
 
 def gap_summaries(

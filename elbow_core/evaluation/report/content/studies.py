@@ -13,7 +13,7 @@ from elbow_core.evaluation.report.content.decisions import (
 )
 from elbow_core.evaluation.statistics import auroc, clusters_of, score_intervals
 from elbow_core.evaluation.statistics.differences import Difference, delong, mcnemar
-from elbow_core.evaluation.study_joins import MEAN_OF_LOGITS, JoinedStudies, LearntJoin
+from elbow_core.evaluation.studies import MEAN_OF_LOGITS, JoinedStudies, LearntJoin
 
 NO_CLASS = "the studies are all of one class"
 

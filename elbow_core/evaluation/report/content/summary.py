@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from elbow_core.evaluation.groupings import Grouping
 from elbow_core.evaluation.operating_points import OperatingPoint
 from elbow_core.evaluation.predictions import UNPARSED, Predictions
 from elbow_core.evaluation.report.content.decisions import (
@@ -31,8 +30,8 @@ from elbow_core.evaluation.statistics.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
-from elbow_core.evaluation.study_joins import JoinedStudies
-from elbow_core.evaluation.subgroups import group_metrics
+from elbow_core.evaluation.studies import JoinedStudies
+from elbow_core.evaluation.subgroups import Grouping, group_metrics
 
 WORST = 12
 

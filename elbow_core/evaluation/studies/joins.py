@@ -11,7 +11,7 @@ from elbow_core.evaluation.operating_points import OperatingPoint
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.statistics import DEFAULT, DEFAULT_THRESHOLD, choose_thresholds
 from elbow_core.evaluation.statistics.calibration import fit_logistic, log_odds
-from elbow_core.evaluation.studies import Studies, by_study
+from elbow_core.evaluation.studies.grouping import Studies, by_study
 
 MEAN_OF_LOGITS, MAXIMUM, LEARNT = "mean of logits", "maximum", "learnt"
 LEAST_STUDIES = 10

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from elbow_core.errors import PredictionsError, UserError
-from elbow_core.evaluation.predictions import UNPARSED, Predictions
+from elbow_core.evaluation.predictions.table import UNPARSED, Predictions
 from elbow_core.files import require_output_file
 from elbow_core.tables import CsvTable, parse_number, read_csv_table, write_csv_table
 
