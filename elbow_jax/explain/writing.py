@@ -19,11 +19,11 @@ import numpy as np
 from elbow_core.evaluation.heat_maps import CARD, MAP_NAME, MapsWriter
 from elbow_core.evaluation.pages import OwnFolder, own_folder, require_own_folder
 from elbow_core.tables import write_csv_table
-from elbow_jax.explanation.explainer import Explained, describe_method
-from elbow_jax.explanation.methods import sets_of
-from elbow_jax.explanation.names import METHODS, STEPS
-from elbow_jax.explanation.sheets import draw_sheet, gate_title, stretched
-from elbow_jax.explanation.sources import Source
+from elbow_jax.explain.explainer import Explained, describe_method
+from elbow_jax.explain.methods import sets_of
+from elbow_jax.explain.names import METHODS, STEPS
+from elbow_jax.explain.sheets import draw_sheet, gate_title, stretched
+from elbow_jax.explain.sources import Source
 from elbow_jax.models import BACKBONES
 from elbow_jax.scoring import ModelCard
 

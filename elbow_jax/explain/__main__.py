@@ -19,7 +19,7 @@ from elbow_core.printable import escape, one_line
 from elbow_core.progress import track
 from elbow_core.radiographs import count_unread, describe_passed_over
 from elbow_core.runs import find_data, require_data
-from elbow_jax import explanation, runtime, scoring, streaming, training
+from elbow_jax import explain, runtime, scoring, streaming, training
 from elbow_jax.config import TrainConfig
 from elbow_jax.external import name_of_model
 
@@ -42,9 +42,9 @@ class Settings:
     """Points of the path of integrated gradients."""
 
 
-def explain(
-    model: Path, released: "scoring.ReleasedModel", source: "explanation.Source", settings: Settings
-) -> "explanation.SetsWriter":
+def explain_source(
+    model: Path, released: "scoring.ReleasedModel", source: "explain.Source", settings: Settings
+) -> "explain.SetsWriter":
     """Explain the images of a source and write everything into ``settings.out``.
 
     Raises:
@@ -57,12 +57,12 @@ def explain(
 
         module = networks.build(card.architecture, "float32")
         variables = networks.initialise(module, card.preprocessing.size, settings.random_weights)
-    explainer = explanation.Explainer(
+    explainer = explain.Explainer(
         card, variables, settings.methods, settings.batch_size, settings.steps
     )
     weights = "trained" if settings.random_weights is None else "random"
-    with explanation.explained_folder(settings.out) as folder:
-        writer = explanation.SetsWriter(
+    with explain.explained_folder(settings.out) as folder:
+        writer = explain.SetsWriter(
             folder,
             card,
             settings.methods,
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str]) -> int:
     _require_different(paths)
     if options.model is not None:
         require_utf8_name(options.model)
-    explanation.require_explained_folder(settings.out)
+    explain.require_explained_folder(settings.out)
     runtime.set_up_process()
     runtime.open_devices()
     rejected: list[RadiographError] = []
@@ -151,12 +151,12 @@ def main(arguments: Sequence[str]) -> int:
         print(line, file=sys.stderr)
     if options.model is not None and paths:
         model, released = options.model, scoring.read_single(options.model)
-        source = explanation.read_images(
+        source = explain.read_images(
             paths, released.card.preprocessing, options.batch_size, rejected
         )
     else:
         model, released, source = _open_prepared_source(options)
-    writer = explain(model, released, source, settings)
+    writer = explain_source(model, released, source, settings)
     for error in rejected:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
     if unread := count_unread(found.passed_over):
@@ -177,8 +177,8 @@ def _open_prepared_source(options: argparse.Namespace) -> tuple[Path, Any, Any]:
         model, data = options.model, open_prepared(options.data)
     released = scoring.read_single(model)
     check_data(model, released.card, data, options.split)
-    originals = None if options.root is None else explanation.Originals(options.root)
-    source = explanation.archived_images(data, options.split, options.batch_size, originals)
+    originals = None if options.root is None else explain.Originals(options.root)
+    source = explain.archived_images(data, options.split, options.batch_size, originals)
     return model, released, source
 
 
@@ -233,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         "--method",
         nargs="+",
         default=["grad_cam"],
-        choices=explanation.METHODS,
+        choices=explain.METHODS,
         help="one or more; grad_cam if none is given",
     )
     parser.add_argument(
@@ -255,7 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--steps",
         type=int,
-        default=explanation.STEPS,
+        default=explain.STEPS,
         metavar="N",
         help="points of the path of integrated gradients; each costs a forward and a backward pass",
     )
