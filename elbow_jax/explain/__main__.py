@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core import cli, evaluation
-from elbow_core.config import load_config
-from elbow_core.dataset import SPLITS, PreparedData, open_fold, open_prepared, refuse_seen
+from elbow_core.dataset import SPLITS, PreparedData, open_prepared
 from elbow_core.errors import ConfigError, RadiographError, UserError
 from elbow_core.files import require_utf8_name
 from elbow_core.printable import escape, one_line
 from elbow_core.progress import track
 from elbow_core.radiographs import count_unread, describe_passed_over
-from elbow_core.runs import find_data, require_data
+from elbow_core.runs import require_data
 from elbow_jax import explain, runtime, scoring, streaming, training
-from elbow_jax.config import TrainConfig
-from elbow_jax.external import name_of_model
 
 COMPLETE = 0.01  # of the difference of logits: beyond it, the integral was too coarse
 MOST_STEPS = 4096
@@ -86,10 +83,11 @@ def explain_source(
 
 def _network_name(model: Path) -> str:
     """Return the name of a model's run as a card may hold it."""
-    return one_line(name_of_model(model)).strip()[:_MOST_LETTERS] or "network"
+    name = evaluation.name_of_model(model, (training.MODEL,))
+    return one_line(name).strip()[:_MOST_LETTERS] or "network"
 
 
-def open_run(run: Path, split: str, prepared: Path | None) -> tuple[Path, PreparedData]:
+def open_run(run: Path, prepared: Path | None) -> tuple[Path, PreparedData]:
     """Return the released model of a finished run, and its data.
 
     Raises:
@@ -97,8 +95,7 @@ def open_run(run: Path, split: str, prepared: Path | None) -> tuple[Path, Prepar
     """
     directory = training.RunDirectory(run)
     require_utf8_name(directory.path)
-    config = load_config(TrainConfig, directory.config)
-    data = open_fold(find_data(directory.path, config.data.prepared, prepared), config.data.fold)
+    data = training.open_data_of(directory, prepared)
     require_data(directory.path, data.directory)
     return directory.model, data
 
@@ -113,16 +110,8 @@ def check_data(model: Path, card: "scoring.ModelCard", data: PreparedData, split
         known = ", ".join(name for name in SPLITS if len(data.positions(name)))
         raise ConfigError(f"{data.directory}: has no images in the split {split!r}, only {known}")
     evaluation.require_preprocessing(card.preprocessing.model_dump(mode="json"), data)
-    if split == "train":
-        return
-    seen = scoring.images_seen_by(model, card)
-    lines = (
-        [f"{model}: does not list the images that it learnt from; nothing was compared"]
-        if seen is None
-        else refuse_seen(seen, data, (split,), str(model))
-    )
-    for line in lines:
-        print(line, file=sys.stderr)
+    if split != "train":
+        scoring.refuse_learnt_images(model, card, data, (split,))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -172,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
 def _open_prepared_source(options: argparse.Namespace) -> tuple[Path, Any, Any]:
     """Return the model, as its folder and as read, and a split of prepared data as a source."""
     if options.run is not None:
-        model, data = open_run(options.run, options.split, options.data)
+        model, data = open_run(options.run, options.data)
     else:
         model, data = options.model, open_prepared(options.data)
     released = scoring.read_single(model)
