@@ -115,8 +115,9 @@ class SetsWriter:
             maps.add(image, found.maps[name])
         picture = source.picture_of(found.position)
         if self._with_pictures:
-            rows = [self._tiles(found, part) for part in self._parts()]
-            sheet = draw_sheet(picture, image, rows, source.shown)
+            maps = [self._maps_of(found, part) for part in self._parts()]
+            gates = [self._gates_of(found, part) for part in self._parts()]
+            sheet = draw_sheet(picture, image, maps, gates, source.shown)
             path = self._pictures / f"{len(self._rows):05d}.png"
             path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
         row: tuple[str | float, ...] = (image.image_id, round(found.score, 6))
@@ -156,14 +157,19 @@ class SetsWriter:
     def _parts(self) -> tuple[str, ...]:
         return ("", *BACKBONES) if self._backbone == "fusion" else ("",)
 
-    def _tiles(self, found: Explained, part: str) -> dict[str, Any]:
-        """Return the maps of a part of the network by title, and then its gates."""
+    def _maps_of(self, found: Explained, part: str) -> dict[str, Any]:
+        """Return the maps of a part of the network by title."""
         tiles: dict[str, Any] = {}
         for method in self._methods:
             name = f"{method}_{part}" if part else method
             if name in found.maps:
                 tiles[f"{part} {method}".strip().replace("_", " ")] = found.maps[name]
-        for name, gate in found.gates.items():
-            if self._backbone != "fusion" or name.startswith(f"{part}/"):
-                tiles[gate_title(name, gate)] = stretched(gate)
         return tiles
+
+    def _gates_of(self, found: Explained, part: str) -> dict[str, Any]:
+        """Return the gates of a part of the network by title."""
+        return {
+            gate_title(name, gate): stretched(gate)
+            for name, gate in found.gates.items()
+            if self._backbone != "fusion" or name.startswith(f"{part}/")
+        }
