@@ -2,7 +2,7 @@
 
 The commands are `train`, `evaluate`, `predict`, `explain`, `export` and `porting`. For other code:
 `create` returns a network with its variables, `models` builds the networks, `scoring` uses trained
-ones, `explanation` makes heat maps of them, `streaming` scores many files, `porting` exchanges
+ones, `explain` makes heat maps of them, `streaming` scores many files, `porting` exchanges
 weights with PyTorch; `training`, `runtime` and `ops` serve these. Wings import JAX only when one of
 their names is used.
 """

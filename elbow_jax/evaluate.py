@@ -4,20 +4,15 @@ Or other data with a released model: ``--model DIR --data PREPARED --out DIR [--
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from elbow_core import cli, evaluation
-from elbow_core.config import load_config
-from elbow_core.dataset import open_fold, refuse_seen
 from elbow_core.errors import ConfigError
-from elbow_core.evaluation import ALL, EXTERNAL_PREDICTIONS
 from elbow_core.evaluation.heat_maps import open_maps
 from elbow_core.files import require_utf8_name
-from elbow_core.runs import find_data, lock_run, require_data
+from elbow_core.runs import lock_run, require_data
 from elbow_jax import runtime, scoring, training
-from elbow_jax.config import TrainConfig
 from elbow_jax.external import evaluate_model
 
 
@@ -58,8 +53,7 @@ def evaluate(
     evaluation.require_report_folder(report)
     for given in maps:
         open_maps(given)  # before the work
-    config = load_config(TrainConfig, run.config)
-    data = open_fold(find_data(run.path, config.data.prepared, prepared), config.data.fold)
+    data = training.open_data_of(run, prepared)
     released = scoring.read_released(run.model)
     settings = released.card.preprocessing.model_dump(mode="json")
     if settings != data.archive.settings:
@@ -67,16 +61,9 @@ def evaluate(
             f"{data.directory}: prepared with {data.archive.settings}, the model needs {settings}"
         )
     require_data(run.path, data.directory)
-    seen = scoring.images_seen_by(run.model, released.card)
-    if seen is None:
-        lines = [
-            f"{run.model}: does not list the images that it learnt from; only the fingerprint of "
-            "the run's data was compared"
-        ]
-    else:
-        lines = refuse_seen(seen, data, ("validation", split), str(run.model))
-    for line in lines:
-        print(line, file=sys.stderr)
+    scoring.refuse_learnt_images(
+        run.model, released.card, data, parts, otherwise="only the fingerprint of the run's data"
+    )
     predictor, name = scoring.Predictor(released, batch_size), run.path.name
     predictions = {}
     for part, table in tables.items():
@@ -119,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
             options.internal,
             options.validation,
         )
-        print(f"predictions: {report.parent / EXTERNAL_PREDICTIONS}")
+        print(f"predictions: {report.parent / evaluation.EXTERNAL_PREDICTIONS}")
     else:
         with lock_run(options.run):
             report = evaluate(
@@ -132,20 +119,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """End the command where options do not belong together."""
-    if options.batch_size < 1:
-        raise ConfigError(f"--batch-size: {options.batch_size} is not at least 1")
-    if options.model is not None:
-        if options.maps:
-            parser.error("--maps: is for --run; elbow_core.evaluation.report takes any model's")
-        if options.data is None or options.out is None:
-            parser.error("--model: give --data and --out too")
-        return
-    if any(given is not None for given in (options.out, options.internal, options.validation)):
-        parser.error(
-            "--out, --internal and --validation: are for --model; a run has its own places"
-        )
-    if options.split == ALL:
-        parser.error("--split all: is for --model; a run has learnt from most of its data")
+    evaluation.check_external_options(parser, options)
+    if options.model is not None and options.maps:
+        parser.error("--maps: is for --run; elbow_core.evaluation.report takes any model's")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,31 +131,11 @@ def _parser() -> argparse.ArgumentParser:
         "released model. Operating points stay those of the model; images and patients that it "
         "learnt from are refused.",
     )
-    judged = parser.add_mutually_exclusive_group(required=True)
-    judged.add_argument("--run", type=Path, help="directory of a finished run")
-    judged.add_argument("--model", type=Path, help="the `model` folder of a finished run")
-    parser.add_argument("--split", default="test", choices=("train", "validation", "test", ALL))
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="the prepared data: with --run, their place if they were moved; with --model, those "
-        "to judge it on",
-    )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="with --model: folder to write to")
-    parser.add_argument(
-        "--internal",
-        type=Path,
-        metavar="CSV",
-        help="with --model: its predictions of its own test set, to stand beside these",
-    )
-    parser.add_argument(
-        "--validation",
-        type=Path,
-        metavar="CSV",
-        help="with --model: its predictions of its own validation set, for the temperature and the "
-        "learnt join of studies",
+    evaluation.add_external_options(
+        parser,
+        model="the `model` folder of a finished run",
+        batch_size=32,
+        validation="the temperature and the learnt join of studies",
     )
     parser.add_argument(
         "--maps",

@@ -1,12 +1,10 @@
 """Judge a released model on prepared data that are not its own."""
 
-import sys
 from pathlib import Path
 
 from elbow_core import evaluation
-from elbow_core.dataset import refuse_seen
-from elbow_core.files import locked_output, require_utf8_name, require_writable
-from elbow_jax import scoring
+from elbow_core.files import require_utf8_name
+from elbow_jax import scoring, training
 
 
 def evaluate_model(
@@ -39,39 +37,23 @@ def evaluate_model(
             cannot be written.
     """
     require_utf8_name(model)
-    require_utf8_name(out.absolute())
-    table, report = out / evaluation.EXTERNAL_PREDICTIONS, out / evaluation.EXTERNAL_REPORT
-    require_writable(out)
+    outputs = evaluation.external_outputs(out)
     released = scoring.read_released(model)
-    data, part = evaluation.open_external(prepared, split)
-    evaluation.require_preprocessing(released.card.preprocessing.model_dump(mode="json"), data)
-    seen = scoring.images_seen_by(model, released.card)
-    if seen is None:
-        lines = [f"{model}: does not list the images that it learnt from; nothing was compared"]
-    else:
-        lines = refuse_seen(seen, data, (part,), str(model))
-    for line in lines:
-        print(line, file=sys.stderr)
-    own = evaluation.read_own_predictions(internal, validation, data, part, name_of_model(model))
-    out.mkdir(parents=True, exist_ok=True)
-    evaluation.require_predictions_file(table)
-    evaluation.require_report_folder(report)
-    with locked_output(report):
+    preprocessing = released.card.preprocessing.model_dump(mode="json")
+    data, part = evaluation.open_external(prepared, split, preprocessing)
+    scoring.refuse_learnt_images(model, released.card, data, (part,))
+    name = evaluation.name_of_model(model, (training.MODEL,))
+    own = evaluation.read_own_predictions(internal, validation, data, part, name)
+    with outputs.locked():
         predictor = scoring.Predictor(released, batch_size)
         predictions = scoring.predict_split(predictor, data, part, own.model)
-        evaluation.write_predictions(table, predictions)
+        evaluation.write_predictions(outputs.predictions, predictions)
         evaluation.write_external_report(
             predictions,
             data,
-            report,
+            outputs.report,
             own,
             thresholds=released.card.thresholds,
             abstention=released.card.abstention,
         )
-    return report
-
-
-def name_of_model(model: Path) -> str:
-    """Return the name of the run that a `model` folder belongs to, or that of another folder."""
-    resolved = model.resolve()
-    return resolved.parent.name if resolved.name == "model" else resolved.name
+    return outputs.report

@@ -57,7 +57,7 @@ def time_line(network: str, size: int, batch_size: int, turns: int) -> str:
     """Measure one network; return what it costs in a line."""
     import jax
 
-    from elbow_jax import explanation, networks
+    from elbow_jax import explain, networks
     from elbow_jax.scoring import read_released
     from elbow_jax.steps import make_eval_step
 
@@ -66,12 +66,12 @@ def time_line(network: str, size: int, batch_size: int, turns: int) -> str:
     variables = jax.device_put(released.variables)
     image = np.random.default_rng(0).integers(0, 256, (batch_size, size, size, 1), np.uint8)
     batch = {"image": jax.device_put(image)}
-    layers = explanation.feature_layers(module, variables, np.zeros((1, size, size, 1), np.float32))
+    layers = explain.feature_layers(module, variables, np.zeros((1, size, size, 1), np.float32))
     score = jax.jit(make_eval_step(module.apply, np.float32))
-    explain = jax.jit(explanation.make_explain_step(module, ["grad_cam"], layers))
+    explain_step = jax.jit(explain.make_explain_step(module, ["grad_cam"], layers))
     plain, mapped = alternate(
         lambda: np.asarray(score(variables, batch)),
-        lambda: jax.tree.map(np.asarray, explain(variables, batch)),
+        lambda: jax.tree.map(np.asarray, explain_step(variables, batch)),
         turns,
     )
     return (
@@ -98,7 +98,7 @@ def alternate(
 
 def passes_line(size: int) -> str:
     """Return how often the other methods run the network on an image."""
-    from elbow_jax.explanation import STEPS, patch_places
+    from elbow_jax.explain import STEPS, patch_places
 
     passes = len(patch_places(size)[1])
     return (
@@ -110,13 +110,13 @@ def passes_line(size: int) -> str:
 
 def memory_line(images: int) -> str:
     """Explain and write random images; return the peak memory after a tenth and after all."""
-    from elbow_jax import explanation
+    from elbow_jax import explain
     from elbow_jax.scoring import read_released
 
     released = read_released(WEIGHTS / "mobilenetv3_large_small")
     preprocessing = released.card.preprocessing.model_copy(update={"size": SMALL})
     card = released.card.model_copy(update={"preprocessing": preprocessing})
-    explainer = explanation.Explainer(card, released.variables, ["grad_cam"], 64)
+    explainer = explain.Explainer(card, released.variables, ["grad_cam"], 64)
     rng = np.random.default_rng(0)
 
     def batches() -> Iterator[dict[str, np.ndarray]]:
@@ -130,11 +130,11 @@ def memory_line(images: int) -> str:
         return MappedImage(image_id=f"image {position}", height=SMALL, width=SMALL, area=area)
 
     grey = np.zeros((SMALL, SMALL), np.uint8)
-    source = explanation.Source(iter(()), images, image_of, lambda _: grey, "")
+    source = explain.Source(iter(()), images, image_of, lambda _: grey, "")
     after_tenth = 0.0
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "out").mkdir()
-        writer = explanation.SetsWriter(
+        writer = explain.SetsWriter(
             Path(folder) / "out", card, ["grad_cam"], "network", "trained", False
         )
         for count, found in enumerate(explainer.explain(batches(), str), start=1):

@@ -17,11 +17,18 @@ if TYPE_CHECKING:
         read_abstention,
     )
     from elbow_core.evaluation.external_data import (
+        ExternalOutputs,
         OwnPredictions,
+        external_outputs,
+        name_of_model,
         open_external,
         read_own_predictions,
         require_preprocessing,
         write_external_report,
+    )
+    from elbow_core.evaluation.external_options import (
+        add_external_options,
+        check_external_options,
     )
     from elbow_core.evaluation.folds import (
         FOLDS_FILE,
@@ -59,14 +66,19 @@ __all__ = [
     "UNCERTAIN",
     "UNPARSED",
     "AbstentionRecord",
+    "ExternalOutputs",
     "Fold",
     "OwnPredictions",
     "Predictions",
     "ReportInputs",
     "ReportSettings",
+    "add_external_options",
     "binary_metrics",
+    "check_external_options",
+    "external_outputs",
     "feasible_confusions",
     "measure_fold",
+    "name_of_model",
     "open_external",
     "predictions_of_rows",
     "read_abstention",
@@ -87,12 +99,16 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "external_data": [
+            "ExternalOutputs",
             "OwnPredictions",
+            "external_outputs",
+            "name_of_model",
             "open_external",
             "read_own_predictions",
             "require_preprocessing",
             "write_external_report",
         ],
+        "external_options": ["add_external_options", "check_external_options"],
         "folds": [
             "FOLDS_FILE",
             "Fold",

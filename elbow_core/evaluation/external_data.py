@@ -1,7 +1,8 @@
 """A model on prepared data that are not its own: what every framework's command shares."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,47 @@ from elbow_core.evaluation.external import refuse_shared_images
 from elbow_core.evaluation.operating_points import validation_of
 from elbow_core.evaluation.predictions import (
     ALL,
+    EXTERNAL_PREDICTIONS,
+    EXTERNAL_REPORT,
     Predictions,
     predictions_of_rows,
     read_predictions,
+    require_predictions_file,
 )
-from elbow_core.evaluation.report import ReportInputs, ReportSettings, write_report
+from elbow_core.evaluation.report import (
+    ReportInputs,
+    ReportSettings,
+    require_report_folder,
+    write_report,
+)
+from elbow_core.files import locked_output, require_utf8_name, require_writable
 
 
-def open_external(prepared: Path, split: str) -> tuple[PreparedData, str]:
+def open_external(
+    prepared: Path, split: str, preprocessing: Mapping[str, Any]
+) -> tuple[PreparedData, str]:
     """Return the data, and the split of them that is judged; for `ALL` every image is in it.
 
-    Raises `ConfigError` for a split without images, and as `open_prepared` does.
+    Args:
+        prepared: the directory of the data.
+        split: of the data, or `ALL`.
+        preprocessing: the settings that the model needs.
+
+    Raises:
+        ConfigError: for a split without images, as `require_preprocessing` does, and as
+            `open_prepared` does.
     """
     data = open_prepared(prepared)
     if split == ALL:
         rows = tuple(dataclasses.replace(row, split="test") for row in data.rows)
-        return dataclasses.replace(data, rows=rows), "test"
-    if not len(data.positions(split)):
+        data, split = dataclasses.replace(data, rows=rows), "test"
+    elif not len(data.positions(split)):
         known = [name for name in SPLITS if len(data.positions(name))]
         raise ConfigError(
             f"{prepared}: has no images in the split {split!r}; give --split "
             f"{', '.join([*known, ALL])}"
         )
+    require_preprocessing(preprocessing, data)
     return data, split
 
 
@@ -53,6 +73,58 @@ def require_preprocessing(settings: Mapping[str, Any], data: PreparedData) -> No
         f"{data.directory}: prepared otherwise than the model needs; prepare it into another "
         f"folder with its configuration and {options}"
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class ExternalOutputs:
+    """What is written into a folder when a model is judged on other data."""
+
+    folder: Path
+
+    @property
+    def predictions(self) -> Path:
+        """The file of predictions."""
+        return self.folder / EXTERNAL_PREDICTIONS
+
+    @property
+    def report(self) -> Path:
+        """The directory of the report."""
+        return self.folder / EXTERNAL_REPORT
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """A context in which no other process writes these outputs; the folder is made.
+
+        Raises:
+            UserError: if something else is in the place of an output, or another process writes.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        require_predictions_file(self.predictions)
+        require_report_folder(self.report)
+        with locked_output(self.report):
+            yield
+
+
+def external_outputs(out: Path) -> ExternalOutputs:
+    """Return the outputs of a folder, which need not exist.
+
+    Raises:
+        UserError: if its name is not UTF-8, or it cannot be written.
+    """
+    require_utf8_name(out.absolute())
+    require_writable(out)
+    return ExternalOutputs(out)
+
+
+def name_of_model(folder: Path, within_run: Collection[str]) -> str:
+    """Return the name of the run that a model's folder belongs to, or that of another folder.
+
+    Args:
+        folder: of the model.
+        within_run: the names of such folders in a run.
+    """
+    resolved = folder.resolve()
+    return resolved.parent.name if resolved.name in within_run else resolved.name
 
 
 @dataclasses.dataclass(frozen=True)

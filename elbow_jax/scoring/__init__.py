@@ -1,10 +1,11 @@
 """Scores from trained networks: the released model on disk, a predictor, scores of a split.
 
 `read_released` opens the `model/` folder of a finished run, `images_seen_by` says what it learnt
-from, and `freeze_abstention` adds thresholds that leave images to the reader. `Predictor` scores
-batches with it, and `predict_split` scores a split of prepared data. `score_batches` serves
-training too. A released model may be an ensemble, whose variables are stacked; `read_single`
-refuses one. `fit_gate` makes the input gate of a model, and `Predictor.judge` asks it.
+from, `refuse_learnt_images` refuses to judge it there, and `freeze_abstention` adds thresholds that
+leave images to the reader. `Predictor` scores batches with it, and `predict_split` scores a split
+of prepared data. `score_batches` serves training too. A released model may be an ensemble, whose
+variables are stacked; `read_single` refuses one. `fit_gate` makes the input gate of a model, and
+`Predictor.judge` asks it.
 """
 
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         fit_gate,
         make_feature_step,
     )
+    from elbow_jax.scoring.learnt_images import refuse_learnt_images
     from elbow_jax.scoring.predictor import Predictor, make_scoring_step
     from elbow_jax.scoring.released import (
         ReleasedModel,
@@ -64,6 +66,7 @@ __all__ = [
     "read_card",
     "read_released",
     "read_single",
+    "refuse_learnt_images",
     "score_batches",
     "sigmoid",
     "stablehlo_mark",
@@ -87,6 +90,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "ensembles": ["member_variables", "stack_variables"],
         "gate": ["FALSE_ALARMS", "FEWEST_IMAGES", "fit_gate", "make_feature_step"],
+        "learnt_images": ["refuse_learnt_images"],
         "predictor": ["Predictor", "make_scoring_step"],
         "released": [
             "ReleasedModel",

@@ -19,11 +19,14 @@ from typing import Any
 import jax
 
 from elbow_core import runs
-from elbow_core.dataset import PreparedData, SeenImages
+from elbow_core.config import load_config
+from elbow_core.dataset import PreparedData, SeenImages, open_fold
 from elbow_core.files import sha256_of
 from elbow_jax.config import TrainConfig
 from elbow_jax.runtime import chosen_settings, is_main, numeric_environment
 
+MODEL = "model"
+"""The folder of the released model in that of its run."""
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
@@ -66,7 +69,7 @@ class RunDirectory:
     @property
     def model(self) -> Path:
         """The released model."""
-        return self.path / "model"
+        return self.path / MODEL
 
 
 def create_run(
@@ -90,6 +93,21 @@ def create_run(
     record = _describe(config, data) | entry | {"initial_weights": origin}
     runs.begin_run(config.run, config, record, files)
     return RunDirectory(config.run)
+
+
+def open_data_of(run: RunDirectory, prepared: Path | None = None) -> PreparedData:
+    """Return the data of a run; `elbow_core.runs.require_data` checks that they are unchanged.
+
+    Args:
+        run: the directory.
+        prepared: the place of the data, if they were moved.
+
+    Raises:
+        UserError: if the directory is not a run, or its data are not there or cannot be read.
+    """
+    config = load_config(TrainConfig, run.config)
+    place = runs.find_data(run.path, config.data.prepared, prepared)
+    return open_fold(place, config.data.fold)
 
 
 def recorded_origin(run: Path) -> Mapping[str, Any] | None:

@@ -10,7 +10,7 @@ import pytest
 from elbow_core.dataset import ManifestRow, open_prepared
 from elbow_core.errors import PredictionsError
 from elbow_core.evaluation import ReportInputs, ReportSettings, read_predictions, write_report
-from elbow_core.evaluation.heat_maps import write_maps
+from elbow_core.evaluation.heat_maps import NO_EVIDENCE, write_maps
 from elbow_core.evaluation.report import __main__
 from elbow_core.evaluation.report.maps_section import NO_PROOF, SAMPLE
 from elbow_core.evaluation.report.tables import UNDEFINED
@@ -106,6 +106,16 @@ def test_maps_of_other_images_are_refused_and_missing_ones_are_counted(inputs, t
         capsys, __main__, *arguments(inputs, tmp_path / "out2", str(tmp_path / "two"))
     )
     assert "has no map of an image of this report" in line
+
+
+def test_empty_map_is_said_to_show_no_evidence(inputs, tmp_path):
+    data = open_prepared(inputs / "prepared")
+    write_set(tmp_path / "empty", data, lambda row: 0 * corner(row), network="convnext")
+    assert status_of(__main__, *arguments(inputs, tmp_path / "out", str(tmp_path / "empty"))) == 0
+    text = (tmp_path / "out/report.md").read_text()
+    assert text.count(NO_EVIDENCE) >= SAMPLE
+    assert status_of(__main__, *arguments(inputs, tmp_path / "out", "maps")) == 0
+    assert NO_EVIDENCE not in (tmp_path / "out/report.md").read_text()
 
 
 def measures(value: float | None) -> dict:

@@ -9,7 +9,7 @@ import numpy as np
 from elbow_core.dataset import SeenImages
 from elbow_core.dataset.seen_images import SeenImage
 from elbow_core.evaluation import Predictions, write_predictions
-from elbow_jax.ensemble import FoldModel, release_ensemble
+from elbow_jax.crossval import FoldModel, release_ensemble
 from elbow_jax.scoring import write_released
 from tests.support.finished_runs import random_variables
 from tests.support.released_models import CARD, NETWORK, SIZE

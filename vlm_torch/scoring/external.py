@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from elbow_core import evaluation
-from elbow_core.files import locked_output, require_utf8_name, require_writable
 from vlm_torch import lora
 from vlm_torch.config import ADAPTER, MERGED
 from vlm_torch.scoring.split import answer_split, check_task
@@ -41,24 +40,13 @@ def predict_external(
             or shares images with the data, or an output cannot be written; all before the first
             answer. Later, as `answer_split` does.
     """
-    require_utf8_name(out.absolute())
-    require_writable(out)
-    data, part = evaluation.open_external(prepared, split)
-    evaluation.require_preprocessing(opened.card.preprocessing.model_dump(mode="json"), data)
-    name = _name_of(opened.folder)
+    outputs = evaluation.external_outputs(out)
+    preprocessing = opened.card.preprocessing.model_dump(mode="json")
+    data, part = evaluation.open_external(prepared, split, preprocessing)
+    name = evaluation.name_of_model(opened.folder, (ADAPTER, MERGED))
     own = evaluation.read_own_predictions(internal, validation, data, part, name)
     task = check_task(opened, data, part, out / ANSWERS)
-    table, report = out / evaluation.EXTERNAL_PREDICTIONS, out / evaluation.EXTERNAL_REPORT
-    out.mkdir(parents=True, exist_ok=True)
-    evaluation.require_predictions_file(table)
-    evaluation.require_report_folder(report)
-    with locked_output(report):
-        predictions = answer_split(task, own.model, batch_size, table)
-        evaluation.write_external_report(predictions, data, report, own)
-    return report
-
-
-def _name_of(folder: Path) -> str:
-    """Return the name of the run that a folder belongs to, or that of another folder."""
-    resolved = folder.resolve()
-    return resolved.parent.name if resolved.name in (ADAPTER, MERGED) else resolved.name
+    with outputs.locked():
+        predictions = answer_split(task, own.model, batch_size, outputs.predictions)
+        evaluation.write_external_report(predictions, data, outputs.report, own)
+    return outputs.report

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
         require_maps_folder,
         write_maps,
     )
-    from elbow_core.evaluation.heat_maps.overlay import map_to_picture, overlay_heat, picture_size
+    from elbow_core.evaluation.heat_maps.overlay import (
+        NO_EVIDENCE,
+        map_to_picture,
+        overlay_heat,
+        picture_size,
+    )
 
 __all__ = [
     "CARD",
     "MAP_NAME",
+    "NO_EVIDENCE",
     "Area",
     "HeatMap",
     "HeatMaps",
@@ -54,6 +60,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "require_maps_folder",
             "write_maps",
         ],
-        "overlay": ["map_to_picture", "overlay_heat", "picture_size"],
+        "overlay": ["NO_EVIDENCE", "map_to_picture", "overlay_heat", "picture_size"],
     },
 )

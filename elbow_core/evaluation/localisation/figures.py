@@ -115,7 +115,8 @@ def overlay(
     """Return a prepared radiograph in its own aspect ratio under its map, blue, green, red.
 
     The map is scaled to its own maximum; the higher a value, the more it covers. Boxes and a cross
-    at the first of the map's maxima are white with a black outline.
+    at the first of the map's maxima are white with a black outline. A map of zeros has a caption in
+    place of the cross.
     """
     rows, columns = picture_size(case.height, case.width, LONG_SIDE)
     grey = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
@@ -131,6 +132,8 @@ def overlay(
         )
         cv2.rectangle(picture, *corners, _OUTLINE, 3)
         cv2.rectangle(picture, *corners, _BOX, 1)
+    if not values.any():
+        return picture
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     to_picture = map_to_picture(values.shape, area, across, down)
     x, y = to_picture @ np.array([column, row, 1.0])

@@ -9,7 +9,13 @@ import numpy as np
 
 from elbow_core.dataset import Archive
 from elbow_core.errors import PredictionsError
-from elbow_core.evaluation.heat_maps import HeatMaps, open_maps, overlay_heat, picture_size
+from elbow_core.evaluation.heat_maps import (
+    NO_EVIDENCE,
+    HeatMaps,
+    open_maps,
+    overlay_heat,
+    picture_size,
+)
 from elbow_core.evaluation.pages import ArchivedPictures
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.content import ModelSummary
@@ -153,8 +159,11 @@ def _draw(
     image = maps.card.images[place]
     rows, columns = picture_size(image.height, image.width, _LONG_SIDE)
     grey = cv2.resize(archived.image(image.image_id), (columns, rows))
-    picture = overlay_heat(grey, maps[place], image.area, image.height, image.width)
+    values = maps[place]
+    picture = overlay_heat(grey, values, image.area, image.height, image.width)
     (folder / name).write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    if not values.any():
+        caption = f"{caption}; {NO_EVIDENCE}"
     alt = f"Preprocessed radiograph under its heat map. {caption}"
     return Picture(f"{FOLDER}/{name}", alt, caption)
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from elbow_core.errors import ConfigError, UserError
 from elbow_core.evaluation.statistics import choose_thresholds
 from elbow_core.radiographs import Preprocessing
-from elbow_jax.ensemble import release_ensemble, require_ensemble
+from elbow_jax.crossval import release_ensemble, require_ensemble
 from elbow_jax.models import ModelConfig
 from elbow_jax.scoring import (
     freeze_abstention,

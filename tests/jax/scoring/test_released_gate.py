@@ -18,7 +18,7 @@ from elbow_core.errors import ConfigError
 from elbow_core.evaluation import write_predictions
 from elbow_core.radiographs import preprocess, read_radiograph
 from elbow_jax import predict
-from elbow_jax.ensemble import FoldModel, release_ensemble
+from elbow_jax.crossval import FoldModel, release_ensemble
 from elbow_jax.scoring import GateRecord, Predictor, read_released, sigmoid, write_released
 from elbow_jax.scoring.gate import grey_statistics
 from elbow_jax.scoring.predictor import make_judging_step

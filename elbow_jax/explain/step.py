@@ -8,21 +8,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, UInt8
 
-from elbow_jax.explanation.class_activation import (
+from elbow_jax.explain.class_activation import (
     enlarge,
     enlarge_density,
     grad_cam,
     hires_cam,
 )
-from elbow_jax.explanation.feature_maps import (
+from elbow_jax.explain.feature_maps import (
     FeatureMaps,
     Layer,
     feature_maps,
     logits_of_backbones,
 )
-from elbow_jax.explanation.integrated_gradients import integrated_gradients
-from elbow_jax.explanation.names import STEPS
-from elbow_jax.explanation.occlusion import occlusion
+from elbow_jax.explain.integrated_gradients import integrated_gradients
+from elbow_jax.explain.names import STEPS
+from elbow_jax.explain.occlusion import occlusion
 from elbow_jax.steps import normalise
 
 _ACTIVATION = {"grad_cam": grad_cam, "hires_cam": hires_cam}

@@ -13,33 +13,39 @@ _GAP = 6
 _LETTERS = 0.42  # of OpenCV's size
 
 Colour = UInt8[np.ndarray, "_ _ 3"]
+Tiles = Mapping[str, Float32[np.ndarray, "_ _"]]
 
 
 def draw_sheet(
     grey: UInt8[np.ndarray, "rows columns"],
     image: MappedImage,
-    rows: Sequence[Mapping[str, Float32[np.ndarray, "_ _"]]],
+    maps: Sequence[Tiles],
+    gates: Sequence[Tiles],
     shown: str,
 ) -> Colour:
-    """Return a sheet, blue, green, red: the radiograph, then a row of titled maps over it for each
-    part of the network.
+    """Return a sheet, blue, green, red: the radiograph, then a row of titled maps and gates over it
+    for each part of the network.
 
     Args:
         grey: the radiograph in its own aspect ratio.
         image: its size, and the area that the maps cover.
-        rows: maps by title, not negative.
+        maps: by title, for each part, not negative; a map of zeros has a caption.
+        gates: by title, for each part, not negative.
         shown: the title of the radiograph.
     """
     plain = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
     blank = np.full_like(plain, 255)
-    columns = max(len(row) for row in rows)
+    parts = list(zip(maps, gates, strict=True))
+    columns = 1 + max(len(part_maps) + len(part_gates) for part_maps, part_gates in parts)
+    place = image.area, image.height, image.width
     lines = []
-    for number, row in enumerate(rows):
+    for number, (part_maps, part_gates) in enumerate(parts):
         tiles = [_titled(plain, shown) if number == 0 else _titled(blank, "")]
-        for title, values in row.items():
-            over = overlay_heat(grey, values, image.area, image.height, image.width)
-            tiles.append(_titled(over, title))
-        tiles += [_titled(blank, "")] * (columns - len(row))
+        for title, values in part_maps.items():
+            tiles.append(_titled(overlay_heat(grey, values, *place), title))
+        for title, values in part_gates.items():  # no evidence, so a flat one has no caption
+            tiles.append(_titled(overlay_heat(grey, values, *place, caption=""), title))
+        tiles += [_titled(blank, "")] * (columns - len(tiles))
         lines.append(np.hstack(tiles))
     return np.vstack(lines)
 

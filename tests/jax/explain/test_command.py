@@ -13,8 +13,8 @@ from elbow_core.dataset import open_prepared
 from elbow_core.evaluation import read_predictions
 from elbow_core.evaluation.heat_maps import open_maps
 from elbow_core.evaluation.report import __main__ as report
-from elbow_jax import explain
-from elbow_jax.explanation import METHODS
+from elbow_jax.explain import METHODS
+from elbow_jax.explain import __main__ as explain
 from tests.support.commands import refusal_of, status_of
 
 

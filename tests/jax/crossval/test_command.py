@@ -14,7 +14,9 @@ from elbow_core.dataset import FoldSplit, open_fold
 from elbow_core.evaluation import FOLDS_FILE, folds, read_predictions
 from elbow_core.evaluation.statistics import choose_thresholds
 from elbow_core.files import locked_output
-from elbow_jax import crossval, evaluate, predict
+from elbow_jax import evaluate, predict
+from elbow_jax.crossval import OUT_OF_FOLD, REPORT, SCORES
+from elbow_jax.crossval import __main__ as crossval
 from elbow_jax.scoring import read_card
 from tests.support.commands import error_of, refusal_of, status_of
 from tests.support.training import write_config
@@ -33,21 +35,19 @@ def finished(tmp_path_factory, workspace):
     shutil.copytree(workspace / "data", folder / "data")
     config = write_config(folder, epochs=1)
     assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS), "--fold", "2") == 0
-    assert not (folder / "run" / crossval.OUT_OF_FOLD).exists()
+    assert not (folder / "run" / OUT_OF_FOLD).exists()
     assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
     return folder
 
 
 def test_every_image_is_scored_once_by_the_network_of_its_fold(finished):
     run = finished / "run"
-    scores = {row["image_id"]: row["score"] for row in table(run / crossval.OUT_OF_FOLD)}
+    scores = {row["image_id"]: row["score"] for row in table(run / OUT_OF_FOLD)}
     tested = 0
     for number in range(1, FOLDS + 1):
         data = open_fold(finished / "data", FoldSplit(number=number, of=FOLDS))
         ids = {data.rows[position].image_id for position in data.positions("test")}
-        own = {
-            row["image_id"]: row["score"] for row in table(run / f"fold_{number}" / crossval.SCORES)
-        }
+        own = {row["image_id"]: row["score"] for row in table(run / f"fold_{number}" / SCORES)}
         assert own.keys() == ids
         assert all(scores[image] == score for image, score in own.items())
         tested += len(ids)
@@ -56,7 +56,7 @@ def test_every_image_is_scored_once_by_the_network_of_its_fold(finished):
     assert [row["fold"] for row in rows] == ["1", "2", "3"]
     assert sum(int(row["images"]) for row in rows) == tested
     assert {int(row["train"]) for row in rows} == {len(data.positions("train"))}
-    assert (run / crossval.REPORT / "report.html").is_file()
+    assert (run / REPORT / "report.html").is_file()
 
 
 @pytest.mark.slow
@@ -65,10 +65,10 @@ def test_a_second_call_changes_nothing_and_a_lost_fold_is_made_again(finished, t
     shutil.copytree(finished, folder)
     config = write_config(folder, epochs=1)
     run = folder / "run"
-    before = (run / crossval.OUT_OF_FOLD).read_bytes()
+    before = (run / OUT_OF_FOLD).read_bytes()
     shutil.rmtree(run / "fold_3")
     assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
-    assert (run / crossval.OUT_OF_FOLD).read_bytes() == before
+    assert (run / OUT_OF_FOLD).read_bytes() == before
 
 
 def scores_by(model, images, out):
@@ -83,14 +83,14 @@ def test_ensemble_of_the_folds_predicts_the_mean_of_their_scores(
 ):
     run = tmp_path / "run"
     shutil.copytree(finished / "run", run)
-    reported = {name: (run / name).read_bytes() for name in (crossval.OUT_OF_FOLD, FOLDS_FILE)}
+    reported = {name: (run / name).read_bytes() for name in (OUT_OF_FOLD, FOLDS_FILE)}
     command = ("--config", str(finished / "train.yaml"), "--folds", str(FOLDS), "--run", str(run))
     assert status_of(crossval, *command, "--ensemble") == 0
     printed = capsys.readouterr().out
     assert f"released model: {run / 'model'}, the mean probability of 3 networks" in printed
     # No figure of the report is one of the ensemble.
     assert reported == {name: (run / name).read_bytes() for name in reported}
-    judged, card = read_predictions(run / crossval.OUT_OF_FOLD), read_card(run / "model")
+    judged, card = read_predictions(run / OUT_OF_FOLD), read_card(run / "model")
     chosen = choose_thresholds(judged.label, judged.score)
     assert card.thresholds == {"default": 0.5, **chosen}
     images = sorted((workspace / "images").rglob("*.png"))[::9]
@@ -115,7 +115,7 @@ def test_something_else_in_place_of_the_ensemble_is_refused_before_any_fold(
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("name", ["fold_1/predictions_test.csv", crossval.OUT_OF_FOLD, FOLDS_FILE])
+@pytest.mark.parametrize("name", ["fold_1/predictions_test.csv", OUT_OF_FOLD, FOLDS_FILE])
 def test_a_pipe_in_place_of_an_output_is_refused_before_any_fold(finished, tmp_path, name, capsys):
     run = tmp_path / "run"
     shutil.copytree(finished / "run", run)
@@ -131,11 +131,11 @@ def test_the_second_of_two_that_finish_leaves_the_scores_to_the_first(finished, 
     shutil.copytree(finished, folder)
     run = folder / "run"
     config = write_config(folder, epochs=1)
-    (run / crossval.OUT_OF_FOLD).unlink()
-    with locked_output(run / crossval.REPORT):
+    (run / OUT_OF_FOLD).unlink()
+    with locked_output(run / REPORT):
         assert status_of(crossval, "--config", str(config), "--folds", str(FOLDS)) == 0
     assert "another process gathers the scores" in capsys.readouterr().out
-    assert not (run / crossval.OUT_OF_FOLD).exists()
+    assert not (run / OUT_OF_FOLD).exists()
 
 
 @pytest.mark.slow
@@ -147,10 +147,10 @@ def test_repeats_deal_anew_and_an_image_has_the_mean_of_its_scores(workspace, tm
     run = tmp_path / "run"
     parts = [
         {row["image_id"]: float(row["score"]) for row in table(path)}
-        for path in (run / f"repeat_{number}" / crossval.OUT_OF_FOLD for number in (1, 2))
+        for path in (run / f"repeat_{number}" / OUT_OF_FOLD for number in (1, 2))
     ]
     assert parts[0] != parts[1]
-    for row in table(run / crossval.OUT_OF_FOLD):
+    for row in table(run / OUT_OF_FOLD):
         mean = np.mean([part[row["image_id"]] for part in parts])
         assert float(row["score"]) == pytest.approx(mean)
         assert row["prediction"] == str(int(mean >= 0.5))
@@ -180,7 +180,7 @@ def test_cross_validation_killed_at_random_moments_gives_the_same_scores(finishe
         assert status == 0
         break
     assert attempt > 3, "it was not killed often enough"
-    for name in (crossval.OUT_OF_FOLD, FOLDS_FILE):
+    for name in (OUT_OF_FOLD, FOLDS_FILE):
         assert (tmp_path / "run" / name).read_bytes() == (finished / "run" / name).read_bytes()
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from elbow_jax import explanation
+from elbow_jax import explain
 from elbow_jax.models import BACKBONES, ModelConfig
 from elbow_jax.steps import normalise
 from tests.support import tolerances
@@ -23,15 +23,13 @@ def case() -> tuple[Any, Any, np.ndarray, Any]:
     """A network, its variables, images, and their explanation by all methods."""
     module, variables = ported(FUSION, random_twin(FUSION))
     grey = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 1), np.uint8)
-    layers = explanation.feature_layers(module, variables, np.zeros((1, SIZE, SIZE, 1), np.float32))
-    step = explanation.make_explain_step(module, explanation.METHODS, layers, steps=64)
+    layers = explain.feature_layers(module, variables, np.zeros((1, SIZE, SIZE, 1), np.float32))
+    step = explain.make_explain_step(module, explain.METHODS, layers, steps=64)
     return module, variables, grey, jax.jit(step)(variables, {"image": grey})
 
 
 def test_sets_are_those_that_are_named(case):
-    names = [
-        name for method in explanation.METHODS for name in explanation.sets_of(method, "fusion")
-    ]
+    names = [name for method in explain.METHODS for name in explain.sets_of(method, "fusion")]
     found = case[3].maps
     assert sorted(found) == sorted(names)
     assert len(names) == 4 + 3 * len(BACKBONES)
@@ -71,14 +69,14 @@ def test_gates_are_those_of_every_cbam_and_lie_between_0_and_1(case):
 
 def test_joined_map_adds_the_evidence_of_the_backbones_with_its_sign(case):
     module, variables, grey, found = case
-    layers = explanation.feature_layers(module, variables, np.zeros((1, SIZE, SIZE, 1), np.float32))
-    features = explanation.feature_maps(module, variables, normalise(jnp.asarray(grey)), layers)
+    layers = explain.feature_layers(module, variables, np.zeros((1, SIZE, SIZE, 1), np.float32))
+    features = explain.feature_maps(module, variables, normalise(jnp.asarray(grey)), layers)
     total = np.zeros((2, SIZE, SIZE))
     for name in BACKBONES:
-        signed = explanation.hires_cam(features.maps[name], features.gradients[name])
+        signed = explain.hires_cam(features.maps[name], features.gradients[name])
         share = signed.shape[1] * signed.shape[2] / SIZE**2
-        total += share * np.asarray(explanation.enlarge(signed, SIZE))
-        alone = np.asarray(explanation.enlarge(jnp.maximum(signed, 0), SIZE))
+        total += share * np.asarray(explain.enlarge(signed, SIZE))
+        alone = np.asarray(explain.enlarge(jnp.maximum(signed, 0), SIZE))
         np.testing.assert_allclose(found.maps[f"hires_cam_{name}"], alone, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(found.maps["hires_cam"], np.maximum(total, 0), rtol=1e-3, atol=1e-5)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from elbow_jax import explanation, porting
+from elbow_jax import explain, porting
 from elbow_jax.models import BACKBONES, Backbone, ModelConfig
 from tests.support import tolerances
 from tests.support.random_networks import (
@@ -23,7 +23,7 @@ from tests.support.random_networks import (
 )
 
 SIZE = 64
-METHODS = {"grad_cam": explanation.grad_cam, "hires_cam": explanation.hires_cam}
+METHODS = {"grad_cam": explain.grad_cam, "hires_cam": explain.hires_cam}
 EARLIER = {
     "convnext_tiny": (("backbone", "cbam2"), lambda backbone: backbone.cbam[2]),
     "efficientnetv2_s": (("backbone", "cbam0"), lambda backbone: backbone.cbam[0]),
@@ -53,7 +53,7 @@ def case(backbone: Backbone) -> Case:
     twin: Any = random_twin(config)
     module, variables = ported(config, twin)
     image = random_images(2, SIZE, SIZE)
-    layers = explanation.feature_layers(module, variables, image)
+    layers = explain.feature_layers(module, variables, image)
     if backbone == "fusion":
         assert list(layers) == list(BACKBONES)
         of_twin = {name: getattr(twin, name).cbam[-1] for name in BACKBONES}
@@ -61,7 +61,7 @@ def case(backbone: Backbone) -> Case:
         earlier, of_backbone = EARLIER[backbone]
         layers = {"earlier": earlier, "last": layers["backbone"]}
         of_twin = {"earlier": of_backbone(twin.backbone), "last": twin.backbone.cbam[-1]}
-    found = jax.jit(partial(explanation.feature_maps, module, layers=layers))(variables, image)
+    found = jax.jit(partial(explain.feature_maps, module, layers=layers))(variables, image)
     with torch.no_grad():
         assert relative_error(found.logits, twin(to_nchw(image))[0]) < tolerances.NETWORK
     maps = {

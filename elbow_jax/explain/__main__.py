@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from elbow_core import cli, evaluation
-from elbow_core.config import load_config
-from elbow_core.dataset import SPLITS, PreparedData, open_fold, open_prepared, refuse_seen
+from elbow_core.dataset import SPLITS, PreparedData, open_prepared
 from elbow_core.errors import ConfigError, RadiographError, UserError
 from elbow_core.files import require_utf8_name
 from elbow_core.printable import escape, one_line
 from elbow_core.progress import track
 from elbow_core.radiographs import count_unread, describe_passed_over
-from elbow_core.runs import find_data, require_data
-from elbow_jax import explanation, runtime, scoring, streaming, training
-from elbow_jax.config import TrainConfig
-from elbow_jax.external import name_of_model
+from elbow_core.runs import require_data
+from elbow_jax import explain, runtime, scoring, streaming, training
 
 COMPLETE = 0.01  # of the difference of logits: beyond it, the integral was too coarse
 MOST_STEPS = 4096
@@ -42,9 +39,9 @@ class Settings:
     """Points of the path of integrated gradients."""
 
 
-def explain(
-    model: Path, released: "scoring.ReleasedModel", source: "explanation.Source", settings: Settings
-) -> "explanation.SetsWriter":
+def explain_source(
+    model: Path, released: "scoring.ReleasedModel", source: "explain.Source", settings: Settings
+) -> "explain.SetsWriter":
     """Explain the images of a source and write everything into ``settings.out``.
 
     Raises:
@@ -57,12 +54,12 @@ def explain(
 
         module = networks.build(card.architecture, "float32")
         variables = networks.initialise(module, card.preprocessing.size, settings.random_weights)
-    explainer = explanation.Explainer(
+    explainer = explain.Explainer(
         card, variables, settings.methods, settings.batch_size, settings.steps
     )
     weights = "trained" if settings.random_weights is None else "random"
-    with explanation.explained_folder(settings.out) as folder:
-        writer = explanation.SetsWriter(
+    with explain.explained_folder(settings.out) as folder:
+        writer = explain.SetsWriter(
             folder,
             card,
             settings.methods,
@@ -86,10 +83,11 @@ def explain(
 
 def _network_name(model: Path) -> str:
     """Return the name of a model's run as a card may hold it."""
-    return one_line(name_of_model(model)).strip()[:_MOST_LETTERS] or "network"
+    name = evaluation.name_of_model(model, (training.MODEL,))
+    return one_line(name).strip()[:_MOST_LETTERS] or "network"
 
 
-def open_run(run: Path, split: str, prepared: Path | None) -> tuple[Path, PreparedData]:
+def open_run(run: Path, prepared: Path | None) -> tuple[Path, PreparedData]:
     """Return the released model of a finished run, and its data.
 
     Raises:
@@ -97,8 +95,7 @@ def open_run(run: Path, split: str, prepared: Path | None) -> tuple[Path, Prepar
     """
     directory = training.RunDirectory(run)
     require_utf8_name(directory.path)
-    config = load_config(TrainConfig, directory.config)
-    data = open_fold(find_data(directory.path, config.data.prepared, prepared), config.data.fold)
+    data = training.open_data_of(directory, prepared)
     require_data(directory.path, data.directory)
     return directory.model, data
 
@@ -113,16 +110,8 @@ def check_data(model: Path, card: "scoring.ModelCard", data: PreparedData, split
         known = ", ".join(name for name in SPLITS if len(data.positions(name)))
         raise ConfigError(f"{data.directory}: has no images in the split {split!r}, only {known}")
     evaluation.require_preprocessing(card.preprocessing.model_dump(mode="json"), data)
-    if split == "train":
-        return
-    seen = scoring.images_seen_by(model, card)
-    lines = (
-        [f"{model}: does not list the images that it learnt from; nothing was compared"]
-        if seen is None
-        else refuse_seen(seen, data, (split,), str(model))
-    )
-    for line in lines:
-        print(line, file=sys.stderr)
+    if split != "train":
+        scoring.refuse_learnt_images(model, card, data, (split,))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -143,7 +132,7 @@ def main(arguments: Sequence[str]) -> int:
     _require_different(paths)
     if options.model is not None:
         require_utf8_name(options.model)
-    explanation.require_explained_folder(settings.out)
+    explain.require_explained_folder(settings.out)
     runtime.set_up_process()
     runtime.open_devices()
     rejected: list[RadiographError] = []
@@ -151,12 +140,12 @@ def main(arguments: Sequence[str]) -> int:
         print(line, file=sys.stderr)
     if options.model is not None and paths:
         model, released = options.model, scoring.read_single(options.model)
-        source = explanation.read_images(
+        source = explain.read_images(
             paths, released.card.preprocessing, options.batch_size, rejected
         )
     else:
         model, released, source = _open_prepared_source(options)
-    writer = explain(model, released, source, settings)
+    writer = explain_source(model, released, source, settings)
     for error in rejected:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
     if unread := count_unread(found.passed_over):
@@ -172,13 +161,13 @@ def main(arguments: Sequence[str]) -> int:
 def _open_prepared_source(options: argparse.Namespace) -> tuple[Path, Any, Any]:
     """Return the model, as its folder and as read, and a split of prepared data as a source."""
     if options.run is not None:
-        model, data = open_run(options.run, options.split, options.data)
+        model, data = open_run(options.run, options.data)
     else:
         model, data = options.model, open_prepared(options.data)
     released = scoring.read_single(model)
     check_data(model, released.card, data, options.split)
-    originals = None if options.root is None else explanation.Originals(options.root)
-    source = explanation.archived_images(data, options.split, options.batch_size, originals)
+    originals = None if options.root is None else explain.Originals(options.root)
+    source = explain.archived_images(data, options.split, options.batch_size, originals)
     return model, released, source
 
 
@@ -233,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
         "--method",
         nargs="+",
         default=["grad_cam"],
-        choices=explanation.METHODS,
+        choices=explain.METHODS,
         help="one or more; grad_cam if none is given",
     )
     parser.add_argument(
@@ -255,7 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--steps",
         type=int,
-        default=explanation.STEPS,
+        default=explain.STEPS,
         metavar="N",
         help="points of the path of integrated gradients; each costs a forward and a backward pass",
     )

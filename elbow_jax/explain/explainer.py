@@ -11,10 +11,10 @@ from jaxtyping import Float32, Float64, Int32
 
 from elbow_core.errors import ConfigError, UserError
 from elbow_jax import networks
-from elbow_jax.explanation.feature_maps import feature_layers
-from elbow_jax.explanation.names import STEPS
-from elbow_jax.explanation.occlusion import patch_places
-from elbow_jax.explanation.step import Explanation, make_explain_step
+from elbow_jax.explain.feature_maps import feature_layers
+from elbow_jax.explain.names import STEPS
+from elbow_jax.explain.occlusion import patch_places
+from elbow_jax.explain.step import Explanation, make_explain_step
 from elbow_jax.runtime import compile_in_thread, make_mesh, replicated_sharding, to_devices
 from elbow_jax.scoring import ModelCard, sigmoid
 
@@ -27,7 +27,7 @@ class Explained:
     score: float
     """P(injury)."""
     maps: dict[str, Float32[np.ndarray, "size size"]]
-    """Evidence for injury, never negative, by set: see `elbow_jax.explanation.sets_of`."""
+    """Evidence for injury, never negative, by set: see `elbow_jax.explain.sets_of`."""
     gates: dict[str, Float32[np.ndarray, "_ _"]]
     """CBAM's gates of the pixels, 0..1, by their path in the network."""
     attributed: float
@@ -42,7 +42,7 @@ class Explainer:
     Args:
         card: of the model.
         variables: of its network; other ones than the model's are a baseline.
-        methods: some of `elbow_jax.explanation.METHODS`.
+        methods: some of `elbow_jax.explain.METHODS`.
         batch_size: images in every batch.
         steps: points of the path of integrated gradients.
 

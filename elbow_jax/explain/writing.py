@@ -19,11 +19,11 @@ import numpy as np
 from elbow_core.evaluation.heat_maps import CARD, MAP_NAME, MapsWriter
 from elbow_core.evaluation.pages import OwnFolder, own_folder, require_own_folder
 from elbow_core.tables import write_csv_table
-from elbow_jax.explanation.explainer import Explained, describe_method
-from elbow_jax.explanation.methods import sets_of
-from elbow_jax.explanation.names import METHODS, STEPS
-from elbow_jax.explanation.sheets import draw_sheet, gate_title, stretched
-from elbow_jax.explanation.sources import Source
+from elbow_jax.explain.explainer import Explained, describe_method
+from elbow_jax.explain.methods import sets_of
+from elbow_jax.explain.names import METHODS, STEPS
+from elbow_jax.explain.sheets import draw_sheet, gate_title, stretched
+from elbow_jax.explain.sources import Source
 from elbow_jax.models import BACKBONES
 from elbow_jax.scoring import ModelCard
 
@@ -115,8 +115,9 @@ class SetsWriter:
             maps.add(image, found.maps[name])
         picture = source.picture_of(found.position)
         if self._with_pictures:
-            rows = [self._tiles(found, part) for part in self._parts()]
-            sheet = draw_sheet(picture, image, rows, source.shown)
+            maps = [self._maps_of(found, part) for part in self._parts()]
+            gates = [self._gates_of(found, part) for part in self._parts()]
+            sheet = draw_sheet(picture, image, maps, gates, source.shown)
             path = self._pictures / f"{len(self._rows):05d}.png"
             path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
         row: tuple[str | float, ...] = (image.image_id, round(found.score, 6))
@@ -156,14 +157,19 @@ class SetsWriter:
     def _parts(self) -> tuple[str, ...]:
         return ("", *BACKBONES) if self._backbone == "fusion" else ("",)
 
-    def _tiles(self, found: Explained, part: str) -> dict[str, Any]:
-        """Return the maps of a part of the network by title, and then its gates."""
+    def _maps_of(self, found: Explained, part: str) -> dict[str, Any]:
+        """Return the maps of a part of the network by title."""
         tiles: dict[str, Any] = {}
         for method in self._methods:
             name = f"{method}_{part}" if part else method
             if name in found.maps:
                 tiles[f"{part} {method}".strip().replace("_", " ")] = found.maps[name]
-        for name, gate in found.gates.items():
-            if self._backbone != "fusion" or name.startswith(f"{part}/"):
-                tiles[gate_title(name, gate)] = stretched(gate)
         return tiles
+
+    def _gates_of(self, found: Explained, part: str) -> dict[str, Any]:
+        """Return the gates of a part of the network by title."""
+        return {
+            gate_title(name, gate): stretched(gate)
+            for name, gate in found.gates.items()
+            if self._backbone != "fusion" or name.startswith(f"{part}/")
+        }
