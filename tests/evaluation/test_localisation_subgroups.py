@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elbow_core.evaluation.localisation.cases import Case
+from elbow_core.evaluation.localisation.cases import Case, Role
 from elbow_core.evaluation.localisation.content import Estimate
 from elbow_core.evaluation.localisation.judging import AGREEMENT, Judged
 from elbow_core.evaluation.localisation.sections import subgroup_blocks
@@ -19,7 +19,7 @@ from elbow_core.evaluation.report.rendering import Paragraph, Table
 from elbow_core.evaluation.statistics import ScoredMarks
 
 
-def case(number: int, side: float, part: str = "hand", role: str = "located") -> Case:
+def case(number: int, side: float, part: str = "hand", role: Role = "located") -> Case:
     """An image of 100 x 100 pixels with a square box."""
     boxes = np.array([[0.0, 0.0, side, side]]) if role == "located" else np.empty((0, 4))
     return Case(f"i{number}", f"p{number}", 100, 100, boxes, role, part)
