@@ -38,6 +38,10 @@ class PredictionsError(UserError):
     """A predictions file that violates its schema; the message names file and line."""
 
 
+class HubError(UserError):
+    """The Hugging Face hub cannot be reached, or refuses; the message says what to do instead."""
+
+
 class ReaderStudyError(UserError):
     """A table of readers' ratings that cannot be analysed; the message names file and line."""
 

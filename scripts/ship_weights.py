@@ -19,11 +19,16 @@ from elbow_core.cli import run
 from elbow_core.errors import ConfigError
 from elbow_core.evaluation.report.figures import COLOURS, canvas, drawn_in_style, panels, save
 from elbow_core.files import atomic_file, atomic_folder, sha256_of
+from elbow_jax.publish import write_page
 from elbow_jax.scoring import read_card
 
 ROOT = Path(__file__).parent.parent
 NETWORKS = ("mobilenet", "efficientnet", "convnext")
 STAGES = ("elbows", "all parts")
+ABOUT = (
+    "All of them are synthetic radiographs, which `elbow_core.sources.synthetic` draws: it has "
+    "never seen a patient. It is meant as first weights, `init: synthetic/{}`."
+)
 WEIGHTS = ROOT / "elbow_jax/weights"
 CURVES = ROOT / "docs/performance/measurements/pretraining.json"
 FIGURE = ROOT / "docs/figures/pretraining.png"
@@ -40,6 +45,7 @@ def ship(runs: Path, network: str) -> tuple[str, dict[str, Any]]:
     with atomic_folder(WEIGHTS / name) as partial:
         for file in model.iterdir():
             shutil.copyfile(file, partial / file.name)
+    write_page(WEIGHTS / name, licence="apache-2.0", about=ABOUT.format(name))
     print(f'"synthetic/{name}": "{sha256_of(WEIGHTS / name / "model.json")}",')
     folders = (runs / f"{network}_elbow", runs / network)
     return name, {stage: curve(run) for stage, run in zip(STAGES, folders, strict=True)}

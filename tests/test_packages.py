@@ -43,6 +43,7 @@ COMMANDS = (
     "elbow_jax.freeze",
     "elbow_jax.predict",
     "elbow_jax.export",
+    "elbow_jax.publish",
     "elbow_jax.porting",
     "vlm_torch.finetune",
     "vlm_torch.predict",
@@ -53,6 +54,7 @@ COMMANDS = (
     "benchmarks.compile",
     "benchmarks.learning",
     "benchmarks.explanation",
+    "benchmarks.gate",
     "benchmarks.labels",
     "benchmarks.scoring",
 )

@@ -2,27 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from elbow_core.config import StrictModel
-from elbow_core.dataset import ManifestRow, Region, parse_region
+from elbow_core.dataset import ManifestRow
 from elbow_core.errors import UserError
 from elbow_core.identity import normalise_image_id
+from elbow_core.sources.fracatlas_boxes import read_boxes
 from elbow_core.sources.listing import list_images
 from elbow_core.sources.scan_result import Rejection, ScanResult
-from elbow_core.tables import read_csv_table
+from elbow_core.tables import read_csv_table, require_columns
 
-BOXES = "boxes.csv"
 Part = Literal["hand", "leg", "hip", "shoulder"]
 
 _PARTS: tuple[Part, ...] = ("hand", "leg", "hip", "shoulder")
 _VIEWS = {"frontal": "ap", "lateral": "lateral", "oblique": "oblique"}
 _REQUIRED = ("image_id", "fractured", "hardware", *_VIEWS)
-_BOX_COLUMNS = ("image_id", "x", "y", "width", "height")
 _FOLDER_LABELS = {"Fractured": 1, "Non_fractured": 0}
 _WITHOUT_PATIENTS = (
     "FracAtlas publishes no patients; near_duplicates: group keeps at least repeated images in one "
@@ -45,15 +43,16 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
     images still stay in one split. The view is empty for an image with several views. Hardware is
     part of the finding: ``fracture, hardware``.
 
-    Boxes of fractures are read from ``boxes.csv`` beside the table (``image_id,x,y,width,height``,
-    pixels), if it exists.
+    Boxes of fractures are those of `read_boxes`: the download's annotations, or ``boxes.csv``
+    beside the table (``image_id,x,y,width,height``, pixels).
 
     Names of the table and of the folder are compared by `normalise_image_id`, and the manifest gets
     the folder's. An image is rejected as a contradiction where folder and table give it different
     labels, where it is in both folders, or where the table lists it with both labels.
 
     Raises `UserError` for a missing folder or table, a table without a required column or with a
-    value that is not 0 or 1, and a name that is repeated in the table or in one folder.
+    value that is not 0 or 1, a name that is repeated in the table or in one folder, and damaged
+    boxes.
     """
     table = _find_table(root)
     base = table.parent
@@ -81,7 +80,10 @@ def scan(root: Path, config: FracAtlasSource) -> ScanResult:
             rejected += [Rejection(path, reason, contradiction=True) for path in found]
         else:
             rows.append(_row(found[0], parts, entry.flags))
-    return ScanResult(rows, rejected, _read_boxes(base, rows), _WITHOUT_PATIENTS)
+    paths = {normalise_image_id(row.image_id): row.path for row in rows}
+    boxes = read_boxes(base, {name: root / path for name, path in paths.items()})
+    regions = {paths[name]: found for name, found in boxes.items()}
+    return ScanResult(rows, rejected, regions, _WITHOUT_PATIENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +149,6 @@ def _row(path: str, parts: Sequence[str], line: Mapping[str, int]) -> ManifestRo
     )
 
 
-def _read_boxes(base: Path, rows: Sequence[ManifestRow]) -> dict[str, list[Region]]:
-    """Return the boxes of these images by path."""
-    table = base / BOXES
-    if not table.is_file():
-        return {}
-    paths = {normalise_image_id(row.image_id): row.path for row in rows}
-    boxes: dict[str, list[Region]] = {}
-    listed = read_csv_table(table, UserError, partial(_require_columns, _BOX_COLUMNS))
-    for line in listed.rows:
-        path = paths.get(normalise_image_id(line.cells["image_id"]))
-        if path is not None:
-            boxes.setdefault(path, []).append(
-                parse_region(line.cells, listed.place(line), "fracture")
-            )
-    return boxes
-
-
 def _find_table(root: Path) -> Path:
     if not root.is_dir():
         raise UserError(f"{root}: is not a folder")
@@ -174,13 +159,8 @@ def _find_table(root: Path) -> Path:
     raise UserError(f"{root}: contains neither dataset.csv nor labels.csv; is it FracAtlas?")
 
 
-def _require_columns(required: Sequence[str], columns: tuple[str, ...], place: str) -> None:
-    if missing := [name for name in required if name not in columns]:
-        raise UserError(f"{place}: has no column {', '.join(missing)}")
-
-
 def _read_table(path: Path) -> dict[str, _Entry]:
-    table = read_csv_table(path, UserError, partial(_require_columns, _REQUIRED))
+    table = read_csv_table(path, UserError, require_columns(*_REQUIRED))
     if not table.rows:
         raise UserError(f"{path}: lists no images")
     flags = [name for name in (*_REQUIRED[1:], *_PARTS, "multiscan") if name in table.columns]

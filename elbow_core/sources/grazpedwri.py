@@ -13,7 +13,7 @@ from elbow_core.identity import normalise_image_id
 from elbow_core.sources.grazpedwri_boxes import LABELS_FOLDER, read_boxes
 from elbow_core.sources.listing import list_images
 from elbow_core.sources.scan_result import Rejection, ScanResult
-from elbow_core.tables import CsvTable, parse_number, read_csv_table
+from elbow_core.tables import CsvTable, parse_number, read_csv_table, require_columns
 
 TABLE = "dataset.csv"
 IMAGE_FOLDERS = ("images_part1", "images_part2", "images_part3", "images_part4", "images")
@@ -68,7 +68,7 @@ def scan(root: Path, config: GrazPedWriSource) -> ScanResult:
     value that is none of its column, and a name that is repeated in the table or in the folders.
     """
     base = _find_base(root)
-    table = read_csv_table(base / TABLE, UserError, _require_columns)
+    table = read_csv_table(base / TABLE, UserError, require_columns(*_REQUIRED))
     if not table.rows:
         raise UserError(f"{table.path}: lists no images")
     listed = _by_stem(table)
@@ -163,11 +163,6 @@ def _images(root: Path, base: Path) -> tuple[dict[str, str], list[Rejection]]:
             if first != path:
                 raise UserError(f"{root / path}: the same name is also at {first}; keep one")
     return found, rejected
-
-
-def _require_columns(columns: tuple[str, ...], place: str) -> None:
-    if missing := [name for name in _REQUIRED if name not in columns]:
-        raise UserError(f"{place}: has no column {', '.join(missing)}")
 
 
 def _by_stem(table: CsvTable) -> dict[str, _Entry]:

@@ -11,7 +11,12 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from elbow_core.tables.plain_numbers import parse_number, parse_whole_number
-    from elbow_core.tables.reading import CsvTable, read_csv_rows, read_csv_table
+    from elbow_core.tables.reading import (
+        CsvTable,
+        read_csv_rows,
+        read_csv_table,
+        require_columns,
+    )
     from elbow_core.tables.sheet_cells import SheetCell
     from elbow_core.tables.spreadsheets import MAX_HEADER_ROW, Sheet, SheetRow, read_sheet
     from elbow_core.tables.writing import write_csv_rows, write_csv_table
@@ -27,6 +32,7 @@ __all__ = [
     "read_csv_rows",
     "read_csv_table",
     "read_sheet",
+    "require_columns",
     "write_csv_rows",
     "write_csv_table",
 ]
@@ -35,7 +41,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "plain_numbers": ["parse_number", "parse_whole_number"],
-        "reading": ["CsvTable", "read_csv_rows", "read_csv_table"],
+        "reading": ["CsvTable", "read_csv_rows", "read_csv_table", "require_columns"],
         "sheet_cells": ["SheetCell"],
         "spreadsheets": ["MAX_HEADER_ROW", "Sheet", "SheetRow", "read_sheet"],
         "writing": ["write_csv_rows", "write_csv_table"],

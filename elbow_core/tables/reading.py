@@ -61,6 +61,19 @@ class CsvTable:
         return f"{self.path}:{self.header_line if row is None else row.line}"
 
 
+def require_columns(*names: str) -> Callable[[tuple[str, ...], str], None]:
+    """Return a check for `read_csv_table`: a table may have further columns, but must have these.
+
+    It raises `UserError` that names the missing ones.
+    """
+
+    def check(columns: tuple[str, ...], place: str) -> None:
+        if missing := [name for name in names if name not in columns]:
+            raise UserError(f"{place}: has no column {', '.join(missing)}")
+
+    return check
+
+
 def read_csv_table(
     path: Path,
     error: type[UserError] = UserError,

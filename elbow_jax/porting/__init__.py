@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from elbow_jax.porting.checkpoints import PUBLISHED, HubError, write_tensors
+    from elbow_jax.porting.checkpoints import PUBLISHED, write_tensors
     from elbow_jax.porting.ensemble_twin import build_ensemble_twin
     from elbow_jax.porting.layouts import from_torchvision
     from elbow_jax.porting.mapping import (
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ONNX_MARK",
     "PUBLISHED",
-    "HubError",
     "Weights",
     "build_ensemble_twin",
     "build_twin",
@@ -54,7 +53,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "checkpoints": ["PUBLISHED", "HubError", "write_tensors"],
+        "checkpoints": ["PUBLISHED", "write_tensors"],
         "ensemble_twin": ["build_ensemble_twin"],
         "layouts": ["from_torchvision"],
         "mapping": ["ensemble_to_torch", "from_torch", "new_leaves", "port_backbone", "to_torch"],

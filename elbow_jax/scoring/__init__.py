@@ -30,8 +30,16 @@ if TYPE_CHECKING:
         make_feature_step,
     )
     from elbow_jax.scoring.learnt_images import refuse_learnt_images
+    from elbow_jax.scoring.model_page import (
+        PAGE,
+        Figure,
+        ReportedFigures,
+        is_own_page,
+        model_page,
+    )
     from elbow_jax.scoring.predictor import Predictor, make_scoring_step
     from elbow_jax.scoring.released import (
+        RELEASED_FILES,
         ReleasedModel,
         freeze_abstention,
         images_seen_by,
@@ -48,19 +56,25 @@ __all__ = [
     "FALSE_ALARMS",
     "FEWEST_IMAGES",
     "MAX_MEMBERS",
+    "PAGE",
+    "RELEASED_FILES",
     "EnsembleMember",
     "EnsembleRecord",
+    "Figure",
     "GateRecord",
     "ModelCard",
     "Predictor",
     "ReleasedModel",
+    "ReportedFigures",
     "card_text",
     "fit_gate",
     "freeze_abstention",
     "images_seen_by",
+    "is_own_page",
     "make_feature_step",
     "make_scoring_step",
     "member_variables",
+    "model_page",
     "most_bytes",
     "predict_split",
     "read_card",
@@ -91,8 +105,10 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "ensembles": ["member_variables", "stack_variables"],
         "gate": ["FALSE_ALARMS", "FEWEST_IMAGES", "fit_gate", "make_feature_step"],
         "learnt_images": ["refuse_learnt_images"],
+        "model_page": ["PAGE", "Figure", "ReportedFigures", "is_own_page", "model_page"],
         "predictor": ["Predictor", "make_scoring_step"],
         "released": [
+            "RELEASED_FILES",
             "ReleasedModel",
             "freeze_abstention",
             "images_seen_by",

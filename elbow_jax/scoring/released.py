@@ -5,6 +5,7 @@ model/weights.safetensors   every variable by its path, ``params/backbone/...``;
                             ``gate/...``
       seen_images.csv       digests of the images that it learnt from (`elbow_core.dataset`)
       model.json            the card: see `elbow_jax.scoring.card`
+      README.md             the page for people: see `elbow_jax.scoring.model_page`
 """
 
 import hashlib
@@ -36,9 +37,12 @@ from elbow_jax.scoring.card import (
     parse_card,
     version_of,
 )
+from elbow_jax.scoring.model_page import PAGE, model_page
 from elbow_jax.scoring.tensors import most_bytes, not_finite, read_tensors
 
 _CARD, _WEIGHTS = "model.json", "weights.safetensors"
+RELEASED_FILES = (_CARD, _WEIGHTS, SEEN_FILE, PAGE)
+"""The files of a released model."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def write_released(
             **card,
         )
         (partial / _CARD).write_text(card_text(content), encoding="utf-8")
+        (partial / PAGE).write_text(model_page(content, seen_images), encoding="utf-8")
 
 
 def freeze_abstention(directory: Path, abstention: AbstentionRecord) -> None:

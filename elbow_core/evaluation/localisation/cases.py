@@ -31,6 +31,7 @@ class Case:
     width: int
     boxes: Float64[np.ndarray, "boxes 4"]
     role: Role
+    body_part: str = ""
 
 
 def case_of(row: ManifestRow, regions: Sequence[Region]) -> Case:
@@ -40,7 +41,7 @@ def case_of(row: ManifestRow, regions: Sequence[Region]) -> Case:
         role = "located" if len(boxes) else "unlocated"
     else:
         role = "contradictory" if len(boxes) else "normal"
-    return Case(row.image_id, row.patient_id, row.height, row.width, boxes, role)
+    return Case(row.image_id, row.patient_id, row.height, row.width, boxes, role, row.body_part)
 
 
 def cases_of(

@@ -23,6 +23,11 @@ from elbow_core.evaluation.localisation.content import (
     summarise,
 )
 from elbow_core.evaluation.localisation.judging import Judged, judge_maps, judge_prior
+from elbow_core.evaluation.localisation.subgroups import (
+    SubgroupSummary,
+    subgroups_of,
+    summarise_subgroups,
+)
 from elbow_core.evaluation.statistics import DRAWS
 from elbow_core.identity import normalise_id
 
@@ -76,6 +81,7 @@ class Comparison:
     facts: Facts
     summaries: Mapping[str, SetSummary]
     differences: Sequence[PairedDifference]
+    subgroups: Sequence[SubgroupSummary]
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of localisation.json."""
@@ -88,7 +94,8 @@ class Comparison:
             for maps in self.sets
         ]
         facts = dataclasses.asdict(self.facts) | {"maps": sets}
-        return content_json(facts, self.summaries, self.differences)
+        content = content_json(facts, self.summaries, self.differences)
+        return content | {"subgroups": [row.to_json() for row in self.subgroups]}
 
 
 def compare_maps(
@@ -113,8 +120,9 @@ def compare_maps(
     )
     judged = [*(judge_maps(maps, cases) for maps in sets), judge_prior(prior, cases)]
     summaries, differences = summarise(judged, pairs, settings.draws, settings.seed)
+    groups = summarise_subgroups(judged, subgroups_of(cases), settings.draws, settings.seed)
     facts = _facts(cases, prior, settings)
-    return Comparison(prepared, sets, cases, judged, facts, summaries, differences)
+    return Comparison(prepared, sets, cases, judged, facts, summaries, differences, groups)
 
 
 def pairs_to_compare(sets: Sequence[HeatMaps]) -> list[tuple[str, str]]:

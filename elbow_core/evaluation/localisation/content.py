@@ -36,6 +36,14 @@ class Estimate:
     high: float
     reason: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return its numbers; nan becomes null, which JSON can hold."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        written: dict[str, Any] = {
+            name: None if math.isnan(number) else number for name, number in numbers.items()
+        }
+        return written | {"reason": self.reason}
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -88,7 +96,7 @@ def summarise(
         resampled[maps.label] = of_set
         summaries[maps.label] = SetSummary(
             {
-                name: _estimate(found, patients, _clusters_of_share(name, maps))
+                name: estimate_of(found, patients, _clusters_of_share(name, maps))
                 for name, found in of_set.items()
             },
             curve,
@@ -101,7 +109,9 @@ def summarise(
             first,
             second,
             measure,
-            _estimate(_difference(resampled[first][measure], resampled[second][measure]), patients),
+            estimate_of(
+                _difference(resampled[first][measure], resampled[second][measure]), patients
+            ),
         )
         for first, second in pairs
         for measure in _COMPARED
@@ -148,7 +158,7 @@ def _clusters_of_share(measure: str, maps: Judged) -> Int64[np.ndarray, " n"] | 
     return None
 
 
-def _estimate(
+def estimate_of(
     resampled: Resampled, patients: int, clusters: Int64[np.ndarray, " n"] | None = None
 ) -> Estimate:
     """Return the estimate with its interval; ``clusters`` are those of what it is a share of."""
@@ -166,14 +176,14 @@ def content_json(
     summaries: Mapping[str, SetSummary],
     differences: Sequence[PairedDifference],
 ) -> dict[str, Any]:
-    """Return the content of localisation.json; nan becomes null, which JSON can hold."""
+    """Return the content of localisation.json."""
     return {
         "schema": SCHEMA,
         "kind": KIND,
         **facts,
         "sets": {
             label: {
-                "measures": {name: _json(found) for name, found in summary.estimates.items()},
+                "measures": {name: found.to_json() for name, found in summary.estimates.items()},
                 "marks_per_image": summary.marks_per_image,
                 "maps_without_contrast": summary.flat,
                 "maps_with_equal_maxima": summary.equal_maxima,
@@ -185,7 +195,7 @@ def content_json(
                 "first": row.first,
                 "second": row.second,
                 "measure": row.measure,
-                **_json(row.difference),
+                **row.difference.to_json(),
             }
             for row in differences
         ],
@@ -201,11 +211,3 @@ def is_localisation_json(content: Any) -> bool:
         and content.get("kind") == KIND
         and isinstance(content.get("sets"), dict)
     )
-
-
-def _json(estimate: Estimate) -> dict[str, Any]:
-    numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-    written: dict[str, Any] = {
-        name: None if math.isnan(number) else number for name, number in numbers.items()
-    }
-    return written | {"reason": estimate.reason}

@@ -10,6 +10,8 @@ from elbow_core.evaluation.localisation.content import (
     SetSummary,
     froc_measure,
 )
+from elbow_core.evaluation.localisation.judging import AGREEMENT
+from elbow_core.evaluation.localisation.subgroups import FEWEST, SubgroupSummary
 from elbow_core.evaluation.report.rendering import (
     Block,
     Gallery,
@@ -54,7 +56,9 @@ METHODS = (
 def report_blocks(
     facts: Facts,
     summaries: Mapping[str, SetSummary],
+    *,
     differences: Sequence[PairedDifference],
+    subgroups: Sequence[SubgroupSummary],
     picture: Picture,
     galleries: Mapping[str, Gallery],
 ) -> list[Block]:
@@ -65,7 +69,7 @@ def report_blocks(
         Heading(2, "Agreement with the boxes"),
         _table(
             summaries,
-            {name: NAMES[name] for name in ("pointing", "pointing_tolerant", "energy", "iou")},
+            {name: NAMES[name] for name in AGREEMENT},
             f"{facts.located} injured images with a box",
         ),
         Paragraph(
@@ -90,6 +94,7 @@ def report_blocks(
         *_missing(
             (f"{row.first} - {row.second}", row.measure, row.difference) for row in differences
         ),
+        *subgroup_blocks(subgroups),
         Heading(2, "Worst failures"),
         Paragraph(
             "Images whose map has no maximum in a box, even with tolerance, from the least energy "
@@ -100,6 +105,35 @@ def report_blocks(
         Heading(2, "Methods"),
         Items(METHODS),
     ]
+
+
+def subgroup_blocks(subgroups: Sequence[SubgroupSummary]) -> list[Block]:
+    """Return a table for each attribute, and a line on subgroups that are too small."""
+    if not subgroups:
+        return []
+    blocks: list[Block] = [
+        Heading(2, "By size and body part"),
+        Paragraph(
+            "Sizes are the shares of the image that its boxes cover, divided at their thirds. "
+            "Without contrast a map scores this share in the first and third column."
+        ),
+    ]
+    small = dict.fromkeys(f"{row.name} ({row.images})" for row in subgroups if not row.estimates)
+    for attribute in dict.fromkeys(row.attribute for row in subgroups):
+        rows = tuple(
+            (row.name, row.label, str(row.images), *map(_with_interval, row.estimates.values()))
+            for row in subgroups
+            if row.attribute == attribute and row.estimates
+        )
+        if rows:
+            columns = ("Images with", "Maps", "n", *(NAMES[name] for name in AGREEMENT))
+            caption = f"{attribute.capitalize()}: agreement with the boxes"
+            blocks.append(Table(caption, columns, rows, text_columns=(1,)))
+    if small:
+        blocks.append(
+            Paragraph(f"Not judged, with fewer than {FEWEST} images: {', '.join(small)}.")
+        )
+    return blocks
 
 
 def beats(difference: Estimate) -> bool:

@@ -51,7 +51,14 @@ def write_localisation(comparison: Comparison, out: Path) -> dict[str, Any]:
         (folder / FOLDER).mkdir()
         picture = draw_froc(folder, summaries)
         galleries = dict(_galleries(folder, comparison))
-        blocks = report_blocks(facts, summaries, comparison.differences, picture, galleries)
+        blocks = report_blocks(
+            facts,
+            summaries,
+            differences=comparison.differences,
+            subgroups=comparison.subgroups,
+            picture=picture,
+            galleries=galleries,
+        )
         _write(folder / "report.md", render_markdown(facts.title, blocks))
         _write(folder / "report.html", render_html(facts.title, blocks, folder))
         write_csv_table(folder / "images.csv", ("maps", "image_id", *AGREEMENT), _rows(comparison))

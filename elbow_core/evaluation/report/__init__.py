@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from elbow_core.evaluation.report.content.schema import is_metrics_json
     from elbow_core.evaluation.report.folder import require_report_folder
     from elbow_core.evaluation.report.inputs import ReportInputs, ReportSettings
     from elbow_core.evaluation.report.write import write_report
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ReportInputs",
     "ReportSettings",
+    "is_metrics_json",
     "require_report_folder",
     "write_report",
 ]
@@ -24,6 +26,7 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "content.schema": ["is_metrics_json"],
         "folder": ["require_report_folder"],
         "inputs": ["ReportInputs", "ReportSettings"],
         "write": ["write_report"],

@@ -4,7 +4,7 @@
 """
 
 from elbow_jax.porting.checkpoints.provenance import architecture_beside, hub_commit
-from elbow_jax.porting.checkpoints.published import PUBLISHED, HubError, download
+from elbow_jax.porting.checkpoints.published import PUBLISHED, download
 from elbow_jax.porting.checkpoints.state_dicts import select_weights
 from elbow_jax.porting.checkpoints.tensor_files import (
     TensorFile,
@@ -15,7 +15,6 @@ from elbow_jax.porting.checkpoints.tensor_files import (
 
 __all__ = [
     "PUBLISHED",
-    "HubError",
     "TensorFile",
     "architecture_beside",
     "download",

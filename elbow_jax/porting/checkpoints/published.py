@@ -3,13 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from elbow_core.errors import UserError
+from elbow_core.errors import HubError, UserError
 from elbow_core.files import sha256_of
 from elbow_jax.models import Backbone
-
-
-class HubError(UserError):
-    """Published weights that cannot be downloaded."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from elbow_core.errors import ConfigError
+from elbow_core.errors import ConfigError, HubError
 from elbow_jax.models import ModelConfig, fuse_variables
 from elbow_jax.networks import shapes_by_path
-from elbow_jax.porting import PUBLISHED, HubError, read_weights, start_from_weights
+from elbow_jax.porting import PUBLISHED, read_weights, start_from_weights
 from elbow_jax.runtime import is_main
 from elbow_jax.scoring import ModelCard, ReleasedModel, read_card, read_single
 from elbow_jax.training.initial.shipped import SHIPPED, is_shipped, read_shipped

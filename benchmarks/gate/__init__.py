@@ -1,0 +1,1 @@
+"""What the input gate flags of other images than radiographs of the same kind."""
