@@ -15,6 +15,8 @@ from types import TracebackType
 from tests.support.paths import ROOT
 
 _SOURCE = Path(__file__).with_name("intercept.c")
+# Of programs for JAX: those of a tiny network compile too soon to be kept else.
+_CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 # Random names, and those of synthetic radiographs.
 _RANDOM = r"(?<=\.elbow-)\w+(?=\.partial)|(?<=\.tmp)\w+|(?<=/tmp)\w{8}|[0-9a-f]{6,}"
 _VARIABLE = re.compile(rf"{_RANDOM}|p\d+_s\d+_\w+|\d+")
@@ -86,7 +88,7 @@ class Command:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=os.environ | {"LD_PRELOAD": str(library), "IMPORTED": imported},
+            env=os.environ | _CACHE | {"LD_PRELOAD": str(library), "IMPORTED": imported},
         )
 
     def __enter__(self) -> "Command":

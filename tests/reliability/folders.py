@@ -16,6 +16,7 @@ from elbow_core.config import dump_config
 from elbow_core.dataset import open_prepared
 from elbow_core.dataset.near_duplicates import COLUMNS as NEAR_DUPLICATES
 from elbow_core.evaluation.predictions.files import COLUMNS
+from tests.reliability.tiny_network import PACKAGE
 from tests.support import training, vlm_runs
 from tests.support.heat_maps import write_set
 from tests.support.llava_rad_release import write_release
@@ -47,7 +48,8 @@ _ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}  # the packages beside the
 
 
 def run_command(folder: Path, module: str, *arguments: str) -> None:
-    words = [sys.executable, "-m", module, *arguments]
+    small = ["tests.reliability.tiny_network"] if module.startswith(PACKAGE) else []
+    words = [sys.executable, "-m", *small, module, *arguments]
     subprocess.run(words, cwd=folder, env=_ENVIRONMENT, check=True)
 
 

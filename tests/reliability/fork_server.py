@@ -7,7 +7,8 @@ answer is a line too: the exit ``status`` (negative: a signal) and the ``events`
 reads of files, one "kind /path" each.
 
 The environment sets LD_PRELOAD to the compiled `intercept.c`, and IMPORTED to modules that the
-command imports when it runs: a fork would import them each time anew.
+command imports when it runs: a fork would import them each time anew. Networks are those of
+`tests.reliability.tiny_network`.
 """
 
 import ctypes
@@ -19,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from tests.reliability.tiny_network import PACKAGE, shrink
 
 _LONGEST = 120.0  # seconds, after which a command is killed that waits for ever
 
@@ -32,6 +35,8 @@ def main() -> None:
     shim = ctypes.CDLL(None)
     shim.event_log.restype = ctypes.c_char_p
     shim.events.restype = ctypes.c_long
+    if name.startswith(PACKAGE):
+        shrink()
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a fork keeps one thread only"
     for line in sys.stdin:
         request = json.loads(line)
