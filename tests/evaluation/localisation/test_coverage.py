@@ -1,6 +1,6 @@
 """How often the intervals of localisation contain the truth: simulated studies.
 
-    python -m tests.evaluation.test_localisation_coverage
+    python -m tests.evaluation.localisation.test_coverage
 
 prints the coverage of each measure.
 """

@@ -1,115 +1,33 @@
-"""The page of a label audit: well formed, without a network, and used in a real browser."""
+"""The page of a label audit, used in a real browser: keys, mouse, saving, leaving."""
 
-import itertools
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from elbow_core.dataset import read_manifest, write_manifest
+from elbow_core.dataset import read_manifest
 from elbow_core.evaluation.labels import write_audit
-from elbow_core.evaluation.labels.__main__ import main
-from elbow_core.evaluation.pages import render_page
 from elbow_core.files import sha256_of
-from elbow_core.prepare import CORRECTION_COLUMNS, corrected_images, prepare
-from elbow_core.tables import read_csv_table
-from tests.support.label_audits import PAIR, WRONG, renamed, write_data, write_scores
-from tests.support.pages import CHROMIUM, Outline
+from elbow_core.prepare import corrected_images, prepare
+from tests.support.label_audits import PAIR, WRONG, write_data, write_scores
+from tests.support.label_pages import (
+    HOSTILE,
+    IMAGES,
+    counts,
+    heading,
+    opened,
+    press,
+    saved_rows,
+    write_hostile,
+)
+from tests.support.pages import CHROMIUM
 from tests.support.prepare_folders import KEY
 
-IMAGES = 6
 PATIENCE = 120_000  # milliseconds, on a machine with other work
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("page")
-    _, data = write_data(folder)
-    write_scores(folder / "scores.csv", data.rows)
-    arguments = [str(folder / "scores.csv"), "--archive", str(folder / "prepared")]
-    assert main([*arguments, "--out", str(folder / "out"), "--images", str(IMAGES)]) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def outline(folder) -> Outline:
-    return Outline((folder / "out/labels.html").read_text())
-
-
-def test_page_is_well_formed_and_its_policy_admits_its_own_script_and_style_alone(outline):
-    assert outline.open == []
-    assert outline.all("html") == [{"lang": "en"}]
-    (policy,) = [
-        meta["content"] or ""
-        for meta in outline.all("meta")
-        if meta.get("http-equiv") == "Content-Security-Policy"
-    ]
-    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
-    assert rules.keys() >= {"script-src", "style-src"}
-    for name, sources in rules.items():
-        expected = "data:" if name == "img-src" else r"'none'|'sha256-[\w+/]{43}='"
-        assert re.fullmatch(expected, sources), name
-    assert "connect-src" not in rules
-    assert rules["default-src"] == "'none'"
-
-
-def test_page_loads_nothing_and_has_no_inline_handler_or_style(outline):
-    assert outline.all("script") == [{"type": "module"}]
-    assert outline.all("iframe", "object", "form", "base") == []
-    for tag, attributes in outline.tags:
-        for name, value in attributes.items():
-            assert name != "style", tag
-            assert not name.startswith("on"), (tag, name)
-            if name in ("src", "href"):
-                assert (value or "").startswith("data:")
-
-
-def test_headings_step_down_by_one_and_every_picture_has_a_description(outline):
-    levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch(r"h[1-6]", tag)]
-    assert levels == [1, *[2] * IMAGES]
-    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
-    assert all(image["alt"] for image in outline.all("img"))
-    assert len(outline.all("img")) == IMAGES + 2  # a near-duplicate beside each of a pair
-    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
-    assert len(ids) == len(set(ids))
-
-
-def test_style_or_script_that_ends_its_own_element_is_refused():
-    for text in ({"style": "</style>"}, {"script": "'</script>'"}):
-        with pytest.raises(ValueError, match="must not contain"):
-            render_page("title", "<p>text</p>", **text)
-
-
-HOSTILE = "\"><script>alert(1)</script>&amp;,=cmd\u202e'<!--"
-
-
-def write_hostile(folder: Path) -> None:
-    """Write an audit of which one image has a name that is markup, a formula and a bidi mark."""
-    write_data(folder)
-    manifest, index = folder / "prepared/manifest.csv", folder / "prepared/index.json"
-    rows = renamed(read_manifest(manifest), HOSTILE)
-    write_manifest(manifest, rows)
-    names = index.read_text().replace(WRONG[0], HOSTILE.replace('"', '\\"'))
-    index.write_text(names)
-    pairs = folder / "prepared/near_duplicates.csv"
-    assert WRONG[0] not in pairs.read_text()
-    write_scores(folder / "scores.csv", rows)
-    write_audit(folder / "scores.csv", folder / "prepared", folder / "out", IMAGES)
-
-
-def test_hostile_name_of_an_image_is_text_and_no_formula(tmp_path):
-    write_hostile(tmp_path)
-    text = (tmp_path / "out/labels.html").read_text()
-    page = Outline(text)
-    assert page.open == []
-    assert page.all("script") == [{"type": "module"}]
-    assert "\u202e" not in text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 
 @pytest.fixture(scope="module")
@@ -130,54 +48,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser, folder) -> Iterator[Any]:
-    yield from opened(browser, folder / "out/labels.html")
-
-
-def opened(browser: Any, path: Path) -> Iterator[Any]:
-    """Open the page; at the end assert that it logged nothing and asked for nothing."""
-    page = browser.new_page()
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text))
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith(("data:", "blob:")) or request.url == path.as_uri()
-            else troubles.append(request.url)
-        ),
-    )
-    page.goto(path.as_uri())
-    yield page
-    page.close()
-    assert troubles == []
-
-
-def press(page: Any, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def heading(page: Any) -> str:
-    """Return the heading of the one image that is shown."""
-    (shown,) = [item for item in page.query_selector_all(".item") if item.is_visible()]
-    return shown.query_selector("h2").inner_text()
-
-
-def counts(page: Any) -> str:
-    return page.locator("#counts").inner_text()
-
-
-def saved_rows(page: Any, folder: Path, key: str = "s") -> tuple[Path, list[dict[str, str]]]:
-    """Press a key that saves; return the downloaded file and its rows."""
-    with page.expect_download() as caught:
-        press(page, key)
-    assert caught.value.suggested_filename == "corrections.csv"
-    path = folder / "corrections.csv"
-    caught.value.save_as(path)
-    table = read_csv_table(path)
-    assert table.columns == CORRECTION_COLUMNS
-    return path, [dict(row.cells) for row in table.rows]
+    yield from opened(browser, folder / "few/labels.html")
 
 
 @needs_chromium
@@ -325,7 +196,7 @@ def test_keys_that_are_held_modified_or_switched_off_give_no_verdict(page):
 def test_leaving_warns_only_while_verdicts_are_not_saved(browser, folder, tmp_path):
     def asked_on_leaving(*keys: str) -> list[str]:
         page = browser.new_page()
-        page.goto((folder / "out/labels.html").as_uri())
+        page.goto((folder / "few/labels.html").as_uri())
         asked: list[str] = []
         page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
         for key in keys:
