@@ -16,6 +16,7 @@ from elbow_core.radiographs import count_unread, describe_passed_over, read_byte
 from elbow_core.tables import write_csv_rows
 from elbow_jax import runtime, streaming
 from reading_room import dicom, inference
+from reading_room.extras import require_extras
 
 COLUMNS = ("path", "folder", "score", "answer", "gate", "reason")
 """``answer`` is in the model's words, or ``uncertain``. The cells of a file that is rejected are
@@ -36,6 +37,7 @@ class _Writing:
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = _parser().parse_args(arguments)
+    require_extras()
     found = streaming.find_images(options.images)
     require_utf8_name(options.model)
     require_output_folder(options.out, "--out")
@@ -97,8 +99,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Score DICOM radiographs with a released model, and write what it found as "
         "DICOM objects of the patient's own study: a structured report, a secondary capture of the "
         "heat map and a presentation state, in a folder for each image. The same image, model and "
-        "settings give the same UIDs, and a folder that is there is kept. A table of all files "
-        "goes to standard output. Files that give no result are named on standard error, and the exit "
+        "settings give the same UIDs, and a folder that is there is kept. Standard output gets a "
+        "table of all files. Files that give no result are named on standard error, and the exit "
         "status is then 2. Not a medical device.",
     )
     parser.add_argument(
