@@ -105,19 +105,19 @@ def _read(file: Dataset) -> GreyLevels:
         return GreyLevels(modality=modality.to_16_bits(), window=window)
     rescaling = None
     if "RescaleSlope" in file or "RescaleIntercept" in file:
-        rescaling = (_number(file, "RescaleSlope", 1), _number(file, "RescaleIntercept", 0))
+        rescaling = (_number(file, "RescaleSlope", 1.0), _number(file, "RescaleIntercept", 0.0))
     return GreyLevels(rescaling, None, window, None if voi is None else voi.to_16_bits())
 
 
 def _is_signed(file: Dataset) -> bool:
     """Return whether the input of a VOI table may be negative."""
-    return bool(file.get("PixelRepresentation")) or _number(file, "RescaleIntercept", 0) < 0
+    return bool(file.get("PixelRepresentation")) or _number(file, "RescaleIntercept", 0.0) < 0
 
 
 def _window(file: Dataset) -> tuple[float, float, str] | None:
     if not file.get("WindowCenter") or not file.get("WindowWidth"):
         return None
-    centre, width = _number(file, "WindowCenter", 0), _number(file, "WindowWidth", 0)
+    centre, width = _number(file, "WindowCenter", 0.0), _number(file, "WindowWidth", 0.0)
     function = str(file.get("VOILUTFunction") or "").upper()
     if width < (0 if function in ("LINEAR_EXACT", "SIGMOID") else 1):
         raise ValueError("WindowWidth is too small")

@@ -95,6 +95,8 @@ def _complete(made: Dataset, source: Source, moment: datetime) -> None:
     for keyword, value in times:
         if keyword in made:
             setattr(made, keyword, value)
+    for equipment in made.get("ContributingEquipmentSequence", []):
+        equipment.ContributionDateTime = date + time
     for keyword in ("IssuerOfPatientID", "PatientAge", "StudyDescription"):
         if keyword in source.header:
             setattr(made, keyword, source.header.get(keyword))

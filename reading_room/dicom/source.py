@@ -55,6 +55,8 @@ _OTHERS = (
     *("PatientOrientation", "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"),
     *("FrameOfReferenceUID", "Manufacturer", "ManufacturerModelName"),
 )
+_NAMES = ("PatientName", "ReferringPhysicianName")
+_NAME_DELIMITERS = {ord("^"), ord("=")}  # behind which a character set begins anew
 _SEXES = ("M", "F", "O")
 _SIDES = ("L", "R", "B", "U")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
@@ -189,7 +191,8 @@ def _text(file: Dataset, keyword: str, encodings: list[str]) -> str:
     """Return the first value of an element as text; bytes of no known character are Latin-1."""
     value = _bytes(file, keyword)
     try:
-        text = decode_bytes(value, encodings, set(TEXT_VR_DELIMS))
+        delimiters = TEXT_VR_DELIMS | (_NAME_DELIMITERS if keyword in _NAMES else set())
+        text = decode_bytes(value, encodings, delimiters)
     except (LookupError, ValueError):
         text = "\ufffd"
     if "\ufffd" in text:

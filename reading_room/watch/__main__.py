@@ -43,11 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reading_room.watch",
         description="Watch a PACS by DICOMweb: find new radiographs (QIDO-RS), fetch them "
-        "(WADO-RS), score them, and send the results into their studies (STOW-RS), each once. What is done is "
-        "kept on disk, so that the same command continues after a kill. While the server does not "
-        "answer, tries become rarer. Images without a result are named on standard error by their "
-        "UID. Basic authentication: ELBOW_DICOMWEB_USER and ELBOW_DICOMWEB_PASSWORD in the "
-        "environment. Not a medical device.",
+        "(WADO-RS), score them, and send the results into their studies (STOW-RS), each once. What "
+        "is done is kept on disk, so that the same command continues after a kill. While the "
+        "server does not answer, tries become rarer. Images without a result are named on standard "
+        "error by their UID. Basic authentication: ELBOW_DICOMWEB_USER and "
+        "ELBOW_DICOMWEB_PASSWORD in the environment. Not a medical device.",
     )
     parser.add_argument(
         "--dicomweb",

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -16,9 +16,7 @@ from reading_room.watch.state import OWN, REJECTED, SENT, State
 LONGEST_PAUSE = 300.0
 """Seconds between two tries at most, after errors."""
 _FIRST_PAUSE = 1.0
-_FIRST_IMAGE_PAUSE = (
-    60.0  # seconds, of an image that the server does not give or whose results it refuses
-)
+_FIRST_IMAGE_PAUSE = 60.0  # seconds, for an image or results that the server refuses
 _LONGEST_IMAGE_PAUSE = 3600.0
 
 
@@ -128,13 +126,18 @@ class Watcher:
             return
         own = [one for one in instances if one.series_uid == series.series_uid]
         images = [one for one in own if one.class_uid in dicom.RADIOGRAPHS]
-        if own and not images:
+        if own and not images and not self._is_ours(series, instances):
             counts.rejected += 1
             _say(f"series {series.series_uid}: has no usable image, only objects of other kinds")
         present = {one.instance_uid for one in instances}
         done = [self._finish(series, image, present, counts) for image in images]
         if all(done) and own:
             self._state.finish_series(series.series_uid, series.instances)
+
+    def _is_ours(self, series: Series, instances: Sequence[Instance]) -> bool:
+        """Return whether a series has results of this model."""
+        sources = {one.series_uid for one in instances}
+        return any(series.series_uid in dicom.series_uids(uid, self._settings) for uid in sources)
 
     def _finish(self, series: Series, image: Instance, present: set[str], counts: Counts) -> bool:
         """Score an image unless that is done; return whether it is done now."""

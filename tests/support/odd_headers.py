@@ -90,14 +90,24 @@ def odd_radiograph(number: int) -> bytes:
     fields |= {keyword: f"1.2.840.99.{place}.{number + 1}" for place, keyword in enumerate(UIDS)}
     fields |= {"SpecificCharacterSet": characters, "SOPClassUID": draw.choice(_CLASSES)}
     plain = dicom(pixels(number), syntax=draw.choice(_SYNTAXES))
+    name = draw.choice(known).encode(codec)
+    return with_texts(plain, private=number % 3 == 0, PatientName=name, **fields)
+
+
+def with_texts(data: bytes, *, private: bool = False, **fields: Any) -> bytes:
+    """Return a DICOM file with elements whose values are texts or bytes, valid or not.
+
+    None removes an element. ``private`` adds private elements and nested ones.
+    """
+    if len(fields) > 1 and "SpecificCharacterSet" in fields:
+        # First alone: pydicom encodes all texts anew where it changes.
+        data = with_texts(data, SpecificCharacterSet=fields.pop("SpecificCharacterSet"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what is odd about it
-        dataset = dcmread(io.BytesIO(plain))
-        dataset.PatientName = None
+        dataset = dcmread(io.BytesIO(data))
         for keyword, value in fields.items():
             _set(dataset, keyword, value)
-        _set_bytes(dataset, "PatientName", draw.choice(known).encode(codec))
-        if number % 3 == 0:
+        if private:
             _add_private(dataset)
         file = io.BytesIO()
         dataset.save_as(file, enforce_file_format=True)
@@ -115,7 +125,7 @@ def _set(dataset: Dataset, keyword: str, value: Any) -> None:
             item.ModalityLUTType = "US"
         setattr(dataset, keyword, [item])
     else:
-        _set_bytes(dataset, keyword, str(value).encode("ascii"))
+        _set_bytes(dataset, keyword, value if isinstance(value, bytes) else value.encode("ascii"))
 
 
 def _set_bytes(dataset: Dataset, keyword: str, value: bytes) -> None:

@@ -58,7 +58,7 @@ class Orthanc:
         """Of DICOMweb."""
         return f"{self.address}/dicom-web"
 
-    def start(self) -> None:
+    def start(self, account: tuple[str, str] | None = None) -> None:
         """Start the server, and wait until it answers."""
         log = (self._folder / "log").open("ab")
         self._process = subprocess.Popen(
@@ -69,7 +69,7 @@ class Orthanc:
         while time.monotonic() < last:
             assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
             try:
-                if requests.get(f"{self.url}/studies?limit=1", timeout=5).ok:
+                if requests.get(f"{self.url}/studies?limit=1", auth=account, timeout=5).ok:
                     return
             except requests.RequestException:
                 time.sleep(0.05)
@@ -92,14 +92,15 @@ class Orthanc:
         requests.post(f"{self.address}/instances", data=data, timeout=60).raise_for_status()
 
     def instances(self) -> list[dict[str, Any]]:
-        """Return the main tags of all instances, with those of their series and study."""
-        query = {
-            "Level": "Instance",
-            "Expand": True,
-            "Query": {},
-            "RequestedTags": [],
-        }
+        """Return what Orthanc knows of all instances."""
+        query = {"Level": "Instance", "Expand": True, "Query": {}}
         answer = requests.post(f"{self.address}/tools/find", json=query, timeout=120)
+        answer.raise_for_status()
+        return answer.json()
+
+    def identifiers(self) -> list[str]:
+        """Return Orthanc's identifiers of all instances."""
+        answer = requests.get(f"{self.address}/instances", timeout=120)
         answer.raise_for_status()
         return answer.json()
 
