@@ -153,9 +153,9 @@ def _item(table: Table) -> Dataset:
     return item
 
 
-def _decimal(number: float) -> DSfloat:
+def _decimal(number: float) -> str:
     """Return a decimal string, of at most 16 characters."""
-    return DSfloat(number, auto_format=True)
+    return str(DSfloat(number, auto_format=True))
 
 
 def _words(value: Any) -> list[int]:

@@ -47,4 +47,4 @@ class HeatMapper:
         if len(maps) == 1:
             return maps[0]
         scaled = [values / max(float(values.max()), np.finfo(np.float32).tiny) for values in maps]
-        return np.mean(scaled, axis=0, dtype=np.float32)
+        return np.stack(scaled).mean(axis=0, dtype=np.float32)

@@ -4,11 +4,12 @@ import io
 import warnings
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import ComputedRadiographyImageStorage
+from pydicom.uid import UID, ComputedRadiographyImageStorage
 
 from elbow_core.errors import RadiographError
 from reading_room.dicom import MANUFACTURER, NOT_A_DEVICE, Objects, object_uids, read_source
@@ -19,7 +20,7 @@ from tests.support.dicom_folders import pixels
 from tests.support.findings import ALGORITHM, MOMENT, finding_of, objects_of
 from tests.support.odd_headers import UIDS, odd_radiograph, with_texts
 
-UIDS_OF_ONE = {
+UIDS_OF_ONE: dict[str, Any] = {
     "SOPClassUID": ComputedRadiographyImageStorage,
     "SOPInstanceUID": "1.2.840.99.1",
     "StudyInstanceUID": "1.2.840.99.2",
@@ -27,7 +28,7 @@ UIDS_OF_ONE = {
 }
 
 
-def radiograph(**fields: object) -> bytes:
+def radiograph(**fields: Any) -> bytes:
     return dicom(pixels(1), **(UIDS_OF_ONE | fields))
 
 
@@ -265,7 +266,7 @@ def test_radiograph_to_which_no_result_can_refer_is_refused(keyword, value, reas
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the value
         file = dcmread(io.BytesIO(data))
-        file.file_meta.MediaStorageSOPInstanceUID = ""
+        file.file_meta.MediaStorageSOPInstanceUID = UID("")
         file.save_as(buffer)
     with pytest.raises(RadiographError, match=f"^a.dcm: .*{keyword}") as caught:
         read_source(buffer.getvalue(), "a.dcm")

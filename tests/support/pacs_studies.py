@@ -1,5 +1,7 @@
 """Studies of small radiographs for a PACS, whose headers name patients."""
 
+from typing import Any
+
 from pydicom.uid import ComputedRadiographyImageStorage
 
 from tests.support.dicom_files import dicom
@@ -10,9 +12,9 @@ PATIENT = "Zorblatt"
 """Part of every patient's name; no log may hold it."""
 
 
-def study_image(study: int, image: int = 0, **fields: object) -> bytes:
+def study_image(study: int, image: int = 0, **fields: Any) -> bytes:
     """Return an image of a study: a computed radiograph of an elbow."""
-    tags: dict[str, object] = {
+    tags: dict[str, Any] = {
         "SOPClassUID": ComputedRadiographyImageStorage,
         "SOPInstanceUID": image_uid(study, image),
         "StudyInstanceUID": f"{ROOT_UID}.1.{study}",
