@@ -137,9 +137,8 @@ class Watcher:
     def _is_ours(self, series: Series, instances: Sequence[Instance]) -> bool:
         """Return whether a series has results of this model."""
         sources = {one.series_uid for one in instances}
-        return any(
-            series.series_uid in set(dicom.series_uids(uid, self._settings)) for uid in sources
-        )
+        ours = {uid for source in sources for uid in dicom.series_uids(source, self._settings)}
+        return series.series_uid in ours
 
     def _finish(self, series: Series, image: Instance, present: set[str], counts: Counts) -> bool:
         """Score an image unless that is done; return whether it is done now."""

@@ -168,7 +168,7 @@ def test_tries_become_rarer_while_the_server_is_away(model, tmp_path, capsys, mo
 
     monkeypatch.setattr("time.sleep", sleep)
     with pytest.raises(EnoughError):
-        watch.keep_watching(Away(), 30, once=False)
+        watch.keep_watching(Away(), 30.0, once=False)
     assert pauses == [1, 2, 4, 1, 2, 4, 8, 16, 32, 64, 128, 256]
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 12
