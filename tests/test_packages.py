@@ -49,6 +49,8 @@ COMMANDS = (
     "vlm_torch.predict",
     "vlm_torch.merge",
     "vlm_torch.assemble_llava_rad",
+    "reading_room.dicom",
+    "reading_room.watch",
     "benchmarks.throughput",
     "benchmarks.data",
     "benchmarks.compile",
@@ -82,7 +84,7 @@ def test_stable_name_imports(package, name):
 def test_every_command_of_the_packages_is_listed():
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
-        for package in ("elbow_core", "elbow_jax", "vlm_torch")
+        for package in ("elbow_core", "elbow_jax", "vlm_torch", "reading_room")
         for path in (ROOT / package).rglob("*.py")
         if '\nif __name__ == "__main__":\n' in path.read_text(encoding="utf-8")
     }

@@ -2,7 +2,7 @@
 
 `atomic_file` and `atomic_folder` write outputs whole or not at all; `require_output_file` and
 `require_output_folder` say, before the work, whether an output may be written; `read_regular` reads
-a file of ours under a limit; locks keep a second process out.
+a file of ours under a limit; locks keep a second process out; a journal grows by whole lines.
 """
 
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         require_utf8_name,
         require_writable,
     )
+    from elbow_core.files.journals import append_to_journal, cut_journal, read_journal
     from elbow_core.files.locks import is_locked_output, locked_file, locked_folder, locked_output
     from elbow_core.files.outputs import (
         output_file,
@@ -47,9 +48,11 @@ __all__ = [
     "MARK",
     "SMALL_FILE",
     "NotRegularError",
+    "append_to_journal",
     "apply_umask",
     "atomic_file",
     "atomic_folder",
+    "cut_journal",
     "is_full",
     "is_locked_output",
     "is_of_the_system",
@@ -64,6 +67,7 @@ __all__ = [
     "output_folder",
     "parse_json",
     "partial_of",
+    "read_journal",
     "read_json",
     "read_regular",
     "reason_to_leave_out",
@@ -94,6 +98,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "require_utf8_name",
             "require_writable",
         ],
+        "journals": ["append_to_journal", "cut_journal", "read_journal"],
         "locks": ["is_locked_output", "locked_file", "locked_folder", "locked_output"],
         "outputs": [
             "output_file",

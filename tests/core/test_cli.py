@@ -57,7 +57,14 @@ def test_every_command_goes_through_the_function_that_closes_standard_input(comm
 def test_no_module_reads_standard_input():
     """A worker process of the benchmarks alone, to which its parent writes."""
     reading = []
-    for package in ("elbow_core", "elbow_jax", "vlm_torch", "benchmarks", "scripts"):
+    for package in (
+        "elbow_core",
+        "elbow_jax",
+        "vlm_torch",
+        "reading_room",
+        "benchmarks",
+        "scripts",
+    ):
         for file in sorted((ROOT / package).rglob("*.py")):
             text = file.read_text().replace("original = sys.stdin", "").replace("sys.stdin = ", "")
             if "sys.stdin" in text or " input(" in text or "fileinput" in text:

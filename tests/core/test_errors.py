@@ -54,7 +54,14 @@ def test_no_message_of_ours_advises_to_load_unsafely():
     """Looks at every text in the packages that is not a docstring."""
     files = [
         file
-        for package in ("elbow_core", "elbow_jax", "vlm_torch", "benchmarks", "scripts")
+        for package in (
+            "elbow_core",
+            "elbow_jax",
+            "vlm_torch",
+            "reading_room",
+            "benchmarks",
+            "scripts",
+        )
         for file in sorted((ROOT / package).rglob("*.py"))
     ]
     advising = [
