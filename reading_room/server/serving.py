@@ -3,11 +3,15 @@
 import errno
 import logging
 import secrets
+import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -67,7 +71,7 @@ def serve(settings: Settings) -> int:
             admission = Admission(settings.queue, 4 * most, most, _SECONDS_TO_SEND)
             hosts = _hosts(settings)
             app = make_app(models, decoders, admission, hosts, token)
-            server = uvicorn.Server(
+            server = _Server(
                 uvicorn.Config(
                     app,
                     lifespan="off",
@@ -87,6 +91,38 @@ def serve(settings: Settings) -> int:
             _tell(settings, bound.getsockname()[1], token)
             server.run(sockets=[bound])
     return 0
+
+
+class _Server(uvicorn.Server):
+    """A server that ends as the project's other commands do.
+
+    The first Ctrl-C or SIGTERM lets requests finish and is then raised, so that the command's own
+    handler gives the exit status; a second one is raised at once. One that is ignored, as in a
+    background job, stays ignored.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """A context in which signals are noted, and raised at its end."""
+        former: dict[int, Any] = {}
+        received: list[int] = []
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if received:
+                former[number](number, frame)
+            received.append(number)
+            self.should_exit = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(signal.getsignal(number)):
+                former[number] = signal.signal(number, handle)
+        try:
+            yield
+        finally:
+            for number, previous in former.items():
+                signal.signal(number, previous)
+        if received:
+            signal.raise_signal(received[0])
 
 
 def _tell(settings: Settings, port: int, token: str | None) -> None:
