@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(options.model) > _MOST_MODELS:
         raise ConfigError(f"--model: {len(options.model)} models; the page compares two at most")
     try:
-        from reading_room.server.serving import Settings, serve
+        from reading_room.server import Settings, serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
             raise

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 TOP_FOLDERS = (
     "elbow_core",
     "elbow_jax",
+    "reading_room",
     "vlm_torch",
     "benchmarks",
     "configs",
@@ -160,7 +161,7 @@ def test_architecture_lists_every_wing():
     tree = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     wings = {
         path.parent.name
-        for package in ("elbow_core", "elbow_jax", "vlm_torch", "benchmarks")
+        for package in ("elbow_core", "elbow_jax", "reading_room", "vlm_torch", "benchmarks")
         for path in ROOT.glob(f"{package}/*/__init__.py")
     }
     assert {wing for wing in wings if f"  {wing}/" not in tree} == set()

@@ -46,8 +46,8 @@ class Decoded:
     """ap, lateral, oblique, or empty where unknown."""
     side: str
     """L, R, B, or empty where unknown."""
-    inputs: Sequence[UInt8[np.ndarray, "size size"]]
-    """Preprocessed, one for each of the asked settings."""
+    inputs: Sequence[UInt8[np.ndarray, "_ _"]]
+    """Preprocessed squares, one for each of the asked settings."""
 
 
 class Decoders:

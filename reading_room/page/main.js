@@ -225,6 +225,9 @@ async function look() {
       "one that it loaded; start it again to read with the new one.");
     if (first) {
       find("#models").textContent = models.map((model) => model.name).join(" and ");
+      if (models.length > 1) {
+        find("#order").textContent = `highest score of ${models[0].name} first`;
+      }
       find("#models").title = models.map((model) => `weights ${model.weights_sha256}`).join("\n");
       const choice = find("#heat-model select");
       choice.replaceChildren(...models.map((model, number) => {

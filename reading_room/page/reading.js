@@ -86,7 +86,7 @@ function gateLine(study, models) {
     );
   }
   const gated = models.some((model) => model.gate);
-  const text = gated ? "The images look like those of training." : "This model has no input gate.";
+  const text = gated ? "The input gate flags no image." : "This model has no input gate.";
   return element("p", { class: "quiet gate" }, text);
 }
 

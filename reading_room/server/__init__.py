@@ -4,3 +4,7 @@
 from other hosts and pages, `admission` bounds what is worked on at once, `app` has the routes, and
 `serving` runs it.
 """
+
+from reading_room.server.serving import Settings, serve
+
+__all__ = ["Settings", "serve"]

@@ -171,12 +171,12 @@ class Models:
         """Of each model."""
         return [model.preprocessing for model in self.models]
 
-    def judge(self, images: Sequence[UInt8[np.ndarray, "size size"]]) -> list[dict[str, Any]]:
+    def judge(self, images: Sequence[UInt8[np.ndarray, "_ _"]]) -> list[dict[str, Any]]:
         """Return what each model says to its own input."""
         with self._lock:
             return [model.judge(image) for model, image in zip(self.models, images, strict=True)]
 
-    def heat_map(self, number: int, image: UInt8[np.ndarray, "size size"]) -> bytes:
+    def heat_map(self, number: int, image: UInt8[np.ndarray, "_ _"]) -> bytes:
         """Return the heat map of one model."""
         with self._lock:
             return self.models[number].heat_map(image)
