@@ -164,7 +164,10 @@ def parse_tags(data: bytes, name: str) -> DicomTags | None:
 def _parse_if_dicom(raw: io.RawIOBase | io.BytesIO, size: int) -> DicomTags | None:
     file = _Bounded(raw, size)
     where, magic = _MAGIC
-    return _parse_soundly(file, size) if file.peek(132)[where] == magic else None
+    try:
+        return _parse_soundly(file, size) if file.peek(132)[where] == magic else None
+    finally:
+        file.detach()  # The caller closes what it has opened.
 
 
 def _parse_soundly(file: "_Bounded", size: int) -> DicomTags:
