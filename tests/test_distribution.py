@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
-PACKAGES = ("elbow_core", "elbow_jax", "vlm_torch", "reading_room")
+PACKAGES = ("elbow_core", "elbow_jax", "reading_room", "vlm_torch")
 BUILD = "import setuptools.build_meta as backend; print(backend.build_{kind}({out!r}))"
 # Python packages need no README of a folder, which is for readers of the source.
 LEFT_OUT = {"elbow_jax/ops/cpu/README.md"}

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 TOP_FOLDERS = (
     "elbow_core",
     "elbow_jax",
-    "vlm_torch",
     "reading_room",
+    "vlm_torch",
     "benchmarks",
     "configs",
     "docs",
@@ -161,7 +161,7 @@ def test_architecture_lists_every_wing():
     tree = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     wings = {
         path.parent.name
-        for package in ("elbow_core", "elbow_jax", "vlm_torch", "reading_room", "benchmarks")
+        for package in ("elbow_core", "elbow_jax", "reading_room", "vlm_torch", "benchmarks")
         for path in ROOT.glob(f"{package}/*/__init__.py")
     }
     assert {wing for wing in wings if f"  {wing}/" not in tree} == set()

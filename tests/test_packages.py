@@ -45,6 +45,7 @@ COMMANDS = (
     "elbow_jax.export",
     "elbow_jax.publish",
     "elbow_jax.porting",
+    "reading_room",
     "vlm_torch.finetune",
     "vlm_torch.predict",
     "vlm_torch.merge",
@@ -60,7 +61,16 @@ COMMANDS = (
     "benchmarks.labels",
     "benchmarks.scoring",
 )
-SLOW_TO_IMPORT = {"jax", "flax", "matplotlib", "sklearn", "torch", "transformers"}
+SLOW_TO_IMPORT = {
+    "jax",
+    "flax",
+    "matplotlib",
+    "sklearn",
+    "starlette",
+    "torch",
+    "transformers",
+    "uvicorn",
+}
 
 HELP = """
 import json, runpy, sys
@@ -84,7 +94,7 @@ def test_stable_name_imports(package, name):
 def test_every_command_of_the_packages_is_listed():
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
-        for package in ("elbow_core", "elbow_jax", "vlm_torch", "reading_room")
+        for package in ("elbow_core", "elbow_jax", "reading_room", "vlm_torch")
         for path in (ROOT / package).rglob("*.py")
         if '\nif __name__ == "__main__":\n' in path.read_text(encoding="utf-8")
     }

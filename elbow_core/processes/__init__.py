@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     )
     from elbow_core.processes.read_ahead import ReadAhead
     from elbow_core.processes.worker_pool import WorkerPool
-    from elbow_core.processes.worker_processes import follow_parent
+    from elbow_core.processes.worker_processes import follow_parent, shielded_start
 
 __all__ = [
     "CTRL_C_LINE",
@@ -29,6 +29,7 @@ __all__ = [
     "exit_on_ctrl_c",
     "follow_parent",
     "raising_on_signals",
+    "shielded_start",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -45,6 +46,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "read_ahead": ["ReadAhead"],
         "worker_pool": ["WorkerPool"],
-        "worker_processes": ["follow_parent"],
+        "worker_processes": ["follow_parent", "shielded_start"],
     },
 )

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
         read_bytes,
         read_radiograph,
     )
-    from elbow_core.radiographs.dicom import DicomTags, read_tags, read_tags_if_dicom
+    from elbow_core.radiographs.dicom import (
+        DicomTags,
+        parse_tags,
+        read_tags,
+        read_tags_if_dicom,
+    )
     from elbow_core.radiographs.image_files import (
         IMAGE_SUFFIXES,
         counts_as_image,
@@ -52,6 +57,7 @@ __all__ = [
     "find_passed_over",
     "list_image_files",
     "memory_trouble",
+    "parse_tags",
     "preprocess",
     "read_bytes",
     "read_radiograph",
@@ -66,7 +72,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "augmentation": ["NO_AUGMENTATION", "Augmentation", "apply_affine", "sample_affine"],
         "decoding": ["check_radiograph", "decode_radiograph", "read_bytes", "read_radiograph"],
-        "dicom": ["DicomTags", "read_tags", "read_tags_if_dicom"],
+        "dicom": ["DicomTags", "parse_tags", "read_tags", "read_tags_if_dicom"],
         "image_files": ["IMAGE_SUFFIXES", "counts_as_image", "list_image_files"],
         "limits": ["memory_trouble"],
         "passed_over": ["count_unread", "describe_passed_over", "find_passed_over"],

@@ -135,12 +135,7 @@ def read_tags_if_dicom(path: Path | str) -> DicomTags | None:
     try:
         descriptor = open_regular(path)
         with os.fdopen(descriptor, "rb", buffering=0) as raw:
-            size = os.fstat(descriptor).st_size
-            file = _Bounded(raw, size)
-            where, magic = _MAGIC
-            if file.peek(132)[where] != magic:
-                return None
-            return _parse_soundly(file, size)
+            return _parse_if_dicom(raw, os.fstat(descriptor).st_size)
     except NotRegularError as error:
         raise RadiographError(f"{path}: is not a file") from error
     except HeaderError as error:
@@ -151,6 +146,28 @@ def read_tags_if_dicom(path: Path | str) -> DicomTags | None:
         raise MachineError(f"{path}: not enough memory to read it") from error
     except ValueError as error:
         raise RadiographError(f"{path}: is not a valid file name") from error
+
+
+def parse_tags(data: bytes, name: str) -> DicomTags | None:
+    """Return the tags in the bytes of a file as `read_tags` does; errors start with ``name``.
+
+    None for bytes that are not DICOM.
+    """
+    try:
+        return _parse_if_dicom(io.BytesIO(data), len(data))
+    except HeaderError as error:
+        raise RadiographError(f"{name}: {error}") from error
+    except NOT_OF_THE_FILE as error:
+        raise MachineError(f"{name}: not enough memory to read it") from error
+
+
+def _parse_if_dicom(raw: io.RawIOBase | io.BytesIO, size: int) -> DicomTags | None:
+    file = _Bounded(raw, size)
+    where, magic = _MAGIC
+    try:
+        return _parse_soundly(file, size) if file.peek(132)[where] == magic else None
+    finally:
+        file.detach()  # The caller closes what it has opened.
 
 
 def _parse_soundly(file: "_Bounded", size: int) -> DicomTags:

@@ -13,36 +13,12 @@ from reading_room.watch import __main__ as command
 from reading_room.watch import server as server_module
 from tests.support.commands import refusal_of, status_of
 from tests.support.orthanc import Orthanc
-from tests.support.pacs_studies import PATIENT, image_uid, study_image
+from tests.support.pacs_studies import PATIENT, all_once, image_uid, results, study_image
 
 
 def watch_once(orthanc: Orthanc, model: Path, state: Path, *more: str) -> int:
     arguments = ["--dicomweb", orthanc.url, "--model", str(model), "--state", str(state)]
     return status_of(command, *arguments, "--once", *more)
-
-
-def results(orthanc: Orthanc) -> dict[tuple[str, str], int]:
-    """How often each radiograph has a result of each modality."""
-    found: dict[tuple[str, str], int] = {}
-    for one in orthanc.instances():
-        made = dcmread(io.BytesIO(orthanc.file(one["ID"])))
-        if made.Modality in ("CR", "DX"):
-            continue
-        if made.Modality == "SR":
-            series = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
-            source = series[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
-        elif made.Modality == "PR":
-            series = made.ReferencedSeriesSequence
-            source = series[0].ReferencedImageSequence[0].ReferencedSOPInstanceUID
-        else:
-            source = made.SourceImageSequence[0].ReferencedSOPInstanceUID
-        key = (str(source), str(made.Modality))
-        found[key] = found.get(key, 0) + 1
-    return found
-
-
-def all_once(*images: str) -> dict[tuple[str, str], int]:
-    return {(image, kind): 1 for image in images for kind in ("OT", "PR", "SR")}
 
 
 def test_each_image_is_scored_once_across_passes_states_and_restarts(

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.reading_room.test_watch import all_once, results
 from tests.support.orthanc import Orthanc
-from tests.support.pacs_studies import PATIENT, image_uid, study_image
+from tests.support.pacs_studies import PATIENT, all_once, image_uid, results, study_image
 from tests.support.paths import ROOT
 
 STUDIES, KILLS = 500, 20
