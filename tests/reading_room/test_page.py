@@ -82,7 +82,7 @@ def filled(page, files) -> Any:
     return page
 
 
-def fill(page: Any, files: list[str], field: str = "#files") -> None:
+def fill(page: Any, files: list[str] | str, field: str = "#files") -> None:
     page.set_input_files(field, files)
     page.locator("#announcement", has_text="read").wait_for(state="attached")
 
