@@ -80,6 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         write_radiographs(Path(folder))
         image = cv2.imdecode(np.frombuffer(screenshot(options.url, Path(folder)), np.uint8), 1)
+    assert image is not None
     encoded = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])[1]
     with atomic_file(options.out / NAME) as partial:
         partial.write_bytes(encoded.tobytes())

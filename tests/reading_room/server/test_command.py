@@ -1,5 +1,6 @@
 """The command: its options, its one-line errors, and its end."""
 
+import contextlib
 import http.client
 import shutil
 import signal
@@ -68,6 +69,7 @@ def test_replaced_model_is_still_served_and_told_and_a_kill_leaves_nothing(model
         time.sleep(0.1)
     assert client.ask("/score", png).json == before
     client.ask("/models")
+    client.close()
     children = children_of(room.process.pid)
     assert children
     status, errors = room.end(signal.SIGKILL)
@@ -88,7 +90,8 @@ def test_replaced_model_is_still_served_and_told_and_a_kill_leaves_nothing(model
 )
 def test_signal_ends_the_server_and_its_decoders(model, png, number, status, line):
     room = Room([model])
-    assert room.client().ask("/score", png).status == 200
+    with contextlib.closing(room.client()) as client:
+        assert client.ask("/score", png).status == 200
     children = children_of(room.process.pid)
     assert room.end(number) == (status, line)
     assert_gone(children)
@@ -105,4 +108,5 @@ def test_other_address_has_a_token_that_every_question_needs(model, png):
         response = connection.getresponse()
         response.read()
         assert response.status == status
+    connection.close()
     assert "other machines reach this server" in room.end()[1]
