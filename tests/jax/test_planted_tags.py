@@ -15,7 +15,7 @@ from tests.support.training import write_config
 
 @pytest.mark.slow
 def test_run_and_report_name_nobody(tmp_path, capfd):
-    write_planted(tmp_path / "root")
+    write_planted(tmp_path / "root", files=500)
     config = dicom_config(tmp_path, out=tmp_path / "data")
     prepare(config)
     shutil.rmtree(tmp_path / "root")  # nothing later needs the files, or their names
