@@ -1,5 +1,7 @@
 """Checkpoints of a state of a few numbers."""
 
+from pathlib import Path
+
 import jax.numpy as jnp
 
 from elbow_jax.optimizer import sgd
@@ -21,3 +23,15 @@ def restore_latest(directory):
         restored = checkpoints.restore_latest(state_of(0.0))
     assert restored is not None
     return restored[0]
+
+
+def largest_arrays(checkpoint: Path) -> Path:
+    """Return the largest file of arrays of a checkpoint."""
+    files = (checkpoint / "state").rglob("d/*")
+    return max(files, key=lambda file: file.stat().st_size)
+
+
+def flipped(content: bytes) -> bytes:
+    """Return the content with its middle byte inverted."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
