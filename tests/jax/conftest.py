@@ -1,5 +1,6 @@
-"""JAX and PyTorch as the tests of this folder need them, and a finished run of the commands."""
+"""JAX and PyTorch as the tests of this folder need them, and finished runs of the commands."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -9,9 +10,13 @@ import yaml
 
 from elbow_core.prepare import __main__ as prepare
 from elbow_jax import evaluate, train
+from elbow_jax.data import scoring_batches
+from elbow_jax.training import validation
 from tests.support.commands import status_of
 from tests.support.frameworks import configure_jax, configure_torch
 from tests.support.shared_folder import made_once
+from tests.support.small_data import write_prepared
+from tests.support.training import every_step_config
 
 configure_jax()
 configure_torch()
@@ -21,6 +26,29 @@ configure_torch()
 def workspace(request, tmp_path_factory) -> Path:
     """A folder of images, prepared, trained on and evaluated by the commands; read-only."""
     return made_once(request, tmp_path_factory, "finished_by_commands", _prepare_train_evaluate)
+
+
+@pytest.fixture(scope="session")
+def trained(request, tmp_path_factory) -> Path:
+    """The folder of a run with a checkpoint and a row after every step; read-only.
+
+    `scored.json` lists the splits that it scored, in order.
+    """
+    return made_once(request, tmp_path_factory, "trained", _train)
+
+
+def _train(folder: Path) -> None:
+    write_prepared(folder / "data")
+    scored = []
+
+    def record(data, split, **options):
+        scored.append(split)
+        return scoring_batches(data, split, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "scoring_batches", record)
+        assert train.main(["--config", str(every_step_config(folder))]) == 0
+    (folder / "scored.json").write_text(json.dumps(scored))
 
 
 def _prepare_train_evaluate(folder: Path) -> None:

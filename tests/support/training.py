@@ -39,6 +39,29 @@ def write_config(folder: Path, **changes: Any) -> Path:
     return path
 
 
+def every_step_config(folder: Path, **changes: Any) -> Path:
+    """Write a configuration of three epochs with a checkpoint and a row after every step."""
+    return write_config(folder, **{"checkpoint_every": 1, "log_every": 1} | changes)
+
+
+def averaged_config(folder: Path, **changes: Any) -> Path:
+    """Write a configuration of two epochs with every part of a state.
+
+    AdamW, warm-up, clipping, an average of the weights, auxiliary targets.
+    """
+    adamw = {
+        "kind": "adamw",
+        "learning_rate": 2e-3,
+        "weight_decay": 0.05,
+        "warm_up_epochs": 0.5,
+        "max_gradient_norm": 1.0,
+        "warm_restarts": {"t_0": 4},
+    }
+    auxiliary = {"place": 0.3, "finding": 0.2}
+    values = {"optimizer": adamw, "auxiliary": auxiliary, "ema_decay": 0.9, "epochs": 2}
+    return write_config(folder, **values | changes)
+
+
 def start(
     config: Path, *arguments: str, new_session: bool = False, **environment: str
 ) -> "subprocess.Popen[str]":

@@ -15,34 +15,23 @@ from elbow_core.processes import INTERRUPTED_STATUS
 from elbow_jax import train
 from elbow_jax.data import position_of
 from tests.support.processes import assert_gone, children_of, command_of, linux
-from tests.support.small_data import write_prepared
-from tests.support.training import rows_of, start, write_config
+from tests.support.small_checkpoints import flipped, largest_arrays
+from tests.support.training import every_step_config, rows_of, start
 
-EPOCHS = 6
 MOMENTS = ("training", "saving", "starting")
 RESULTS = ("metrics.jsonl", "model/weights.safetensors", "model/model.json")
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory) -> Path:
-    """The folder of an uninterrupted run, with a checkpoint after every step."""
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    write_prepared(folder / "data")
-    config = write_config(folder, epochs=EPOCHS, checkpoint_every=1, log_every=1)
-    assert train.main(["--config", str(config)]) == 0
-    return folder
-
-
-def configure(uninterrupted: Path, folder: Path) -> Path:
+def configure(trained: Path, folder: Path) -> Path:
     """The configuration of the same run in another folder."""
     folder.mkdir(exist_ok=True)
-    (folder / "data").symlink_to(uninterrupted / "data")
-    return write_config(folder, epochs=EPOCHS, checkpoint_every=1, log_every=1)
+    (folder / "data").symlink_to(trained / "data")
+    return every_step_config(folder)
 
 
-def assert_same_results(run: Path, uninterrupted: Path) -> None:
+def assert_same_results(run: Path, trained: Path) -> None:
     for name in RESULTS:
-        assert (run / name).read_bytes() == (uninterrupted / "run" / name).read_bytes(), name
+        assert (run / name).read_bytes() == (trained / "run" / name).read_bytes(), name
 
 
 def complete_checkpoints(run: Path) -> list[int]:
@@ -82,14 +71,14 @@ def kill_at_a_random_moment(config: Path, run: Path, moment: str, chance: random
 
 @pytest.mark.parametrize("kills", [1, pytest.param(200, marks=pytest.mark.slow)])
 def test_run_killed_at_random_moments_is_byte_identical_to_an_uninterrupted_one(
-    uninterrupted, tmp_path, kills
+    trained, tmp_path, kills
 ):
     chance, moments = random.Random(kills), itertools.cycle(MOMENTS)
     killed, number = 0, 0
     while killed < kills:
         number += 1
         run = tmp_path / f"attempt{number}" / "run"
-        config = configure(uninterrupted, run.parent)
+        config = configure(trained, run.parent)
         latest = 0
         while killed < kills and kill_at_a_random_moment(config, run, next(moments), chance):
             killed += 1
@@ -101,25 +90,26 @@ def test_run_killed_at_random_moments_is_byte_identical_to_an_uninterrupted_one(
             latest = max(kept, default=0)
         if not (run / "model").is_dir():
             assert train.main(["--config", str(config), "--resume"]) == 0
-        assert_same_results(run, uninterrupted)
+        assert_same_results(run, trained)
         assert leftovers(run) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_signal_saves_a_checkpoint_from_which_the_run_resumes(uninterrupted, tmp_path, number):
-    config = configure(uninterrupted, tmp_path)
+def test_each_signal_saves_a_checkpoint_from_which_the_run_resumes(trained, tmp_path):
+    config = configure(trained, tmp_path)
     run = tmp_path / "run"
-    process = start(config)
-    while process.poll() is None and not rows_of(run):
-        time.sleep(0.01)
-    process.send_signal(number)
-    output, errors = process.communicate()
-    assert process.returncode == INTERRUPTED_STATUS == 128 + signal.SIGTERM, errors
-    step = max(complete_checkpoints(run))
-    assert f"{run}: stopped by {number.name} after step {step}; continue with --resume" in output
-    assert rows_of(run)[-1]["step"] == step
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        rows = len(rows_of(run))
+        process = start(config, "--resume")
+        wait_for_rows(process, run, rows + 1)
+        process.send_signal(number)
+        output, errors = process.communicate()
+        assert process.returncode == INTERRUPTED_STATUS == 128 + signal.SIGTERM, errors
+        step = max(complete_checkpoints(run))
+        stopped = f"{run}: stopped by {number.name} after step {step}; continue with --resume"
+        assert stopped in output
+        assert rows_of(run)[-1]["step"] == step
     assert train.main(["--config", str(config), "--resume"]) == 0
-    assert_same_results(run, uninterrupted)
+    assert_same_results(run, trained)
 
 
 def workers_of(process) -> list[int]:
@@ -133,8 +123,8 @@ def wait_for_rows(process, run: Path, count: int) -> None:
 
 
 @linux
-def test_signal_to_the_job_that_waits_for_data_saves_the_steps_at_once(uninterrupted, tmp_path):
-    config = configure(uninterrupted, tmp_path)
+def test_signal_to_the_job_that_waits_for_data_saves_the_steps_at_once(trained, tmp_path):
+    config = configure(trained, tmp_path)
     run = tmp_path / "run"
     overrides = ["--data.workers", "2", "--checkpoint_every", "null"]
     process = start(config, *overrides, new_session=True)
@@ -155,12 +145,12 @@ def test_signal_to_the_job_that_waits_for_data_saves_the_steps_at_once(uninterru
     assert rows_of(run)[-1]["step"] == step
     assert_gone(workers)
     assert train.main(["--config", str(config), "--resume"]) == 0  # without workers
-    assert_same_results(run, uninterrupted)
+    assert_same_results(run, trained)
 
 
 @linux
-def test_reading_process_that_dies_is_one_line(uninterrupted, tmp_path):
-    config = configure(uninterrupted, tmp_path)
+def test_reading_process_that_dies_is_one_line(trained, tmp_path):
+    config = configure(trained, tmp_path)
     process = start(config, "--data.workers", "1", "--epochs", "400")
     wait_for_rows(process, tmp_path / "run", 2)
     os.kill(workers_of(process)[0], signal.SIGKILL)
@@ -189,29 +179,21 @@ def test_position_of_grains_reading_processes_is_understood():
 
 # If one array cannot be read, Orbax leaves the reads of others pending on a closed event loop.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied metrics"])
-def test_damaged_checkpoint_is_reported_and_the_previous_one_is_used(
-    uninterrupted, tmp_path, capsys, damage
-):
-    config = configure(uninterrupted, tmp_path)
+def test_damaged_checkpoint_is_reported_and_the_previous_one_is_used(trained, tmp_path, capsys):
+    config = configure(trained, tmp_path)
     run = tmp_path / "run"
-    shutil.copytree(uninterrupted / "run", run)
+    shutil.copytree(trained / "run", run)
     shutil.rmtree(run / "model")
     (run / "config.yaml").write_text(
-        (run / "config.yaml").read_text().replace(str(uninterrupted), str(tmp_path))
+        (run / "config.yaml").read_text().replace(str(trained), str(tmp_path))
     )
     newest = max(complete_checkpoints(run))
     directory = run / "checkpoints" / str(newest)
-    if damage == "emptied metrics":
-        (directory / "metrics/metrics").write_bytes(b"")
-    else:
-        arrays = max((directory / "state").rglob("d/*"), key=lambda file: file.stat().st_size)
-        content = bytearray(arrays.read_bytes())
-        content[len(content) // 2] ^= 0xFF
-        arrays.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    arrays = largest_arrays(directory)
+    arrays.write_bytes(flipped(arrays.read_bytes()))
     assert train.main(["--config", str(config), "--resume"]) == 0
     gc.collect()  # Orbax's pending reads, in this test and not in a later one
     printed = capsys.readouterr().err
     assert str(directory) in printed
     assert f"moved to {run / 'damaged' / str(newest)}" in printed
-    assert_same_results(run, uninterrupted)
+    assert_same_results(run, trained)

@@ -19,6 +19,7 @@ from elbow_jax import train
 from elbow_jax.config import TrainConfig
 from elbow_jax.training.run_directory import RunDirectory, check_resume, create_run
 from tests.support.paths import names_in
+from tests.support.shared_folder import made_once
 from tests.support.small_data import write_prepared
 from tests.support.training import start, write_config
 
@@ -26,17 +27,19 @@ RESULTS = ("metrics.jsonl", "model/weights.safetensors", "model/model.json")
 ONE_EPOCH = {"epochs": 1, "checkpoint_every": None, "log_every": 3}
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> Path:
-    """A folder with a run `pre`, and a run `long` of two epochs that starts from it."""
-    folder = tmp_path_factory.mktemp("runs")
+@pytest.fixture(scope="session")
+def runs(request, tmp_path_factory) -> Path:
+    """A folder with a run `pre`, and a run `long` of two epochs that starts from it; read-only."""
+    return made_once(request, tmp_path_factory, "lengthened", _train)
+
+
+def _train(folder: Path) -> None:
     write_prepared(folder / "data")
     pre = write_config(folder, run=str(folder / "pre"), **ONE_EPOCH)
     assert train.main(["--config", str(pre)]) == 0
     changes = ONE_EPOCH | {"epochs": 2, "init": str(folder / "pre")}
     long = write_config(folder, run=str(folder / "long"), **changes)
     assert train.main(["--config", str(long)]) == 0
-    return folder
 
 
 def configure(runs: Path, folder: Path, **changes) -> Path:
