@@ -8,20 +8,24 @@ Reference: W3C, Content Security Policy Level 3.
 
 import base64
 import hashlib
+import re
 import struct
 from html import escape
 
 STYLE = """
-:root { color-scheme: light; }
-body { max-width: 62rem; margin: 0 auto; padding: 0 1rem 3rem; color: #1a1a1a; background: #fff;
+:root { color-scheme: light; --ink: #1a1a1a; --paper: #fff; --quiet: #444; --line: #bbb;
+  --faint: #ddd; --link: #004f87; }
+body { max-width: 62rem; margin: 0 auto; padding: 0 1rem 3rem; color: var(--ink);
+  background: var(--paper);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 1.5rem 0 .5rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.3rem; margin: 2.5rem 0 .5rem; padding-top: .5rem; border-top: 1px solid #bbb; }
+h2 { font-size: 1.3rem; margin: 2.5rem 0 .5rem; padding-top: .5rem;
+  border-top: 1px solid var(--line); }
 h3 { font-size: 1.05rem; margin: 1.5rem 0 .5rem; }
-a { color: #004f87; }
+a { color: var(--link); }
 figure { margin: 1.5rem 0; }
 figure img { max-width: 100%; height: auto; }
-figcaption { font-size: .9rem; color: #444; max-width: 45rem; }
+figcaption { font-size: .9rem; color: var(--quiet); max-width: 45rem; }
 """
 
 
@@ -66,10 +70,28 @@ def embed_png(png: bytes, alt: str, scale: float = 1.0) -> str:
 
     The size, from the header of the PNG, reserves the space before the picture is decoded.
     """
-    data = base64.b64encode(png).decode("ascii")
     width, height = (round(side * scale) for side in struct.unpack(">II", png[16:24]))
+    return _image("png", png, alt, width, height)
+
+
+def embed_svg(svg: bytes, alt: str, scale: float = 1.0) -> str:
+    """Return an ``img`` that contains an SVG, ``scale`` CSS pixels wide for each point of its own.
+
+    As an image it runs no script and loads nothing. Raises `ValueError` for an SVG whose root does
+    not give its width and height in points.
+    """
+    root = svg.partition(b"<svg")[2].partition(b">")[0].decode("ascii")
+    sides = [re.search(rf'\b{side}="([0-9.]+)pt"', root) for side in ("width", "height")]
+    if None in sides:
+        raise ValueError("an SVG must give its width and height in points")
+    width, height = (round(float(side[1]) * scale) for side in sides if side)
+    return _image("svg+xml", svg, alt, width, height)
+
+
+def _image(kind: str, content: bytes, alt: str, width: int, height: int) -> str:
+    data = base64.b64encode(content).decode("ascii")
     return (
-        f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" '
+        f'<img src="data:image/{kind};base64,{data}" alt="{escape(alt)}" '
         f'width="{width}" height="{height}">'
     )
 

@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from elbow_core.evaluation.report.__main__ import main
+from elbow_core.evaluation.report.rendering import Heading, Table, render_html
 from tests.support.pages import CHROMIUM, Outline
 from tests.support.report_inputs import every_option, write_inputs
 
@@ -61,6 +62,13 @@ def test_every_picture_has_a_description_and_every_table_header_a_scope(page):
     assert len(page.all("caption")) == len(page.all("table")) > 0
 
 
+def test_pictures_of_intervals_are_hidden_from_screen_readers_and_their_table_keeps_its_roles(page):
+    assert all(drawing["aria-hidden"] == "true" for drawing in page.all("svg"))
+    for attributes in page.all("table"):
+        if "intervals" in (attributes.get("class") or ""):
+            assert attributes["role"] == "table"
+
+
 def browse(page: Path, *options: str) -> tuple[str, str]:
     """Open a page in a real browser; return the document and the log."""
     assert CHROMIUM is not None
@@ -83,6 +91,20 @@ def test_browser_shows_the_page_without_an_error(report, tmp_path):
     # The page is not blank, and nothing reaches the phone's right edge.
     assert (image < 128).any(axis=2).mean() > 0.01
     assert (image[:, -8:] > 200).all()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_folded_tables_are_open_on_paper(tmp_path):
+    rows = tuple((f"row {number}", "1") for number in range(150))
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    pages = {}
+    for folded in (False, True):
+        table = Table("Long", ("Name", "Number"), rows, folded=folded)
+        (folder / "page.html").write_text(render_html("Title", [Heading(2, "One"), table], folder))
+        browse(folder / "page.html", f"--print-to-pdf={folder / 'page.pdf'}")
+        pages[folded] = len(re.findall(rb"/Type\s*/Page\b", (folder / "page.pdf").read_bytes()))
+    assert pages[True] >= pages[False] > 1
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")

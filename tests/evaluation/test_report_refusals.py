@@ -57,8 +57,8 @@ def put(path: Path) -> None:
 
 
 def replace_by_link(path: Path) -> None:
-    path.rename(path.with_name("moved.png"))
-    path.symlink_to("moved.png")
+    path.rename(path.with_name("moved.svg"))
+    path.symlink_to("moved.svg")
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,10 @@ def replace_by_link(path: Path) -> None:
         (put, "report.docx"),
         (put, "data/thesis.tex"),
         (put, "figures/mine.png"),
-        (put, "figures/roc.png.bak"),
+        (put, "figures/worst_0_00.svg"),
+        (put, "figures/roc.svg.bak"),
         (put, ".hidden"),
-        (replace_by_link, "figures/roc.png"),
+        (replace_by_link, "figures/roc.svg"),
     ],
 )
 def test_report_with_anything_else_in_its_folder_is_not_replaced(tmp_path, change, name):
@@ -83,6 +84,16 @@ def test_report_with_anything_else_in_its_folder_is_not_replaced(tmp_path, chang
     assert Path(name).parts[0] in str(caught.value)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert names_in(tmp_path) == ["out"]
+
+
+def test_report_with_the_png_figures_of_earlier_versions_is_replaced(tmp_path):
+    out = tmp_path / "out"
+    write_report([predictions("convnext", 1)], out, settings=FEW_DRAWS)
+    for path in (out / "figures").iterdir():
+        path.rename(path.with_suffix(".png"))
+    put(out / "figures/histogram.png")
+    write_report([predictions("convnext", 2)], out, settings=FEW_DRAWS)
+    assert {path.suffix for path in (out / "figures").iterdir()} == {".svg"}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,13 @@ from elbow_core.evaluation.heat_maps import (
 from elbow_core.evaluation.localisation.cases import Case, positions_of
 from elbow_core.evaluation.localisation.content import CURVE_RATES, SetSummary
 from elbow_core.evaluation.localisation.judging import AGREEMENT, Judged
-from elbow_core.evaluation.report.figures import canvas, drawn_in_style, line_style, panels, save
+from elbow_core.evaluation.report.figures import (
+    canvas,
+    drawn_in_style,
+    line_style,
+    panels,
+    save_svg,
+)
 from elbow_core.evaluation.report.rendering import Gallery, Picture
 from elbow_core.evaluation.statistics import FROC_RATES
 from elbow_core.identity import normalise_image_id
@@ -34,8 +40,8 @@ _BOX, _OUTLINE = (255, 255, 255), (0, 0, 0)  # blue, green, red
 
 def draw_froc(folder: Path, summaries: Mapping[str, SetSummary]) -> Picture:
     """Write the FROC curves of all sets into the folder of a report."""
-    path = f"{FOLDER}/froc.png"
-    save(froc_figure(summaries), folder / path)
+    path = f"{FOLDER}/froc.svg"
+    save_svg(froc_figure(summaries), folder / path)
     means = "; ".join(
         f"{label} {found.estimates['froc_mean'].value:.3f}" for label, found in summaries.items()
     )

@@ -28,7 +28,8 @@ OF_MAPS = OwnFolder(
     mark="localisation.json",
     is_mark=is_localisation_json,
     files=re.compile(r"report\.(?:md|html)|images\.csv"),
-    folders={FOLDER: re.compile(r"(?:froc|failure_\d+_\d+)\.png")},
+    # Reports of earlier versions have froc.png.
+    folders={FOLDER: re.compile(r"froc\.(?:svg|png)|failure_\d+_\d+\.png")},
 )
 
 

@@ -18,7 +18,7 @@ from elbow_core.evaluation.report.figures import (
     drawn_in_style,
     line_style,
     panels,
-    save,
+    save_svg,
 )
 from elbow_core.evaluation.report.rendering import Picture
 from elbow_core.evaluation.statistics import roc_points
@@ -44,8 +44,8 @@ def draw_figures(folder: Path, analysis: StudyAnalysis) -> dict[str, Picture]:
     (folder / FOLDER).mkdir()
     pictures = {}
     for name, (figure, alt, caption) in drawn.items():
-        path = f"{FOLDER}/{name}.png"
-        save(figure, folder / path)
+        path = f"{FOLDER}/{name}.svg"
+        save_svg(figure, folder / path)
         pictures[name] = Picture(path, alt, caption)
     return pictures
 

@@ -21,7 +21,12 @@ OF_READERS = OwnFolder(
     mark="readers.json",
     is_mark=is_readers_json,
     files=re.compile(r"report\.(?:md|html)"),
-    folders={"figures": re.compile(r"(?:roc|differences_(?:auroc|sensitivity|specificity))\.png")},
+    folders={
+        "figures": re.compile(
+            r"(?:roc|differences_(?:auroc|sensitivity|specificity))"
+            r"\.(?:svg|png)"  # PNG in reports of earlier versions
+        )
+    },
 )
 DEFAULT_SETTINGS = ReaderSettings()
 

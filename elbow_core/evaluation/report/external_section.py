@@ -86,4 +86,4 @@ def _recalibrations(row: ExternalValidation, caption: str) -> Table:
         *("Scores", "Fitted intercept", "Fitted slope"),
         *("Observed / expected", "Brier score", "Calibration error"),
     )
-    return Table(caption, header, cells)
+    return Table(caption, header, cells, folded=True)

@@ -14,9 +14,9 @@ _REPORT = OwnFolder(
     files=re.compile(r"(?:report|checklist)\.(?:md|html)"),
     folders={
         "figures": re.compile(
-            r"(?:confusion_\d+|calibration|decision|histogram|roc|precision_recall|worst_\d+_\d+"
-            r"|map_\d+_(?:worst|sample)_\d+)"
-            r"\.png"
+            r"(?:confusion_\d+|calibration|decision|histogram(?:_\d+)?|roc|precision_recall)"
+            r"\.(?:svg|png)"  # PNG in reports of earlier versions
+            r"|(?:worst_\d+_\d+|map_\d+_(?:worst|sample)_\d+)\.png"
         )
     },
 )

@@ -1,7 +1,7 @@
-"""The section of a report on heat maps: the worst errors and a random sample under their maps."""
+"""Heat maps in a report: beside the worst errors, and over a random sample."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -41,12 +41,17 @@ class MapsOfModel:
     """A set of heat maps, and what the report shows of it."""
 
     maps: HeatMaps
-    worst: Gallery
-    """The model's worst errors that have a map."""
+    worst: Mapping[int, Picture]
+    """Maps of the model's worst errors, by the rank of the error."""
     missing: int
     """Worst errors without one."""
     sample: Gallery
     """Images drawn at random from those with a map."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model that the maps are of."""
+        return self.maps.card.network
 
 
 def open_sets(directories: Iterable[Path | str], models: Sequence[str]) -> list[HeatMaps]:
@@ -101,28 +106,48 @@ def draw_maps(
         worst = [normalise_image_id(error.image_id) for error in models[model.model].worst]
         order = np.random.default_rng(seed).permutation(len(shared))[:SAMPLE]
         chosen = {
-            "worst": [key for key in worst if key in places],
-            "sample": [shared[index] for index in sorted(order.tolist())],
+            "worst": [(rank, key) for rank, key in enumerate(worst) if key in places],
+            "sample": list(enumerate(shared[index] for index in sorted(order.tolist()))),
         }
-        galleries = {
-            name: Gallery(
-                tuple(
-                    _draw(
-                        folder / FOLDER,
-                        f"map_{number}_{name}_{rank:02d}.png",
-                        maps,
-                        places[key],
-                        archived,
-                        _caption(model, known[key]),
-                    )
-                    for rank, key in enumerate(keys)
+        drawn = {
+            name: {
+                rank: _draw(
+                    folder / FOLDER,
+                    f"map_{number}_{name}_{rank:02d}.png",
+                    maps,
+                    places[key],
+                    archived,
+                    _caption(model, known[key]),
                 )
-            )
-            for name, keys in chosen.items()
+                for rank, key in ranked
+            }
+            for name, ranked in chosen.items()
         }
-        missing = len(worst) - len(chosen["worst"])
-        found.append(MapsOfModel(maps, galleries["worst"], missing, galleries["sample"]))
+        missing = len(worst) - len(drawn["worst"])
+        sample = Gallery(tuple(drawn["sample"].values()))
+        found.append(MapsOfModel(maps, drawn["worst"], missing, sample))
     return found
+
+
+def worst_blocks(gallery: Gallery, maps: Sequence[MapsOfModel]) -> list[Block]:
+    """Return a model's worst errors, each with its maps beside it, and what has no map."""
+    if not maps:
+        return [gallery]
+    pictures = []
+    for rank, picture in enumerate(gallery.pictures):
+        beside = tuple(row.worst[rank] for row in maps if rank in row.worst)
+        # The caption of a map adds to that of its image.
+        added = dict.fromkeys(one.caption.removeprefix(picture.caption) for one in beside)
+        caption = "".join((picture.caption, *added))
+        pictures.append(replace(picture, caption=caption, beside=beside))
+    labels = " and ".join(row.maps.card.label for row in maps)
+    blocks: list[Block] = [Paragraph(f"Beside each image: {labels}."), Gallery(tuple(pictures))]
+    blocks += [
+        Paragraph(f"{row.maps.card.label}: {row.missing} of the worst errors have no map.")
+        for row in maps
+        if row.missing
+    ]
+    return blocks
 
 
 def maps_blocks(found: Sequence[MapsOfModel]) -> list[Block]:
@@ -134,17 +159,12 @@ def maps_blocks(found: Sequence[MapsOfModel]) -> list[Block]:
         Paragraph(NO_PROOF),
         Paragraph(
             "Preprocessed radiographs in their own aspect ratio; each map is scaled to its own "
-            "maximum, so brightness cannot be compared between images."
+            "maximum, so brightness cannot be compared between images. The maps of the worst "
+            "errors stand beside those."
         ),
     ]
     for row in found:
-        label = row.maps.card.label
-        blocks.append(Heading(3, f"{label}: worst errors"))
-        blocks.append(row.worst if row.worst.pictures else Paragraph("None has a map."))
-        if row.missing:
-            blocks.append(Paragraph(f"{row.missing} of the worst errors have no map."))
-        blocks.append(Heading(3, f"{label}: a random sample"))
-        blocks.append(row.sample)
+        blocks += [Heading(3, f"{row.maps.card.label}: a random sample"), row.sample]
     return blocks
 
 

@@ -12,15 +12,16 @@ from elbow_core.evaluation.report.content import (
     ReportContent,
 )
 from elbow_core.evaluation.report.external_section import external_blocks
-from elbow_core.evaluation.report.headline import headline
+from elbow_core.evaluation.report.first_screen import first_screen
 from elbow_core.evaluation.report.localisation_table import (
     NOT_MEASURED,
     Rows,
     localisation_blocks,
 )
-from elbow_core.evaluation.report.maps_section import MapsOfModel, maps_blocks
+from elbow_core.evaluation.report.maps_section import MapsOfModel, maps_blocks, worst_blocks
 from elbow_core.evaluation.report.rendering import (
     Block,
+    FigureGrid,
     Gallery,
     Heading,
     Items,
@@ -72,23 +73,21 @@ def report_blocks(
 ) -> list[Block]:
     """Return the blocks of a whole report; pictures by figure name, galleries by model."""
     models = content.models
-    areas = {name: found.metrics["auroc"] for name, found in models.items()}
     return [
-        *map(Paragraph, headline(areas, content.comparisons)),
-        Paragraph(_opening(content)),
-        *map(Paragraph, content.notes),
+        *first_screen(content),
         *_results(models),
         Paragraph(_mean(content.mean)),
         *_answers(models),
+        *_curves(pictures),
         *_operating_points(models, pictures),
         *abstention_blocks(models),
-        *_curves(models, pictures),
+        *_scores(models, pictures),
         *_comparisons(content),
         *external_blocks(content.external),
         *study_blocks(models),
         *subgroup_blocks(models),
         *_flow(content.flow),
-        *_worst(models, galleries),
+        *_worst(models, galleries, maps),
         *maps_blocks(maps),
         *localisation_blocks(measured),
         Heading(2, "Methods"),
@@ -97,24 +96,15 @@ def report_blocks(
     ]
 
 
-def _opening(content: ReportContent) -> str:
-    return (
-        f"{content.images} images"
-        + (f" of {content.patients} patients" if content.patients else "")
-        + f": {content.injured} injured, {content.normal} normal. "
-        + f"Intervals are 95 %, from {content.draws} bootstrap draws (seed {content.seed})."
-    )
-
-
 def _results(models: Mapping[str, ModelSummary]) -> list[Block]:
     missing = tables.reasons(models)
     return [
         Heading(2, "Results"),
         tables.results_table(models, tables.MAIN_METRICS, "At the default threshold"),
         tables.results_table(
-            models, tables.FURTHER_METRICS, "Further metrics at the default threshold"
+            models, tables.FURTHER_METRICS, "Further metrics at the default threshold", folded=True
         ),
-        tables.results_table(models, tables.SCORE_METRICS, "Metrics of the scores"),
+        tables.results_table(models, tables.SCORE_METRICS, "Metrics of the scores", folded=True),
         *([Paragraph("Not shown, and why:"), Items(missing)] if missing else []),
     ]
 
@@ -148,6 +138,8 @@ def _operating_points(
 ) -> list[Block]:
     blocks: list[Block] = [
         Heading(2, "Operating points"),
+        Paragraph("Images, and their share of the label's row, at each threshold:"),
+        FigureGrid(_named(pictures, "confusion_"), small=True),
         tables.points_table(models, "Thresholds, applied to these images"),
     ]
     if all(len(found.operating_points) == 1 for found in models.values()):
@@ -156,25 +148,26 @@ def _operating_points(
                 "Give validation predictions (--validation) for operating points chosen there."
             )
         )
-    return [
-        *blocks,
-        *(picture for name, picture in pictures.items() if name.startswith("confusion_")),
-    ]
+    return blocks
 
 
-def _curves(models: Mapping[str, ModelSummary], pictures: Mapping[str, Picture]) -> list[Block]:
-    blocks: list[Block] = []
-    if "roc" in pictures:
-        blocks = [Heading(2, "Discrimination"), pictures["roc"], pictures["precision_recall"]]
+def _named(pictures: Mapping[str, Picture], begin: str) -> tuple[Picture, ...]:
+    return tuple(picture for name, picture in pictures.items() if name.startswith(begin))
+
+
+def _curves(pictures: Mapping[str, Picture]) -> list[Block]:
+    names = ("roc", "precision_recall", "calibration", "decision")
+    shown = tuple(pictures[name] for name in names if name in pictures)
+    return [Heading(2, "Curves"), FigureGrid(shown)]
+
+
+def _scores(models: Mapping[str, ModelSummary], pictures: Mapping[str, Picture]) -> list[Block]:
     return [
-        *blocks,
         Heading(2, "Calibration"),
         tables.calibration_table(models, "Slope 1 and intercept 0 are perfect"),
-        pictures["calibration"],
-        Heading(2, "Decision curve"),
-        pictures["decision"],
         Heading(2, "Scores by label"),
-        pictures["histogram"],
+        Paragraph("The dashed line is the default threshold."),
+        FigureGrid(_named(pictures, "histogram_")),
     ]
 
 
@@ -208,7 +201,11 @@ def _flow(flow: ImageFlow) -> list[Block]:
     return [Heading(2, "Flow of images"), Table("Images", ("Step", "Images"), tuple(steps))]
 
 
-def _worst(models: Mapping[str, ModelSummary], galleries: Mapping[str, Gallery]) -> list[Block]:
+def _worst(
+    models: Mapping[str, ModelSummary],
+    galleries: Mapping[str, Gallery],
+    maps: Sequence[MapsOfModel],
+) -> list[Block]:
     blocks: list[Block] = [
         Heading(2, "Worst errors"),
         Paragraph("Wrong at the default threshold, farthest from the label first."),
@@ -220,7 +217,7 @@ def _worst(models: Mapping[str, ModelSummary], galleries: Mapping[str, Gallery])
         if not found.worst:
             blocks.append(Paragraph("No image is on the wrong side of the threshold."))
         elif model in galleries:
-            blocks.append(galleries[model])
+            blocks += worst_blocks(galleries[model], [row for row in maps if row.model == model])
         else:
             rows = tuple(
                 (error.image_id, "injury" if error.label else "normal", tables.number(error.score))
@@ -232,5 +229,9 @@ def _worst(models: Mapping[str, ModelSummary], galleries: Mapping[str, Gallery])
 
 
 def _inputs(inputs: Sequence[InputFile]) -> Table:
-    rows = tuple((file.file, file.role, str(file.rows), file.sha256[:16]) for file in inputs)
-    return Table("Files read", ("File", "As", "Rows", "SHA-256 begins"), rows, text_columns=(1, 3))
+    rows = tuple(
+        (file.file, file.run or tables.UNDEFINED, file.role, str(file.rows), file.sha256[:16])
+        for file in inputs
+    )
+    header = ("File", "Run", "As", "Rows", "SHA-256 begins")
+    return Table("Files read", header, rows, text_columns=(1, 2, 4))

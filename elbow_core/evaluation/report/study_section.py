@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from elbow_core.evaluation.report.content import JoinSummary, ModelSummary, StudySummary
 from elbow_core.evaluation.report.rendering import Block, Heading, Items, Paragraph, Table
 from elbow_core.evaluation.report.tables import (
+    LONG,
     UNDEFINED,
     estimate,
     number,
@@ -84,7 +85,8 @@ def _decisions(found: Mapping[str, StudySummary]) -> Table:
         *("Study's score and operating point", "Threshold"),
         *("Sensitivity", "Minus mean of logits", "Specificity", "Minus mean of logits"),
     )
-    return Table("At thresholds frozen on validation studies", header, tuple(rows))
+    caption = "At thresholds frozen on validation studies"
+    return Table(caption, header, tuple(rows), folded=len(rows) > LONG)
 
 
 def _shown(join: JoinSummary) -> str:

@@ -62,7 +62,7 @@ def subgroups_table(model: ModelSummary, caption: str) -> Table:
         for row in model.subgroups
     )
     header = ("Subgroup", "Images", "Injured", *(NAMES[name] for name in GROUP_METRICS))
-    return Table(caption, header, tuple(rows))
+    return Table(caption, header, tuple(rows), folded=True)
 
 
 def gaps_table(gaps: Sequence[GapSummary], caption: str) -> Table:
@@ -81,7 +81,7 @@ def gaps_table(gaps: Sequence[GapSummary], caption: str) -> Table:
     )
     too_small = f"Not judged: below {LEAST_PATIENTS} patients of a class"
     header = ("Attribute", "Metric", "Groups", "Gap", "p", "p (Holm)", too_small)
-    return Table(caption, header, tuple(rows), text_columns=(1, 2, 6))
+    return Table(caption, header, tuple(rows), text_columns=(1, 2, 6), folded=True)
 
 
 def shown_gaps(gaps: Sequence[GapSummary]) -> str:

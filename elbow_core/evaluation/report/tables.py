@@ -29,6 +29,8 @@ ANSWER_METRICS = ("accuracy", "precision", "recall", "f1", "specificity")
 OPERATING_POINT_METRICS = ("sensitivity", "specificity", "precision", "npv")
 GROUP_METRICS = ("accuracy", "sensitivity", "specificity", "auroc")
 UNDEFINED = "–"
+LONG = 8
+"""Rows of a table from which on it is folded where its section has another summary of it."""
 
 
 def number(value: float | None, decimals: int = 3) -> str:
@@ -55,13 +57,15 @@ def point_name(name: str) -> str:
     }.get(name, name.replace("_", " ").capitalize())
 
 
-def results_table(models: Mapping[str, ModelSummary], names: Sequence[str], caption: str) -> Table:
+def results_table(
+    models: Mapping[str, ModelSummary], names: Sequence[str], caption: str, folded: bool = False
+) -> Table:
     """One row per model, one column per metric, each with its interval."""
     rows = (
         (model, *(with_interval(found.metrics[name]) for name in names))
         for model, found in models.items()
     )
-    return Table(caption, ("Model", *(NAMES[name] for name in names)), tuple(rows))
+    return Table(caption, ("Model", *(NAMES[name] for name in names)), tuple(rows), folded=folded)
 
 
 def answers_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
@@ -81,7 +85,7 @@ def answers_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
 
 def points_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
     """One row per model and operating point."""
-    rows = (
+    rows = tuple(
         (
             f"{model}: {point_name(name)}",
             number(point.threshold),
@@ -93,7 +97,7 @@ def points_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
     )
     names = (NAMES[name] for name in OPERATING_POINT_METRICS)
     header = ("Operating point", "Threshold", "Chosen on", *names)
-    return Table(caption, header, tuple(rows), text_columns=(2,))
+    return Table(caption, header, rows, text_columns=(2,), folded=len(rows) > LONG)
 
 
 def calibration_table(models: Mapping[str, ModelSummary], caption: str) -> Table:
@@ -116,7 +120,7 @@ def calibration_table(models: Mapping[str, ModelSummary], caption: str) -> Table
 
 def comparison_table(comparisons: Sequence[Comparison], caption: str) -> Table:
     """First model minus second, one row per pair and metric."""
-    rows = (
+    rows = tuple(
         (
             f"{row.first} - {row.second}",
             NAMES[row.metric],
@@ -128,7 +132,7 @@ def comparison_table(comparisons: Sequence[Comparison], caption: str) -> Table:
         for row in comparisons
     )
     header = ("Models", "Metric", "Difference", "Test", "p", "p (Holm)")
-    return Table(caption, header, tuple(rows), text_columns=(1, 3))
+    return Table(caption, header, rows, text_columns=(1, 3), folded=len(rows) > LONG)
 
 
 def reasons(models: Mapping[str, ModelSummary]) -> tuple[str, ...]:
@@ -145,4 +149,6 @@ def estimate(value: float, low: float, high: float) -> str:
     """Format a value with its interval; without ends where there is no interval."""
     if any(map(math.isnan, (value, low, high))):
         return number(value)
+    # Adding 0 makes a rounded -0 plain.
+    value, low, high = (round(end, 3) + 0.0 for end in (value, low, high))
     return f"{value:.3f} ({low:.3f} to {high:.3f})"

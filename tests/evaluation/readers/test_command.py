@@ -32,7 +32,7 @@ def test_report_has_the_numbers_of_the_analysis(tmp_path, capsys):
     row = expected_row = analyse_readers(accuracy).differences[0]
     assert f"{row.estimate.value:.4f} ({row.estimate.low:.4f} to" in page
     assert f"p = {expected_row.p:.3f}; random readers and random cases." in page
-    assert names_in(tmp_path / "out" / "figures") == ["differences_auroc.png", "roc.png"]
+    assert names_in(tmp_path / "out" / "figures") == ["differences_auroc.svg", "roc.svg"]
     html = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert html.count("data:image/png;base64,") == 2
 

@@ -64,7 +64,7 @@ def test_one_modality_has_intervals_only(tmp_path, capsys):
     page = (tmp_path / "out" / "report.md").read_text("utf-8")
     assert "There is one modality: there are intervals and no comparison." in page
     assert "Holm)" not in page.split("## Methods")[0]
-    assert names_in(tmp_path / "out" / "figures") == ["roc.png"]
+    assert names_in(tmp_path / "out" / "figures") == ["roc.svg"]
 
 
 def test_constant_ratings_are_named_with_their_consequence():

@@ -25,7 +25,7 @@ PLACES = {
     "model": "model/model.json",
     "training": "config.yaml",
     "clusters": "report: Methods",
-    "measures": "report: Results, Calibration, Decision curve",
+    "measures": "report: Results, Curves, Calibration",
     "intervals": "report: Methods",
     "comparison": "report: Comparison of models",
     "temperature": "report: Calibration",

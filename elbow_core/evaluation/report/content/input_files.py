@@ -7,6 +7,7 @@ from pathlib import Path
 from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.content.structure import InputFile
 from elbow_core.files import sha256_of
+from elbow_core.runs import RECORD
 
 
 def input_files(
@@ -26,11 +27,19 @@ def input_files(
     read += [(model, "external set") for model in external]
     names = iter(shown_names([model.path for model, _ in read if model.path]))
     return [
-        InputFile(next(names), role, len(model), sha256_of(Path(model.path)))
+        InputFile(
+            next(names), role, len(model), sha256_of(Path(model.path)), run_name(Path(model.path))
+        )
         if model.path
         else InputFile(model.model, role, len(model), "")
         for model, role in read
     ]
+
+
+def run_name(path: Path) -> str:
+    """Return the name of the run's directory that a file lies in; empty if it lies in none."""
+    folder = path.parent.resolve()
+    return folder.name if (folder / RECORD).is_file() else ""
 
 
 def shown_names(paths: Sequence[str]) -> list[str]:

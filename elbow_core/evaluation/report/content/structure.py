@@ -204,13 +204,15 @@ class ImageFlow:
 class InputFile:
     """A predictions file that was read; ``sha256`` is empty for predictions from memory.
 
-    ``file`` is its name, with as many folders as tell it apart from the others.
+    ``file`` is its name, with as many folders as tell it apart from the others; ``run`` the name of
+    the run's directory in which it lies, empty if it lies in none.
     """
 
     file: str
     role: str
     rows: int
     sha256: str
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)

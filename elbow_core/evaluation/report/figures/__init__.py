@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         panels,
         save,
     )
+    from elbow_core.evaluation.report.figures.svg import save_svg
 
 __all__ = [
     "COLOURS",
@@ -33,6 +34,7 @@ __all__ = [
     "line_style",
     "panels",
     "save",
+    "save_svg",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(
@@ -50,5 +52,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "panels",
             "save",
         ],
+        "svg": ["save_svg"],
     },
 )

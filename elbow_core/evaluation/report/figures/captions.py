@@ -19,8 +19,11 @@ def alt_and_caption(name: str, models: Mapping[str, ModelSummary]) -> tuple[str,
         model, found = list(models.items())[int(name.removeprefix("confusion_"))]
         return (
             f"Confusion matrices of {model}: {_cells(found)}.",
-            f"{model}: confusion matrix at each threshold; images, and share of the label's row.",
+            model,
         )
+    if name.startswith("histogram_"):
+        model = list(models)[int(name.removeprefix("histogram_"))]
+        return f"Histograms of the scores of {model}, of normal and of injured images.", model
     return {
         "roc": (
             f"ROC curves. Areas: {per_model('auroc')}.",
@@ -41,10 +44,6 @@ def alt_and_caption(name: str, models: Mapping[str, ModelSummary]) -> tuple[str,
             "Decision curves: net benefit of each model over calling all or no image injured.",
             "Net benefit, in true positives per image, by the chance of injury at which one would "
             "act, with pointwise 95 % bands.",
-        ),
-        "histogram": (
-            "Histograms of the scores of normal and of injured images, by model.",
-            "Scores by label; the dashed line is the default threshold.",
         ),
     }[name]
 

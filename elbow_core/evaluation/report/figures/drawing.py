@@ -9,7 +9,7 @@ from elbow_core.evaluation.predictions import Predictions
 from elbow_core.evaluation.report.content import ModelSummary
 from elbow_core.evaluation.report.figures import plots
 from elbow_core.evaluation.report.figures.captions import alt_and_caption
-from elbow_core.evaluation.report.figures.style import save
+from elbow_core.evaluation.report.figures.svg import save_svg
 from elbow_core.evaluation.report.rendering import Picture
 from elbow_core.evaluation.report.tables import number, point_name
 from elbow_core.evaluation.statistics import (
@@ -29,12 +29,18 @@ def draw_figures(
     drawn = {
         f"confusion_{index}": plots.confusion_figure(
             [
-                f"{point_name(name)}: {point.threshold:.3f}"
+                f"{point_name(name)}\nthreshold {point.threshold:.3f}"
                 for name, point in found.operating_points.items()
             ],
             [point.decisions.confusion for point in found.operating_points.values()],
         )
         for index, found in enumerate(models.values())
+    }
+    drawn |= {
+        f"histogram_{index}": plots.histogram_figure(
+            labels, model.score, models[model.model].overall["threshold"]
+        )
+        for index, model in enumerate(predictions)
     }
     drawn |= {
         "calibration": plots.calibration_figure(
@@ -49,19 +55,14 @@ def draw_figures(
             },
             float(labels.mean()),
         ),
-        "histogram": plots.histogram_figure(
-            labels,
-            {model.model: model.score for model in predictions},
-            {name: found.overall["threshold"] for name, found in models.items()},
-        ),
     }
     if 0 < labels.mean() < 1:
         drawn |= _curve_figures(predictions, models, seed)
     (folder / FOLDER).mkdir()
     pictures = {}
     for name, figure in drawn.items():
-        path = f"{FOLDER}/{name}.png"
-        save(figure, folder / path)
+        path = f"{FOLDER}/{name}.svg"
+        save_svg(figure, folder / path)
         pictures[name] = Picture(path, *alt_and_caption(name, models))
     return pictures
 

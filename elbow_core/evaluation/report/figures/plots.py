@@ -7,6 +7,7 @@ from jaxtyping import Float64, Int64
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from elbow_core.evaluation.report.content import CalibrationBin
 from elbow_core.evaluation.report.figures.style import (
@@ -27,13 +28,16 @@ from elbow_core.evaluation.statistics import (
 )
 
 HISTOGRAM_BINS = 20
+CELL = "#2F78B0"
+CURVES = {"width": 3.9, "height": 3.6}
+"""Inches of a figure of curves."""
 
 
 @drawn_in_style
 def confusion_figure(titles: Sequence[str], counts: Sequence[Confusion]) -> Figure:
     """Plot a 2 x 2 matrix for each threshold of one model: counts, and share of the label's row."""
     columns = min(2, len(titles))
-    figure = canvas(columns=columns, rows=-(-len(titles) // columns), width=2.3, height=2.25)
+    figure = canvas(columns=columns, rows=-(-len(titles) // columns), width=1.65, height=1.8)
     for index, axes in enumerate(panels(figure)):
         if index < len(titles):
             _confusion(axes, counts[index])
@@ -46,27 +50,28 @@ def confusion_figure(titles: Sequence[str], counts: Sequence[Confusion]) -> Figu
 def _confusion(axes: Axes, counts: Confusion) -> None:
     matrix = [[counts.tn, counts.fp], [counts.fn, counts.tp]]
     shares = [[count / max(sum(row), 1) for count in row] for row in matrix]
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in (0, 1):
         for column in (0, 1):
-            axes.text(
-                column,
-                row,
-                f"{matrix[row][column]}\n{shares[row][column]:.1%}",
-                ha="center",
-                va="center",
-                color="white" if shares[row][column] > 0.55 else "black",
-            )
+            share = shares[row][column]
+            # At most this opaque, the colour leaves its text legible, on a dark page too.
+            colour = to_rgba(CELL, 0.75 * share)
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour))
+            text = f"{matrix[row][column]}\n{share:.1%}"
+            axes.text(column, row, text, ha="center", va="center")
+    axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5))
+    axes.set_aspect("equal")
     axes.set_xticks((0, 1), ("normal", "injury"))
     axes.set_yticks((0, 1), ("normal", "injury"), rotation=90, va="center")
     axes.set(xlabel="predicted", ylabel="label")
+    axes.spines[["top", "right"]].set_visible(True)
+    axes.tick_params(length=0)
     axes.grid(visible=False)
 
 
 @drawn_in_style
 def roc_figure(bands: Mapping[str, Band], points: Mapping[str, tuple[float, float]]) -> Figure:
     """Plot ROC curves with 95 % bands; a dot marks each model's default threshold."""
-    figure = canvas()
+    figure = canvas(**CURVES)
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
         _curve(axes, band, name, index)
@@ -81,7 +86,7 @@ def roc_figure(bands: Mapping[str, Band], points: Mapping[str, tuple[float, floa
 @drawn_in_style
 def precision_recall_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
     """Plot precision-recall curves with 95 % bands; the line is the precision of chance."""
-    figure = canvas()
+    figure = canvas(**CURVES)
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
         _curve(axes, band, name, index)
@@ -102,7 +107,7 @@ def _curve(axes: Axes, band: Band, name: str, index: int) -> None:
 @drawn_in_style
 def calibration_figure(bins: Mapping[str, Sequence[CalibrationBin]]) -> Figure:
     """Plot the injured fraction by mean score, with Wilson's intervals; the line is perfect."""
-    figure = canvas()
+    figure = canvas(**CURVES)
     (axes,) = panels(figure)
     axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8)
     for index, (name, rows) in enumerate(bins.items()):
@@ -131,7 +136,7 @@ def calibration_figure(bins: Mapping[str, Sequence[CalibrationBin]]) -> Figure:
 @drawn_in_style
 def decision_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
     """Plot net benefit by threshold probability, beside calling all or no image injured."""
-    figure = canvas(width=4.2)
+    figure = canvas(**CURVES)
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
         _curve(axes, band, name, index)
@@ -148,26 +153,21 @@ def decision_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
 
 @drawn_in_style
 def histogram_figure(
-    labels: Int64[np.ndarray, " n"],
-    scores: Mapping[str, Float64[np.ndarray, " n"]],
-    thresholds: Mapping[str, float],
+    labels: Int64[np.ndarray, " n"], scores: Float64[np.ndarray, " n"], threshold: float
 ) -> Figure:
-    """Plot the scores of normal and injured images by model; the dashed line is the threshold."""
-    figure = canvas(rows=len(scores), width=4.2, height=2.4)
+    """Plot one model's scores of normal and injured images; the dashed line is the threshold."""
+    figure = canvas(width=CURVES["width"], height=2.2)
+    (axes,) = panels(figure)
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
-    for axes, (name, values) in zip(panels(figure), scores.items(), strict=True):
-        for label, colour, kind in ((0, NORMAL, "normal"), (1, INJURY, "injury")):
-            axes.hist(
-                values[labels == label],
-                bins=list(edges),
-                histtype="stepfilled",
-                facecolor=to_rgba(colour, 0.35),
-                edgecolor=colour,
-                hatch=HATCHES[label],
-                linewidth=1.2,
-                label=f"{kind} ({np.count_nonzero(labels == label)})",
-            )
-        axes.axvline(thresholds[name], color="black", linestyle="--", linewidth=0.9)
-        axes.set(title=name, xlabel="score, P(injury)", ylabel="images", xlim=(0, 1))
-        axes.legend(loc="upper center")
+    legend = {}
+    for label, colour, kind in ((0, NORMAL, "normal"), (1, INJURY, "injury")):
+        shown, bars = scores[labels == label], {"bins": list(edges), "histtype": "stepfilled"}
+        # Hatches are drawn by themselves: an SVG would draw them as transparent as the area.
+        _, _, area = axes.hist(shown, facecolor=to_rgba(colour, 0.35), **bars)
+        outline = {"facecolor": "none", "edgecolor": colour, "linewidth": 1.2}
+        _, _, hatched = axes.hist(shown, hatch=HATCHES[label], **outline, **bars)
+        legend[f"{kind} ({shown.size})"] = (area[0], hatched[0])
+    axes.axvline(threshold, color="black", linestyle="--", linewidth=0.9)
+    axes.set(xlabel="score, P(injury)", ylabel="images", xlim=(0, 1))
+    axes.legend(list(legend.values()), list(legend), loc="upper center")
     return figure

@@ -7,8 +7,12 @@ import lazy_loader
 if TYPE_CHECKING:
     from elbow_core.evaluation.report.rendering.document import (
         Block,
+        FigureGrid,
         Gallery,
         Heading,
+        Interval,
+        IntervalRow,
+        IntervalTable,
         Items,
         Paragraph,
         Picture,
@@ -19,8 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Block",
+    "FigureGrid",
     "Gallery",
     "Heading",
+    "Interval",
+    "IntervalRow",
+    "IntervalTable",
     "Items",
     "Paragraph",
     "Picture",
@@ -32,7 +40,19 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "document": ["Block", "Gallery", "Heading", "Items", "Paragraph", "Picture", "Table"],
+        "document": [
+            "Block",
+            "FigureGrid",
+            "Gallery",
+            "Heading",
+            "Interval",
+            "IntervalRow",
+            "IntervalTable",
+            "Items",
+            "Paragraph",
+            "Picture",
+            "Table",
+        ],
         "html": ["render_html"],
         "markdown": ["render_markdown"],
     },

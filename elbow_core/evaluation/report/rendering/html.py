@@ -4,94 +4,106 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from elbow_core.evaluation.pages import embed_png, render_page
+from elbow_core.evaluation.pages import embed_png, embed_svg, render_page
 from elbow_core.evaluation.report.rendering.document import (
     Block,
+    FigureGrid,
     Gallery,
     Heading,
+    IntervalTable,
     Items,
     Paragraph,
     Picture,
     Table,
 )
+from elbow_core.evaluation.report.rendering.intervals import interval_table
 
-_STYLE = """
-nav ul { columns: 14rem; padding-left: 1.2rem; }
-.table { overflow-x: auto; margin: 1rem 0; }
-.table:focus { outline: 2px solid #004f87; }
-table { border-collapse: separate; border-spacing: 0; font-size: .9rem;
-  font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: right;
-  vertical-align: top; white-space: nowrap; }
-thead th { border-bottom: 2px solid #555; }
-th:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
-tbody th { white-space: normal; min-width: 6rem; max-width: 38vw; overflow-wrap: anywhere; }
-.interval { font-size: .85em; color: #444; }
-th.text, td.text { text-align: left; }
-td.text { white-space: normal; min-width: 6.5rem; }
-.gallery { display: grid; gap: 1rem; padding: 0; list-style: none;
-  grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
-.gallery figure { margin: 0; }
-.gallery img { width: 100%; background: #000; }
-.gallery figcaption { overflow-wrap: anywhere; }
-.skip { position: absolute; left: -99rem; }
-.skip:focus { left: 1rem; top: .5rem; background: #fff; }
-@media print {
-  nav, .skip { display: none; }
-  .table { overflow: visible; }
-  figure, tr { break-inside: avoid; }
-  h2, h3, caption { break-after: avoid; }
-}
-"""
+_STYLE = Path(__file__).with_name("page.css")
 
-# Pictures have 300 dots per inch, for print; a screen shows about 110.
-SCALE = 110 / 300
+# A radiograph or figure in PNG has 300 dots per inch, an SVG 72 points; a screen shows about 110.
+_SCREEN = 110
+_PNG_SCALE, _SVG_SCALE = _SCREEN / 300, _SCREEN / 72
 
 
 def render_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
-    """Return the document as one HTML page; its pictures, read from ``folder``, are embedded."""
-    headings = [block for block in blocks if isinstance(block, Heading) and block.level == 2]
-    contents = "\n".join(
-        f'<li><a href="#s{number}">{escape(heading.text)}</a></li>'
-        for number, heading in enumerate(headings)
+    """Return the document as one HTML page; its pictures, read from ``folder``, are embedded.
+
+    What precedes the first section is the first screen; the contents follow it.
+    """
+    sections = {
+        place: block.text
+        for place, block in enumerate(blocks)
+        if isinstance(block, Heading) and block.level == 2
+    }
+    numbers = {place: number for number, place in enumerate(sections)}
+    begin = min(sections, default=len(blocks))
+    body = [
+        _render(block, folder, f"s{numbers[place]}" if place in numbers else "")
+        for place, block in enumerate(blocks)
+    ]
+    links = "\n".join(
+        f'<li><a href="#s{number}">{escape(sections[place])}</a></li>'
+        for place, number in numbers.items()
     )
-    body = "\n".join(_render(block, headings, folder) for block in blocks)
-    page = f"""<a class="skip" href="#main">Skip to the report</a>
-<header><h1>{escape(title)}</h1></header>
+    first, rest = "\n".join(body[:begin]), "\n".join(body[begin:])
+    page = f"""<header><h1>{escape(title)}</h1></header>
+<main>
+<div class="first">
+{first}
+</div>
 <nav aria-label="Contents">
+<a class="skip" href="#sections">Skip the contents</a>
 <ul>
-{contents}
+{links}
 </ul>
 </nav>
-<main id="main">
-{body}
+<div id="sections">
+{rest}
+</div>
 </main>"""
-    return render_page(title, page, _STYLE)
+    return render_page(title, page, _STYLE.read_text(encoding="utf-8"))
 
 
-def _render(block: Block, headings: Sequence[Heading], folder: Path) -> str:
+def _render(block: Block, folder: Path, name: str) -> str:
     match block:
-        case Heading(2, text):
-            return f'<h2 id="s{headings.index(block)}">{escape(text)}</h2>'
         case Heading(level, text):
-            return f"<h{level}>{escape(text)}</h{level}>"
-        case Paragraph(text):
-            return f"<p>{escape(text)}</p>"
+            attribute = f' id="{name}"' if name else ""
+            return f"<h{level}{attribute}>{escape(text)}</h{level}>"
+        case Paragraph(text, lead):
+            kind = ' class="lead"' if lead else ""
+            return f"<p{kind}>{escape(text)}</p>"
         case Items(items):
             return "<ul>\n" + "\n".join(f"<li>{escape(item)}</li>" for item in items) + "\n</ul>"
         case Picture():
             return _figure(block, folder)
+        case FigureGrid(pictures, small):
+            return _list("figures small" if small else "figures", pictures, folder)
         case Gallery(pictures):
-            shown = "\n".join(f"<li>{_figure(picture, folder)}</li>" for picture in pictures)
-            return f'<ul class="gallery">\n{shown}\n</ul>'
+            pairs = any(picture.beside for picture in pictures)
+            return _list("gallery pairs" if pairs else "gallery", pictures, folder)
+        case IntervalTable():
+            return interval_table(block)
         case Table():
             return _table(block)
 
 
+def _list(kind: str, pictures: Sequence[Picture], folder: Path) -> str:
+    shown = "\n".join(f"<li>{_figure(picture, folder)}</li>" for picture in pictures)
+    return f'<ul class="{kind}">\n{shown}\n</ul>'
+
+
 def _figure(picture: Picture, folder: Path) -> str:
-    picture_tag = embed_png((folder / picture.path).read_bytes(), picture.alt, SCALE)
-    return f"<figure>{picture_tag}<figcaption>{escape(picture.caption)}</figcaption></figure>"
+    images = "".join(_image(one, folder) for one in (picture, *picture.beside))
+    if picture.beside:
+        images = f'<div class="pair">{images}</div>'
+    return f"<figure>{images}<figcaption>{escape(picture.caption)}</figcaption></figure>"
+
+
+def _image(picture: Picture, folder: Path) -> str:
+    content = (folder / picture.path).read_bytes()
+    if picture.path.endswith(".svg"):
+        return embed_svg(content, picture.alt, _SVG_SCALE)
+    return embed_png(content, picture.alt, _PNG_SCALE)
 
 
 def _table(table: Table) -> str:
@@ -109,12 +121,18 @@ def _table(table: Table) -> str:
         + "</tr>"
         for row in table.rows
     )
+    caption = escape(table.caption)
     # A wide table scrolls within its own box; tabindex makes that possible by keyboard.
-    return (
-        f'<div class="table" tabindex="0" role="region" aria-label="{escape(table.caption)}">'
-        f"<table>\n<caption>{escape(table.caption)}</caption>\n"
+    shown = (
+        f'<div class="table" tabindex="0" role="region" aria-label="{caption}">'
+        f"<table>\n<caption>{caption}</caption>\n"
         f"<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
     )
+    if not table.folded:
+        return shown
+    rows_shown = "1 row" if len(table.rows) == 1 else f"{len(table.rows)} rows"
+    count = f'<span class="count">({rows_shown})</span>'
+    return f"<details><summary>{caption} {count}</summary>\n{shown}</details>"
 
 
 def _cell(text: str, kind: str) -> str:

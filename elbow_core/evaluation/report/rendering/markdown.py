@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 from elbow_core.evaluation.report.rendering.document import (
     Block,
+    FigureGrid,
     Gallery,
     Heading,
+    Interval,
+    IntervalTable,
     Items,
     Paragraph,
     Picture,
@@ -31,25 +34,42 @@ def _render(block: Block) -> str:
     match block:
         case Heading(level, text):
             return f"{'#' * level} {escape(text)}"
-        case Paragraph(text):
-            return escape(text)
+        case Paragraph(text, lead):
+            return f"**{escape(text)}**" if lead else escape(text)
         case Items(items):
             return "\n".join(f"- {escape(item)}" for item in items)
-        case Picture(path, alt, caption):
-            return f"![{escape(alt)}]({path})\n\n*{escape(caption)}*"
+        case Picture(_, _, caption):
+            return f"{_images(block)}\n\n*{escape(caption)}*"
+        case FigureGrid(pictures):
+            return "\n\n".join(map(_render, pictures))
         case Gallery(pictures):
             return "\n".join(
-                f"- ![{escape(picture.alt)}]({picture.path}) {escape(picture.caption)}"
-                for picture in pictures
+                f"- {_images(picture)} {escape(picture.caption)}" for picture in pictures
             )
-        case Table(caption, header, rows, text_columns):
-            columns = range(len(header))
-            lines = [
-                _row(header),
-                "|" + "|".join("---" if c in (0, *text_columns) else "---:" for c in columns) + "|",
-                *map(_row, rows),
-            ]
-            return f"**{escape(caption)}**\n\n" + "\n".join(lines)
+        case IntervalTable(caption, header, rows):
+            cells = [(row.name, *map(_text, row.cells)) for row in rows]
+            return _table(Table(caption, header, tuple(cells)))
+        case Table():
+            return _table(block)
+
+
+def _images(picture: Picture) -> str:
+    shown = (picture, *picture.beside)
+    return " ".join(f"![{escape(one.alt)}]({one.path})" for one in shown)
+
+
+def _text(cell: Interval | str) -> str:
+    return cell.text if isinstance(cell, Interval) else cell
+
+
+def _table(table: Table) -> str:
+    columns = range(len(table.header))
+    lines = [
+        _row(table.header),
+        "|" + "|".join("---" if c in (0, *table.text_columns) else "---:" for c in columns) + "|",
+        *map(_row, table.rows),
+    ]
+    return f"**{escape(table.caption)}**\n\n" + "\n".join(lines)
 
 
 def _row(cells: Sequence[str]) -> str:
