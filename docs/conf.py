@@ -28,7 +28,6 @@ copyright = "the authors; Apache-2.0"  # noqa: A001 - Sphinx's name
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "_site.contents",
@@ -49,10 +48,14 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_execution_in_temp = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # progress, and how long XLA took
 
-# Docstrings.
+# Docstrings. A name in single backticks is a link where it is one of ours, else code.
 default_role = "py:obj"
-autosummary_generate = False  # `_site.reference` writes the pages
+nitpick_ignore_regex = [
+    ("py:obj", ".*"),
+    ("py:.*", r"(?!elbow_core\b|elbow_jax\b|vlm_torch\b).*"),  # other libraries' types
+]
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"

@@ -3,19 +3,23 @@
 A name that several wings export is described in the outermost of them, and the others link to it.
 """
 
+import ast
 import importlib
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from docutils import nodes
+from sphinx.pycode import ModuleAnalyzer
 
 PACKAGES = ("elbow_core", "elbow_jax", "vlm_torch")
 # Modules beside the wings that other code imports; their public names are those they define.
 MODULES = ("elbow_core.errors", "elbow_jax.steps", "elbow_jax.optimizer", "elbow_jax.auxiliary")
 START = "reference"  # the page that lists the packages
 FOLDER = "reference"
+LONGEST_VALUE = 80
 
 
 def wings(root: Path) -> list[str]:
@@ -39,71 +43,113 @@ def exported(module: ModuleType) -> list[str]:
     ]
 
 
-def homes(names: list[str]) -> dict[str, str]:
-    """Map every exported dotted name to the one under which it is described."""
-    first: dict[int, str] = {}
-    chosen = {}
-    for wing in sorted(names, key=lambda name: (name.count("."), name)):
-        module = importlib.import_module(wing)
-        for name in exported(module):
-            value = getattr(module, name)
-            dotted = f"{wing}.{name}"
-            # Small constants such as a number may be one object under two meanings.
-            shared = callable(value)
-            chosen[dotted] = first.setdefault(id(value), dotted) if shared else dotted
-    return chosen
+def definer(module: str, name: str) -> str:
+    """Return the module that defines a name, followed through the imports of `module`."""
+    path = importlib.import_module(module).__file__
+    assert path is not None
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
+            for imported in node.names:
+                if name == (imported.asname or imported.name) and _is_ours(node.module):
+                    return definer(node.module, imported.name)
+    return module
 
 
-def directive(value: Any) -> str:
-    """Return autodoc's directive for a value."""
-    if inspect.isclass(value):
-        return "autoexception" if issubclass(value, BaseException) else "autoclass"
-    return "autofunction" if inspect.isroutine(value) else "autodata"
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in PACKAGES
 
 
-def page(wing: str, chosen: dict[str, str]) -> str:
-    """Return the page of a wing in reStructuredText."""
-    module = importlib.import_module(wing)
+@dataclass(frozen=True)
+class Name:
+    """A name that a wing exports: where it is defined, and the dotted name of its description."""
+
+    wing: str
+    name: str
+    defined: str
+    home: str
+
+    @property
+    def value(self) -> Any:
+        """The object."""
+        return getattr(importlib.import_module(self.wing), self.name)
+
+    @property
+    def is_home(self) -> bool:
+        """Whether this wing's page describes it."""
+        return self.home == f"{self.wing}.{self.name}"
+
+    def docstring(self) -> str:
+        """Return its docstring; of a constant, the string below its definition."""
+        value = self.value
+        if inspect.isclass(value) or inspect.isroutine(value):
+            return inspect.getdoc(value) or ""
+        analyzer = ModuleAnalyzer.for_module(self.defined)
+        analyzer.analyze()
+        lines = analyzer.attr_docs.get(("", self.name), [])
+        if lines:
+            return "\n".join(lines).strip()
+        own = getattr(value, "__doc__", None)
+        return inspect.cleandoc(own) if own and own != type(value).__doc__ else ""
+
+
+def names_of(wings: list[str]) -> dict[str, list[Name]]:
+    """Return the names of each wing; the outermost wing that exports a name describes it."""
+    homes: dict[tuple[str, str], str] = {}
+    found = {}
+    for wing in sorted(wings, key=lambda wing: (wing.count("."), wing)):
+        found[wing] = []
+        for name in exported(importlib.import_module(wing)):
+            defined = definer(wing, name)
+            home = homes.setdefault((defined, name), f"{wing}.{name}")
+            found[wing].append(Name(wing, name, defined, home))
+    return found
+
+
+def page(wing: str, names: list[Name]) -> str:
+    """Return the page of a wing in reStructuredText: its docstring, a table, each name."""
     lines = [wing, "=" * len(wing), "", f".. automodule:: {wing}", "   :no-members:", ""]
-    names = exported(module)
     if names:
-        lines += [".. autosummary::", "   :nosignatures:", ""]
-        lines += [f"   {wing}.{name}" for name in names]
-        lines += ["", f".. currentmodule:: {wing}", ""]
+        lines += [".. list-table::", "   :widths: auto", ""]
+        for name in names:
+            summary = " ".join(name.docstring().partition("\n\n")[0].split())
+            lines += [f"   * - :py:obj:`{name.name} <{name.home}>`", f"     - {summary}"]
+        lines += [""]
     for name in names:
-        if chosen[f"{wing}.{name}"] == f"{wing}.{name}":
-            kind = directive(getattr(module, name))
-            lines += [f".. {kind}:: {wing}.{name}"]
-            lines += ["   :members:", "   :show-inheritance:"] if kind == "autoclass" else []
-            lines += ["   :no-value:"] if kind == "autodata" else []
-            lines += [""]
+        if name.is_home:
+            lines += [*_describe(name), ""]
     return "\n".join(lines)
+
+
+def _describe(name: Name) -> list[str]:
+    if inspect.isclass(name.value) and issubclass(name.value, BaseException):
+        return [f".. autoexception:: {name.home}", "   :show-inheritance:"]
+    if inspect.isclass(name.value):
+        return [f".. autoclass:: {name.home}", "   :members:", "   :show-inheritance:"]
+    if inspect.isroutine(name.value):
+        return [f".. autofunction:: {name.home}"]
+    shown = repr(name.value)
+    value = [f"   :value: {shown}"] if len(shown) <= LONGEST_VALUE and " at 0x" not in shown else []
+    text = [f"   {line}".rstrip() for line in name.docstring().splitlines()]
+    return [f".. py:data:: {name.name}", *value, "", *text]
 
 
 def _write(app: Any) -> None:
     # Importing the porting wing imports timm, and timm torchvision.
     importlib.import_module("elbow_jax.porting").define_missing_torchvision_operators()
-    root = Path(app.srcdir).parent
     folder = Path(app.srcdir) / FOLDER
-    names = wings(root)
-    chosen = homes(names)
-    written = set()
     folder.mkdir(exist_ok=True)
-    for wing in names:
-        path = folder / f"{wing}.rst"
-        text = page(wing, chosen)
-        if not path.is_file() or path.read_text("utf-8") != text:
+    found = names_of(wings(Path(app.srcdir).parent))
+    for wing, names in found.items():
+        path, text = folder / f"{wing}.rst", page(wing, names)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-        written.add(path)
-    for path in set(folder.glob("*.rst")) - written:
-        path.unlink()
-    app.elbow_homes = chosen
-    app.elbow_canonical = {}
-    for dotted, home in chosen.items():
-        wing, _, name = dotted.rpartition(".")
-        value = getattr(importlib.import_module(wing), name)
-        if callable(value) and hasattr(value, "__qualname__"):
-            app.elbow_canonical[f"{value.__module__}.{value.__qualname__}"] = home
+    for path in folder.glob("*.rst"):
+        if path.stem not in found:
+            path.unlink()
+    app.elbow_homes = {}
+    for name in (name for names in found.values() for name in names):
+        app.elbow_homes[f"{name.wing}.{name.name}"] = name.home
+        app.elbow_homes[f"{name.defined}.{name.name}"] = name.home
 
 
 def _list(app: Any, name: str, content: list[str]) -> None:
@@ -113,16 +159,15 @@ def _list(app: Any, name: str, content: list[str]) -> None:
 
 
 def _resolve(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
-    """Link a name to where it is described: defined elsewhere, exported twice, or undotted."""
+    """Link a name to its description: defined elsewhere, exported twice, or without its module."""
     if node.get("refdomain") != "py":
         return None
-    target = node["reftarget"]
-    home = app.elbow_canonical.get(target) or app.elbow_homes.get(target)
+    target, homes = node["reftarget"], app.elbow_homes
+    home = homes.get(target) or homes.get(f"{node.get('py:module')}.{target}")
     if home is None:
-        inner = f"{node.get('py:module')}.{target}"
-        found = {value for key, value in app.elbow_homes.items() if key.endswith(f".{target}")}
-        home = app.elbow_homes.get(inner) or (found.pop() if len(found) == 1 else None)
-    if home is None or home == target:
+        found = {described for name, described in homes.items() if name.endswith(f".{target}")}
+        home = found.pop() if len(found) == 1 else None
+    if home is None:
         return None
     domain = env.get_domain("py")
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, content)
