@@ -7,7 +7,7 @@ JOBS ?= 2
 WORKERS := -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-slow lint format figures clean
+.PHONY: help demo test test-quick test-slow lint docs format figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -31,6 +31,10 @@ $(VENV)/full.installed: pyproject.toml | $(VENV)/core.installed
 	  echo "could not be installed: pytorch-grad-cam; the tests that compare with it are skipped"
 	@touch $@
 
+$(VENV)/docs.installed: pyproject.toml | $(VENV)/full.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
+
 demo: $(VENV)/core.installed  ## train and report on synthetic radiographs, from nothing
 	$(BIN)/python scripts/demo.py
 
@@ -50,6 +54,9 @@ lint: $(VENV)/full.installed  ## ruff, ruff format, pyright, import contracts
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+docs: $(VENV)/docs.installed  ## build the documentation site into docs/_build/html
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+
 format: $(VENV)/full.installed  ## auto-fixes by ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -60,4 +67,4 @@ figures: $(VENV)/full.installed  ## rewrite the documents' figures
 	$(BIN)/python -m scripts.make_architecture
 
 clean:  ## remove the environment, caches, and the demo's data and runs
-	rm -rf $(VENV) .venv-3.* .cache .hypothesis data/demo runs/demo
+	rm -rf $(VENV) .venv-3.* .cache .hypothesis data/demo runs/demo docs/_build docs/reference

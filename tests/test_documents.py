@@ -1,9 +1,10 @@
 """The Markdown documents: links, commands and paths that they name exist."""
 
 import re
+import runpy
 import tomllib
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -21,10 +22,12 @@ TOP_FOLDERS = (
     "scripts",
     "tests",
 )
+BUILT = (ROOT / "docs" / "_build", ROOT / "docs" / "reference")
 DOCUMENTS = sorted(
     path
     for pattern in ("*.md", *(f"{folder}/**/*.md" for folder in TOP_FOLDERS))
     for path in ROOT.glob(pattern)
+    if not any(path.is_relative_to(folder) for folder in BUILT)
 )
 # Names of removed files belong into a changelog, and configs/x.yaml is a placeholder.
 HISTORY = {ROOT / "CHANGELOG.md"}
@@ -165,6 +168,35 @@ def test_architecture_lists_every_wing():
         for path in ROOT.glob(f"{package}/*/__init__.py")
     }
     assert {wing for wing in wings if f"  {wing}/" not in tree} == set()
+
+
+def test_every_page_is_in_exactly_one_part_of_the_site():
+    contents = runpy.run_path(str(ROOT / "docs" / "_site" / "contents.py"))
+    docs = ROOT / "docs"
+    parts = contents["parts"]((docs / "index.md").read_text(encoding="utf-8"))
+    listed = Counter(name for names in parts.values() for name in names)
+    for page in contents["NESTED"]:
+        folder = PurePosixPath(page).parent
+        nested = contents["pages"]((docs / f"{page}.md").read_text(encoding="utf-8"))
+        listed.update(str(folder / name) for name in nested)
+    pages = {
+        path.relative_to(docs).with_suffix("").as_posix()
+        for path in DOCUMENTS
+        if path.is_relative_to(docs)
+    }
+    assert list(parts) == ["Tutorials", "How-to", "Reference", "Explanation"]
+    assert {name: count for name, count in listed.items() if count > 1} == {}
+    assert listed.keys() == pages - {"index"}
+
+
+def test_code_cells_of_pages_are_executed_and_stop_the_build():
+    settings = (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
+    assert 'nb_execution_mode = "force"' in settings
+    assert "nb_execution_raise_on_error = True" in settings
+    # Without this front matter a page's code cells would be shown and not run.
+    marked = [page for page in DOCUMENTS if "```{code-cell}" in page.read_text("utf-8")]
+    assert len(marked) >= 3
+    assert [page for page in marked if "file_format: mystnb" not in page.read_text("utf-8")] == []
 
 
 def test_checks_find_broken_links_and_missing_names(tmp_path):

@@ -51,7 +51,7 @@ def reliability_bins(
 def expected_calibration_error(
     labels: Labels, scores: Float[np.ndarray, " n"], bins: int = ECE_BINS
 ) -> float:
-    """Mean over images of |injured fraction - mean score| of the image's bin of P(injury).
+    """Mean over images of abs(injured fraction - mean score), by bin of P(injury).
 
     Naeini et al., AAAI (2015), with equal-width bins of the positive class's probability.
     """
