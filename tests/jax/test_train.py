@@ -38,6 +38,7 @@ def test_run_directory_holds_the_documented_files(trained):
         "seen_images.csv",
     ]
     assert names_in(trained / "run/model") == [
+        "README.md",
         "model.json",
         "seen_images.csv",
         "weights.safetensors",
