@@ -1,6 +1,7 @@
 """The plots of a report: each function takes arrays or numbers and returns a matplotlib figure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -163,9 +164,11 @@ def histogram_figure(
     for label, colour, kind in ((0, NORMAL, "normal"), (1, INJURY, "injury")):
         shown = scores[labels == label]
         # Hatches are drawn by themselves: an SVG would draw them as transparent as the area.
-        area = {"facecolor": to_rgba(colour, 0.35)}
-        outline = {"facecolor": "none", "edgecolor": colour, "linewidth": 1.2}
-        hatched = outline | {"hatch": HATCHES[label]}
+        area: dict[str, Any] = {"facecolor": to_rgba(colour, 0.35)}
+        hatched: dict[str, Any] = {
+            **{"facecolor": "none", "edgecolor": colour},
+            **{"linewidth": 1.2, "hatch": HATCHES[label]},
+        }
         for style in (area, hatched):
             axes.hist(shown, bins=list(edges), histtype="stepfilled", **style)
         legend[f"{kind} ({shown.size})"] = (Patch(**area), Patch(**hatched))
