@@ -30,7 +30,7 @@ def intervals(low: float, value: float = 0.8) -> IntervalTable:
     return IntervalTable("All", ("Model", "Area", "Note"), (IntervalRow("a", (cell, "b"), 8),))
 
 
-@pytest.mark.parametrize(("low", "start"), [(0.7, "0.5"), (0.5, "0.5"), (0.42, "0.4"), (0, "0")])
+@pytest.mark.parametrize(("low", "start"), [(0.7, "0.5"), (0.5, "0.5"), (0.42, "0.4"), (0.0, "0")])
 def test_scale_of_intervals_begins_at_one_half_or_the_tenth_below_the_lowest_end(
     tmp_path, low, start
 ):

@@ -166,8 +166,10 @@ def histogram_figure(
         # Hatches are drawn by themselves: an SVG would draw them as transparent as the area.
         area: dict[str, Any] = {"facecolor": to_rgba(colour, 0.35)}
         hatched: dict[str, Any] = {
-            **{"facecolor": "none", "edgecolor": colour},
-            **{"linewidth": 1.2, "hatch": HATCHES[label]},
+            "facecolor": "none",
+            "edgecolor": colour,
+            "linewidth": 1.2,
+            "hatch": HATCHES[label],
         }
         for style in (area, hatched):
             axes.hist(shown, bins=list(edges), histtype="stepfilled", **style)
