@@ -94,7 +94,7 @@ def figure(label: str):
 
 def test_svg_of_equal_figures_is_equal_and_tells_neither_labels_nor_dates(tmp_path):
     for name in ("a", "b"):
-        save_svg(figure("planted --> \x1b name"), tmp_path / f"{name}.svg")
+        save_svg(figure("planted --> name"), tmp_path / f"{name}.svg")
     text = (tmp_path / "a.svg").read_text()
     assert (tmp_path / "b.svg").read_text() == text
     assert "planted" not in text
