@@ -34,7 +34,7 @@ def test_report_has_the_numbers_of_the_analysis(tmp_path, capsys):
     assert f"p = {expected_row.p:.3f}; random readers and random cases." in page
     assert names_in(tmp_path / "out" / "figures") == ["differences_auroc.svg", "roc.svg"]
     html = (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert html.count("data:image/png;base64,") == 2
+    assert html.count("data:image/svg+xml;base64,") == 2
 
 
 def test_same_study_gives_the_same_bytes(tmp_path):

@@ -1,13 +1,14 @@
 """The plots of a report: each function takes arrays or numbers and returns a matplotlib figure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from elbow_core.evaluation.report.content import CalibrationBin
 from elbow_core.evaluation.report.figures.style import (
@@ -29,7 +30,7 @@ from elbow_core.evaluation.statistics import (
 
 HISTOGRAM_BINS = 20
 CELL = "#2F78B0"
-CURVES = {"width": 3.9, "height": 3.6}
+WIDTH, HEIGHT = 3.9, 3.6
 """Inches of a figure of curves."""
 
 
@@ -71,7 +72,7 @@ def _confusion(axes: Axes, counts: Confusion) -> None:
 @drawn_in_style
 def roc_figure(bands: Mapping[str, Band], points: Mapping[str, tuple[float, float]]) -> Figure:
     """Plot ROC curves with 95 % bands; a dot marks each model's default threshold."""
-    figure = canvas(**CURVES)
+    figure = canvas(width=WIDTH, height=HEIGHT)
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
         _curve(axes, band, name, index)
@@ -86,7 +87,7 @@ def roc_figure(bands: Mapping[str, Band], points: Mapping[str, tuple[float, floa
 @drawn_in_style
 def precision_recall_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
     """Plot precision-recall curves with 95 % bands; the line is the precision of chance."""
-    figure = canvas(**CURVES)
+    figure = canvas(width=WIDTH, height=HEIGHT)
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
         _curve(axes, band, name, index)
@@ -107,7 +108,7 @@ def _curve(axes: Axes, band: Band, name: str, index: int) -> None:
 @drawn_in_style
 def calibration_figure(bins: Mapping[str, Sequence[CalibrationBin]]) -> Figure:
     """Plot the injured fraction by mean score, with Wilson's intervals; the line is perfect."""
-    figure = canvas(**CURVES)
+    figure = canvas(width=WIDTH, height=HEIGHT)
     (axes,) = panels(figure)
     axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8)
     for index, (name, rows) in enumerate(bins.items()):
@@ -136,7 +137,7 @@ def calibration_figure(bins: Mapping[str, Sequence[CalibrationBin]]) -> Figure:
 @drawn_in_style
 def decision_figure(bands: Mapping[str, Band], prevalence: float) -> Figure:
     """Plot net benefit by threshold probability, beside calling all or no image injured."""
-    figure = canvas(**CURVES)
+    figure = canvas(width=WIDTH, height=HEIGHT)
     (axes,) = panels(figure)
     for index, (name, band) in enumerate(bands.items()):
         _curve(axes, band, name, index)
@@ -156,17 +157,23 @@ def histogram_figure(
     labels: Int64[np.ndarray, " n"], scores: Float64[np.ndarray, " n"], threshold: float
 ) -> Figure:
     """Plot one model's scores of normal and injured images; the dashed line is the threshold."""
-    figure = canvas(width=CURVES["width"], height=2.2)
+    figure = canvas(width=WIDTH, height=2.2)
     (axes,) = panels(figure)
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     legend = {}
     for label, colour, kind in ((0, NORMAL, "normal"), (1, INJURY, "injury")):
-        shown, bars = scores[labels == label], {"bins": list(edges), "histtype": "stepfilled"}
+        shown = scores[labels == label]
         # Hatches are drawn by themselves: an SVG would draw them as transparent as the area.
-        _, _, area = axes.hist(shown, facecolor=to_rgba(colour, 0.35), **bars)
-        outline = {"facecolor": "none", "edgecolor": colour, "linewidth": 1.2}
-        _, _, hatched = axes.hist(shown, hatch=HATCHES[label], **outline, **bars)
-        legend[f"{kind} ({shown.size})"] = (area[0], hatched[0])
+        area: dict[str, Any] = {"facecolor": to_rgba(colour, 0.35)}
+        hatched: dict[str, Any] = {
+            "facecolor": "none",
+            "edgecolor": colour,
+            "linewidth": 1.2,
+            "hatch": HATCHES[label],
+        }
+        for style in (area, hatched):
+            axes.hist(shown, bins=list(edges), histtype="stepfilled", **style)
+        legend[f"{kind} ({shown.size})"] = (Patch(**area), Patch(**hatched))
     axes.axvline(threshold, color="black", linestyle="--", linewidth=0.9)
     axes.set(xlabel="score, P(injury)", ylabel="images", xlim=(0, 1))
     axes.legend(list(legend.values()), list(legend), loc="upper center")
