@@ -1,6 +1,7 @@
 """The lines of `docs/from_pytorch.md` run, and its columns compute the same."""
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,12 @@ def session() -> dict[str, Any]:
     from tests.support.frameworks import configure_torch
 
     configure_torch()
-    pytest.importorskip("timm")
     names: dict[str, Any] = {}
-    for line in lines(PAGE.read_text(encoding="utf-8")):
-        exec(line, names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch, while timm is imported
+        pytest.importorskip("timm")
+        for line in lines(PAGE.read_text(encoding="utf-8")):
+            exec(line, names)
     return names
 
 

@@ -214,7 +214,7 @@ def test_inputs_are_told_apart_by_the_shortest_folder_and_the_mean_is_no_file(re
         *(f"{model}/predictions_test.csv" for model in MODELS),
         *(f"{model}/predictions_validation.csv" for model in MODELS),
     ]
-    assert r"| medgemma/predictions\_validation.csv | validation |" in text
+    assert r"| medgemma/predictions\_validation.csv | – | validation |" in text
 
 
 def test_report_without_validation_says_why_there_is_no_mean(tmp_path):
