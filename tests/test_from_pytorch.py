@@ -1,6 +1,7 @@
 """The lines of `docs/from_pytorch.md` run, and its columns compute the same."""
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,11 @@ def session() -> dict[str, Any]:
     configure_torch()
     pytest.importorskip("timm")
     names: dict[str, Any] = {}
-    for line in lines(PAGE.read_text(encoding="utf-8")):
-        exec(line, names)
+    with warnings.catch_warnings():
+        # `torch.compile` imports modules of torch that torch deprecates.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
+        for line in lines(PAGE.read_text(encoding="utf-8")):
+            exec(line, names)
     return names
 
 
