@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT), str(HERE)]
 # Code cells compile networks that run for seconds: slower code that compiles sooner is faster.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE / "_build" / "jax"))
 # Code cells start commands of this checkout, from folders of their own.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))

@@ -27,10 +27,11 @@ def session() -> dict[str, Any]:
     from tests.support.frameworks import configure_torch
 
     configure_torch()
+    pytest.importorskip("timm")
     names: dict[str, Any] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of torch, while timm is imported
-        pytest.importorskip("timm")
+        # `torch.compile` imports modules of torch that torch deprecates.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
         for line in lines(PAGE.read_text(encoding="utf-8")):
             exec(line, names)
     return names

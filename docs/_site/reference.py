@@ -19,7 +19,7 @@ PACKAGES = ("elbow_core", "elbow_jax", "vlm_torch")
 MODULES = ("elbow_core.errors", "elbow_jax.steps", "elbow_jax.optimizer", "elbow_jax.auxiliary")
 START = "reference"  # the page that lists the packages
 FOLDER = "reference"
-LONGEST_VALUE = 80
+LONGEST_VALUE = 120
 
 
 def wings(root: Path) -> list[str]:
@@ -88,7 +88,7 @@ class Name:
         lines = analyzer.attr_docs.get(("", self.name), [])
         if lines:
             return "\n".join(lines).strip()
-        own = getattr(value, "__doc__", None)
+        own = None if hasattr(value, "__origin__") else getattr(value, "__doc__", None)
         return inspect.cleandoc(own) if own and own != type(value).__doc__ else ""
 
 
@@ -121,13 +121,14 @@ def page(wing: str, names: list[Name]) -> str:
 
 
 def _describe(name: Name) -> list[str]:
-    if inspect.isclass(name.value) and issubclass(name.value, BaseException):
-        return [f".. autoexception:: {name.home}", "   :show-inheritance:"]
     if inspect.isclass(name.value):
-        return [f".. autoclass:: {name.home}", "   :members:", "   :show-inheritance:"]
+        kind = "autoexception" if issubclass(name.value, BaseException) else "autoclass"
+        lines = [f".. {kind}:: {name.home}", "   :members:", "   :exclude-members: model_config"]
+        bases = any(_is_ours(base.__module__) for base in name.value.__bases__)
+        return [*lines, "   :show-inheritance:"] if bases else lines
     if inspect.isroutine(name.value):
         return [f".. autofunction:: {name.home}"]
-    shown = repr(name.value)
+    shown = repr(name.value).replace("typing.", "")
     value = [f"   :value: {shown}"] if len(shown) <= LONGEST_VALUE and " at 0x" not in shown else []
     text = [f"   {line}".rstrip() for line in name.docstring().splitlines()]
     return [f".. py:data:: {name.name}", *value, "", *text]
@@ -168,9 +169,23 @@ def _resolve(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node |
         found = {described for name, described in homes.items() if name.endswith(f".{target}")}
         home = found.pop() if len(found) == 1 else None
     if home is None:
-        return None
+        # A signature may name what no wing exports: it has no description, and is no mistake.
+        return content if _exists(target) else None
     domain = env.get_domain("py")
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, content)
+
+
+def _keep_colons(
+    app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]
+) -> None:
+    # Napoleon takes what comes before a colon in an attribute's first line for its type.
+    if what in ("attribute", "data"):
+        lines.insert(0, "")
+
+
+def _exists(dotted: str) -> bool:
+    module, _, name = dotted.rpartition(".")
+    return _is_ours(module) and hasattr(importlib.import_module(module), name)
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -178,4 +193,5 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", _write)
     app.connect("source-read", _list)
     app.connect("missing-reference", _resolve)
+    app.connect("autodoc-process-docstring", _keep_colons, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

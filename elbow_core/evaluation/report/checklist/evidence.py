@@ -19,7 +19,7 @@ def read_evidence(folders: Sequence[Path]) -> dict[str, list[Fact]]:
     """Return facts by name from folders of results.
 
     Each is a report of this command, a run of `elbow_jax.crossval`, or a report of
-    `elbow_core.evaluation.readers` or `.localisation`.
+    `elbow_core.evaluation.readers` or `elbow_core.evaluation.localisation`.
 
     Raises `PredictionsError` for a folder that is none of these, or a file that cannot be read.
     """
