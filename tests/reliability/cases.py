@@ -85,7 +85,7 @@ CASES = {
     ),
     # A fold is trained as `train` does, and scored as `evaluate` does.
     "crossval": Case(
-        "elbow_jax.crossval",
+        "elbow_jax.crossval.__main__",
         folders.FOLDS,
         folders.scored_folds,
         outputs=("run/report_out_of_fold", "run/predictions_out_of_fold.csv", "run/folds.csv"),
